@@ -1,0 +1,184 @@
+package quant
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// Codec is one row of the table of formats. Its functions check nothing and
+// allocate nothing: lengths must fit, dst and src must not overlap.
+type Codec struct {
+	Type tensor.Type
+
+	// Decode writes the values of whole blocks: len(dst) is the number of
+	// elements, a multiple of Type.BlockElems, and src holds their blocks.
+	Decode func(dst []float32, src []byte)
+
+	// Encode writes the blocks of the finite values src to dst; nil for types
+	// that can only be decoded. A scale beyond f16 is stored as Inf.
+	Encode func(dst []byte, src []float32)
+
+	// badBlock is the index of the first block of data with a NaN or Inf
+	// scale (for plain floats: value), or -1.
+	badBlock func(data []byte) int
+}
+
+var codecs = [...]Codec{
+	{tensor.F32, decodeF32, encodeF32, badF32},
+	{tensor.F16, decodeF16, encodeF16, badF16},
+	{tensor.BF16, decodeBF16, encodeBF16, badBF16},
+	{tensor.F64, decodeF64, nil, badF64},
+	{tensor.Q4_0, decodeQ4_0, encodeQ4_0, badQ4_0},
+	{tensor.Q4_1, decodeQ4_1, encodeQ4_1, badQ4_1},
+	{tensor.Q5_0, decodeQ5_0, encodeQ5_0, badQ5_0},
+	{tensor.Q5_1, decodeQ5_1, encodeQ5_1, badQ5_1},
+	{tensor.Q8_0, decodeQ8_0, encodeQ8_0, badQ8_0},
+	{tensor.Q8_1, decodeQ8_1, nil, badQ8_1},
+	{tensor.Q2_K, decodeQ2_K, encodeQ2_K, badQ2_K},
+	{tensor.Q3_K, decodeQ3_K, encodeQ3_K, badQ3_K},
+	{tensor.Q4_K, decodeQ4_K, encodeQ4_K, badQ4_K},
+	{tensor.Q5_K, decodeQ5_K, encodeQ5_K, badQ5_K},
+	{tensor.Q6_K, decodeQ6_K, encodeQ6_K, badQ6_K},
+	{tensor.IQ4_NL, decodeIQ4_NL, encodeIQ4_NL, badIQ4_NL},
+	{tensor.IQ4_XS, decodeIQ4_XS, encodeIQ4_XS, badIQ4_XS},
+	{tensor.MXFP4, decodeMXFP4, encodeMXFP4, badMXFP4},
+}
+
+// Lookup returns the codec of t.
+func Lookup(t tensor.Type) (Codec, bool) {
+	for i := range codecs {
+		if codecs[i].Type == t {
+			return codecs[i], true
+		}
+	}
+	return Codec{}, false
+}
+
+// Support says what can be done with a type.
+type Support struct {
+	Type           tensor.Type
+	Decode, Encode bool
+}
+
+// Supported lists every type with a codec, in table order.
+func Supported() []Support {
+	list := make([]Support, len(codecs))
+	for i, c := range codecs {
+		list[i] = Support{c.Type, c.Decode != nil, c.Encode != nil}
+	}
+	return list
+}
+
+// Decode widens src, whole blocks of type t, to exactly len(dst) float32.
+func Decode(t tensor.Type, dst []float32, src []byte) error {
+	c, err := lookup(t, len(dst), len(src))
+	if err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	c.Decode(dst, src)
+	return nil
+}
+
+// Encode stores src as whole blocks of type t in dst, which must have exactly
+// the size they need. Block types refuse NaN and Inf; f32, f16 and bf16 keep
+// them. A finite value or scale that f16 cannot hold is an error. After an
+// error the contents of dst are unspecified.
+func Encode(t tensor.Type, dst []byte, src []float32) error {
+	c, err := lookup(t, len(src), len(dst))
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	if c.Encode == nil {
+		return fmt.Errorf("encode: %s can be decoded but not encoded", t)
+	}
+	if t.Quantised() {
+		if i := nonFinite(src); i >= 0 {
+			return fmt.Errorf("encode: element %d is %v, %s needs finite values", i, src[i], t)
+		}
+	}
+	c.Encode(dst, src)
+	switch {
+	case t == tensor.F16:
+		return checkF16Range(dst, src)
+	case t.Quantised():
+		if i := c.badBlock(dst); i >= 0 {
+			return fmt.Errorf("encode: the scale of %s block %d overflows f16", t, i)
+		}
+	}
+	return nil
+}
+
+// CheckBlocks reports the first block of data whose scale is NaN or Inf; for
+// f32, f16, bf16 and f64 the first such value. The data must be whole blocks.
+func CheckBlocks(t tensor.Type, data []byte) error {
+	c, ok := Lookup(t)
+	if !ok {
+		return fmt.Errorf("check: %s is not supported", t)
+	}
+	if len(data)%t.BlockBytes() != 0 {
+		return fmt.Errorf("check: %d bytes are not whole %s blocks of %d", len(data), t, t.BlockBytes())
+	}
+	i := c.badBlock(data)
+	switch {
+	case i < 0:
+		return nil
+	case t.Quantised():
+		return fmt.Errorf("%s block %d (elements %d to %d) has a NaN or Inf scale",
+			t, i, i*t.BlockElems(), (i+1)*t.BlockElems()-1)
+	}
+	return fmt.Errorf("%s element %d is NaN or Inf", t, i)
+}
+
+// lookup finds the codec of t and checks that elems elements are whole blocks
+// of exactly size bytes.
+func lookup(t tensor.Type, elems, size int) (Codec, error) {
+	c, ok := Lookup(t)
+	if !ok {
+		return c, fmt.Errorf("%s is not supported", t)
+	}
+	want, err := t.RowBytes(int64(elems))
+	if err != nil {
+		return c, err
+	}
+	if int64(size) != want {
+		return c, fmt.Errorf("%d bytes for %d %s elements, want %d", size, elems, t, want)
+	}
+	return c, nil
+}
+
+// nonFinite is the index of the first NaN or Inf, or -1.
+func nonFinite(x []float32) int {
+	const step = 256
+	for base := 0; base < len(x); base += step {
+		part := x[base:min(base+step, len(x))]
+		var top uint32
+		for _, v := range part {
+			top = max(top, math.Float32bits(v)&0x7fffffff)
+		}
+		if top < 0x7f800000 {
+			continue
+		}
+		for i, v := range part {
+			if math.Float32bits(v)&0x7fffffff >= 0x7f800000 {
+				return base + i
+			}
+		}
+	}
+	return -1
+}
+
+// checkF16Range reports the first finite value that became Inf in f16.
+func checkF16Range(dst []byte, src []float32) error {
+	for base := 0; ; base++ {
+		i := badF16(dst[2*base:])
+		if i < 0 {
+			return nil
+		}
+		base += i
+		if v := src[base]; math.Float32bits(v)&0x7fffffff < 0x7f800000 {
+			return fmt.Errorf("encode: element %d is %v, beyond the range of f16", base, v)
+		}
+	}
+}

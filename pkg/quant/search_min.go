@@ -1,0 +1,183 @@
+package quant
+
+// minSearch describes the search for a scale and a minimum with which unsigned
+// quants 0..levels represent a run of values. The first guess spans the range
+// of the values; then the range is taken to be levels+first, levels+first+step,
+// ... quants wide (tries times), each time the quants are rounded, scale and
+// minimum are refitted by weighted least squares, and the best error wins.
+// The minimum is never positive, so that zero stays representable.
+//
+// This is the search that llama.cpp calls make_qkx2_quants; the operations and
+// their order are part of the result.
+type minSearch struct {
+	levels      int32
+	first, step float32
+	tries       int
+	absolute    bool // weigh absolute instead of squared errors (Q2_K)
+}
+
+// span is the width of the range in quants at the given try.
+func (s *minSearch) span(try int) float32 {
+	return s.first + float32(s.step*float32(try)) + float32(s.levels)
+}
+
+// run quantises x with the weights w into q. aux is scratch of the same length.
+// It returns the scale and the negated minimum, both non-negative.
+func (s *minSearch) run(x, w []float32, q, aux []byte) (scale, least float32) {
+	w, q, aux = w[:len(x)], q[:len(x)], aux[:len(x)]
+	lo, hi := x[0], x[0]
+	sumW := w[0]
+	sumX := float32(sumW * x[0])
+	for i, v := range x[1:] {
+		if v < lo {
+			lo = v
+		}
+		if v > hi {
+			hi = v
+		}
+		sumW += w[i+1]
+		sumX += float32(w[i+1] * v)
+	}
+	if lo > 0 {
+		lo = 0
+	}
+	if hi == lo {
+		clear(q)
+		return 0, -lo
+	}
+	inv := float32(s.levels) / (hi - lo)
+	scale = 1 / inv
+	for i, v := range x {
+		q[i] = byte(max(0, min(s.levels, nearest(inv*(v-lo)))))
+	}
+	best := s.error(x, w, q, scale, lo)
+	for try := range s.tries {
+		inv = s.span(try) / (hi - lo)
+		var sumL, sumL2, sumXL float32
+		for i, v := range x {
+			l := max(0, min(s.levels, nearest(inv*(v-lo))))
+			aux[i] = byte(l)
+			fl := float32(l)
+			wl := float32(w[i] * fl)
+			sumL += wl
+			sumL2 += float32(wl * fl)
+			sumXL += float32(wl * v)
+		}
+		det := float32(sumW*sumL2) - float32(sumL*sumL)
+		if !(det > 0) {
+			continue
+		}
+		tryScale := (float32(sumW*sumXL) - float32(sumX*sumL)) / det
+		tryLo := (float32(sumL2*sumX) - float32(sumL*sumXL)) / det
+		if tryLo > 0 {
+			tryLo = 0
+			tryScale = sumXL / sumL2
+		}
+		if e := s.error(x, w, aux, tryScale, tryLo); e < best {
+			copy(q, aux)
+			best, scale, lo = e, tryScale, tryLo
+		}
+	}
+	return scale, -lo
+}
+
+// error is the weighted error of representing x as scale*q + lo.
+func (s *minSearch) error(x, w []float32, q []byte, scale, lo float32) float32 {
+	w, q = w[:len(x)], q[:len(x)]
+	var sum float32
+	if s.absolute {
+		for i, v := range x {
+			sum += float32(w[i] * abs32(float32(scale*float32(q[i]))+lo-v))
+		}
+		return sum
+	}
+	for i, v := range x {
+		diff := float32(scale*float32(q[i])) + lo - v
+		sum += float32(w[i] * float32(diff*diff))
+	}
+	return sum
+}
+
+// subBlock32 is the part of a super-block that shares a scale and a minimum.
+type subBlock32 = [32]float32
+
+// superBlockWork is the scratch and the result of quantising one super-block
+// of Q4_K or Q5_K.
+type superBlockWork struct {
+	d, dmin      uint16 // f16
+	scales, mins [8]byte
+	q            [superBlock]byte
+
+	wide minLanes // for the vector search
+}
+
+// quantise fills all results from x.
+func (w *superBlockWork) quantise(x *[superBlock]float32, s *minSearch) {
+	var scale, least [8]float32
+	if !w.wide.run(x, s, &scale, &least) {
+		for j := range scale {
+			scale[j], least[j] = w.searchSubBlock(x, s, j)
+		}
+	}
+	var topScale, topMin float32
+	for j := range scale {
+		if scale[j] > topScale {
+			topScale = scale[j]
+		}
+		if least[j] > topMin {
+			topMin = least[j]
+		}
+	}
+	invScale, invMin := overTop(topScale), overTop(topMin)
+	for j := range scale {
+		w.scales[j] = min(63, byte(nearest(invScale*scale[j])))
+		w.mins[j] = min(63, byte(nearest(invMin*least[j])))
+	}
+	w.d, w.dmin = f32ToF16(topScale/63), f32ToF16(topMin/63)
+
+	// The quants follow the scales as they were stored. Where a stored scale
+	// is zero they are those of the search.
+	d, dmin := f16ToF32(w.d), f16ToF32(w.dmin)
+	for j := range scale {
+		dj, mj := float32(d*float32(w.scales[j])), float32(dmin*float32(w.mins[j]))
+		if dj == 0 {
+			w.searchSubBlock(x, s, j)
+			continue
+		}
+		xs, q := (*subBlock32)(x[32*j:]), (*[32]byte)(w.q[32*j:])
+		for i, v := range xs {
+			q[i] = byte(max(0, min(s.levels, nearest((v+mj)/dj))))
+		}
+	}
+}
+
+// searchSubBlock searches for scale and minimum of sub-block j and leaves the
+// quants in w.q.
+func (w *superBlockWork) searchSubBlock(x *[superBlock]float32, s *minSearch, j int) (scale, least float32) {
+	xs := (*subBlock32)(x[32*j:])
+	var weight subBlock32
+	var aux [32]byte
+	searchWeights(xs, &weight)
+	return s.run(xs[:], weight[:], w.q[32*j:32*j+32], aux[:])
+}
+
+// searchWeights gives each value its magnitude plus the root mean square of
+// the sub-block as its weight.
+func searchWeights(x, weight *subBlock32) {
+	var sum float32
+	for _, v := range x {
+		sum += float32(v * v)
+	}
+	rms := sqrt32(sum / 32)
+	for i, v := range x {
+		weight[i] = rms + abs32(v)
+	}
+}
+
+// overTop is 63/top, 0 for a top of zero.
+func overTop(top float32) float32 {
+	if top > 0 {
+		return 63 / top
+	}
+	return 0
+}
