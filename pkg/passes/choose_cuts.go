@@ -1,0 +1,76 @@
+package passes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// choose-cuts
+//
+//	y = boundary(x) {name=N}, N chosen      =>  stays: a wall no pattern crosses
+//	y = boundary(x) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N
+//
+// A cut that names no boundary of the graph is an error.
+func chooseCuts(c *Context) error {
+	g := c.G
+	var have []string
+	for _, n := range slices.Clone(g.Nodes) {
+		if n.Op != "boundary" {
+			continue
+		}
+		name := n.Str("name")
+		have = append(have, name)
+		if slices.Contains(c.Cuts, name) {
+			c.Report.match("cut")
+			continue
+		}
+		x, y := n.In[0], n.Out[0]
+		if g.Value(x).Mark != "" {
+			return fmt.Errorf("boundaries %s and %s stand at one value", g.Value(x).Mark, name)
+		}
+		g.Value(x).Mark = name
+		g.ReplaceUses(y, x)
+		g.Remove(n)
+		g.DropValue(y)
+		c.Report.match("dissolved")
+	}
+	for _, cut := range c.Cuts {
+		if !slices.Contains(have, cut) {
+			return fmt.Errorf("no boundary called %q to cut at; the graph has %s", cut, strings.Join(have, ", "))
+		}
+	}
+	return nil
+}
+
+// Boundaries lists the names of a plain graph's boundaries in order.
+func Boundaries(g *ir.Graph) []string {
+	var names []string
+	for _, n := range g.Nodes {
+		if n.Op == "boundary" {
+			names = append(names, n.Str("name"))
+		}
+	}
+	return names
+}
+
+// CutNames returns the boundaries at which a model of the given number of
+// layers is cut into embed, parts decoders, logit and topk. Parts are as equal
+// as they can be, longer ones first.
+func CutNames(layers, parts int) ([]string, error) {
+	if parts < 1 || parts > layers {
+		return nil, fmt.Errorf("%d decoder parts of %d layers: want 1 to %d", parts, layers, layers)
+	}
+	cuts := []string{"embed"}
+	end := 0
+	for p := range parts {
+		end += layers / parts
+		if p < layers%parts {
+			end++
+		}
+		cuts = append(cuts, fmt.Sprintf("layer.%d", end-1))
+	}
+	return append(cuts, "logits"), nil
+}

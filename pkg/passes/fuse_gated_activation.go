@@ -1,0 +1,49 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// gatedActs are the activations that gated_act knows.
+var gatedActs = []string{"silu", "gelu_tanh"}
+
+// fuse-gated-activation
+//
+//	mul(act(gate), up)  =>  gated_act(gate, up) {act}
+//
+// for act = silu or gelu_tanh and either order of mul's inputs (a product of
+// two floats commutes exactly). The activated gate must have no other reader.
+func fuseGatedActivation(c *Context) error {
+	g := c.G
+	if !c.Target.HasFused("gated_act") {
+		c.Report.refuse("mul", "the target has no gated_act")
+		return nil
+	}
+	for _, mul := range slices.Clone(g.Nodes) {
+		if mul.Op != "mul" {
+			continue
+		}
+		act, up := activated(g, mul)
+		if act == nil {
+			c.Report.refuse("mul", "neither side is a private activation")
+			continue
+		}
+		g.Replace([]*ir.Node{act, mul}, mul, &ir.Node{Op: "gated_act", In: []ir.ValueID{act.In[0], up}, Out: slices.Clone(mul.Out),
+			Attrs: []ir.Attr{ir.StringAttr("act", act.Op)}})
+		c.Report.match(act.Op + "(gate)·up")
+	}
+	return nil
+}
+
+// activated finds the activation among mul's inputs and returns it with the
+// other input.
+func activated(g *ir.Graph, mul *ir.Node) (*ir.Node, ir.ValueID) {
+	for i, v := range mul.In {
+		if p := g.Producer(v); p != nil && slices.Contains(gatedActs, p.Op) && private(g, v) && mul.In[1-i] != v {
+			return p, mul.In[1-i]
+		}
+	}
+	return nil, ir.None
+}

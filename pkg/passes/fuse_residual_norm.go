@@ -1,0 +1,55 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// fuse-residual-norm
+//
+//	s = add(a, b); y = rms_norm(s, @w)  =>  s, y = add_rms_norm(a, b, @w)
+//
+// The sum stays a value of its own (the next residual reads it, and it may be
+// an output or carry a mark); the norm reads the stored f32 sum, so nothing
+// changes in the last bit. Not across a chosen cut: there the norm reads the
+// boundary, not the sum.
+func fuseResidualNorm(c *Context) error {
+	g := c.G
+	if !c.Target.HasFused("add_rms_norm") {
+		c.Report.refuse("add", "the target has no add_rms_norm")
+		return nil
+	}
+	for _, add := range slices.Clone(g.Nodes) {
+		if add.Op != "add" {
+			continue
+		}
+		norm, why := normOf(g, add.Out[0])
+		if norm == nil {
+			c.Report.refuse("add", why)
+			continue
+		}
+		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: "add_rms_norm", In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
+			Out: []ir.ValueID{add.Out[0], norm.Out[0]}, Attrs: slices.Clone(norm.Attrs)})
+		c.Report.match("add and rms_norm")
+	}
+	return nil
+}
+
+func normOf(g *ir.Graph, sum ir.ValueID) (*ir.Node, string) {
+	why := "no norm reads it"
+	for _, u := range g.Uses(sum) {
+		switch u.Op {
+		case "rms_norm":
+			return u, ""
+		case "boundary":
+			why = "a cut stands before the norm"
+		case "select_rows":
+			why = "the norm reads selected rows only"
+		}
+	}
+	if g.IsOutput(sum) {
+		why = "it is a graph output"
+	}
+	return nil, why
+}

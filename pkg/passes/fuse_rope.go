@@ -1,0 +1,115 @@
+package passes
+
+import (
+	"math"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// fuse-rope
+//
+//	q' = rope(rms_norm(q, @qn), pos, @f); k' = rope(rms_norm(k, @kn), pos, @f); attention(q', k', ...)
+//	=>  q', k' = rope_qk(q, k, pos, @f, @qn, @kn)
+//
+// and the same without the norms. Both ropes must agree in positions,
+// frequencies and attributes; a norm is taken in only when q and k both have
+// one over head_dim with the same eps, and every inner value has one reader.
+func fuseRope(c *Context) error {
+	g := c.G
+	if !c.Target.HasFused("rope_qk") {
+		c.Report.refuse("attention", "the target has no rope_qk")
+		return nil
+	}
+	for _, at := range attentions(g) {
+		q, k := g.Producer(at.In[0]), g.Producer(at.In[1])
+		if why := ropesDiffer(g, q, k); why != "" {
+			c.Report.refuse("q, k", why)
+			continue
+		}
+		node := &ir.Node{Op: "rope_qk", In: []ir.ValueID{q.In[0], k.In[0], q.In[1]}, Weights: []string{q.Weights[0]},
+			Out:   []ir.ValueID{q.Out[0], k.Out[0]},
+			Attrs: []ir.Attr{ir.IntAttr("head_dim", q.Int("head_dim")), ir.IntAttr("rotary_dim", q.Int("rotary_dim"))}}
+		for _, a := range q.Attrs {
+			if a.Key == "mscale" {
+				node.Set(a)
+			}
+		}
+		old := []*ir.Node{q, k}
+		what := "rope of q, k"
+		if nq, nk := headNorm(g, q), headNorm(g, k); nq != nil && nk != nil && math.Float64bits(nq.Float("eps")) == math.Float64bits(nk.Float("eps")) {
+			node.In[0], node.In[1] = nq.In[0], nk.In[0]
+			node.Weights = append(node.Weights, nq.Weights[0], nk.Weights[0])
+			node.Set(ir.FloatAttr("eps", nq.Float("eps")))
+			old = append(old, nq, nk)
+			what = "norm and rope of q, k"
+		}
+		// Behind both inputs, in front of the first reader: the later of the two ropes.
+		place := q
+		if g.Index(k) > g.Index(q) {
+			place = k
+		}
+		if firstReader(g, q.Out[0]) < g.Index(place) || firstReader(g, k.Out[0]) < g.Index(place) {
+			c.Report.refuse("q, k", "one is read before the other is made")
+			continue
+		}
+		g.Replace(old, place, node)
+		c.Report.match(what)
+	}
+	return nil
+}
+
+func attentions(g *ir.Graph) []*ir.Node {
+	var all []*ir.Node
+	for _, n := range g.Nodes {
+		if n.Op == "attention" {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func ropesDiffer(g *ir.Graph, q, k *ir.Node) string {
+	switch {
+	case q == nil || k == nil || q.Op != "rope" || k.Op != "rope":
+		return "no rotary before attention"
+	case q == k:
+		return "q and k are one value"
+	case q.In[1] != k.In[1]:
+		return "other positions"
+	case q.Weights[0] != k.Weights[0]:
+		return "other frequencies"
+	case len(q.Attrs) != len(k.Attrs):
+		return "other attributes"
+	}
+	for i := range q.Attrs {
+		if !q.Attrs[i].Equal(k.Attrs[i]) {
+			return "other attributes"
+		}
+	}
+	return ""
+}
+
+// headNorm returns the per-head RMSNorm in front of a rope when it can be
+// taken in.
+func headNorm(g *ir.Graph, rope *ir.Node) *ir.Node {
+	n := g.Producer(rope.In[0])
+	if n == nil || n.Op != "rms_norm" || n.Int("dim") != rope.Int("head_dim") || !private(g, rope.In[0]) {
+		return nil
+	}
+	return n
+}
+
+// private reports whether v has one reader, is no output and carries no mark,
+// so that a pattern may swallow it.
+func private(g *ir.Graph, v ir.ValueID) bool {
+	return len(g.Uses(v)) == 1 && !g.IsOutput(v) && g.Value(v).Mark == ""
+}
+
+// firstReader is the index of the first node that reads v, or the number of
+// nodes.
+func firstReader(g *ir.Graph, v ir.ValueID) int {
+	for _, u := range g.Uses(v) {
+		return g.Index(u)
+	}
+	return len(g.Nodes)
+}

@@ -1,0 +1,110 @@
+// Package target says, as data, what an execution target wants and can do: per
+// op and weight type the activation scheme, the layout of the input and the
+// packing form of the weight.
+//
+// "May fuse", "needs c4" and "can execute" are this one table. Passes read it;
+// a test in the backend proves that rows and kernels agree in both directions.
+package target
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// MatmulRow says how a matmul over one weight type wants its operands.
+type MatmulRow struct {
+	Weight tensor.Type
+	Scheme string    // activation quantisation; "" for f32 activations
+	Input  ir.Layout // layout of the activation
+	Form   ir.Form   // packing form of the weight
+	KMod   int64     // K must be a multiple of this for Scheme to apply
+}
+
+// Target is one table.
+type Target struct {
+	Name    string
+	Matmuls []MatmulRow
+	// WritesC4 lists the ops whose kernels can write output i as c4 themselves,
+	// as a bit mask by op.
+	WritesC4 map[string]uint32
+	// Gathers lists the weight types and forms that embedding reads.
+	Gathers map[tensor.Type][]ir.Form
+	// Fused lists the fused ops that have a kernel.
+	Fused []string
+	// KV lists the cache types, the default for float32 bundles first.
+	KV []string
+}
+
+// CPU is the table of runtime/cpu.
+var CPU = &Target{
+	Name: "cpu",
+	Matmuls: []MatmulRow{
+		{tensor.F32, "", ir.C4, ir.P16, 1},
+		{tensor.F16, "", ir.C4, ir.P16, 1},
+		{tensor.BF16, "", ir.C4, ir.P16, 1},
+		{tensor.Q8_0, "s256e32", ir.C4, ir.P16, 32},
+		{tensor.Q4_0, "s256e32", ir.C4, ir.P16, 32},
+		{tensor.Q4_1, "s256e32", ir.C4, ir.P16, 32},
+		{tensor.Q5_0, "s256e32", ir.C4, ir.P16, 32},
+		{tensor.Q5_1, "s256e32", ir.C4, ir.P16, 32},
+		{tensor.Q4_K, "s256e32", ir.C4, ir.P16, 256},
+		{tensor.Q5_K, "s256e32", ir.C4, ir.P16, 256},
+		{tensor.Q6_K, "s256e32", ir.C4, ir.P16, 256},
+	},
+	WritesC4: map[string]uint32{"rms_norm": 1, "add_rms_norm": 2, "gated_act": 1, "attention": 1, "quantize_act": 1},
+	Gathers: map[tensor.Type][]ir.Form{
+		tensor.F32: both, tensor.F16: both, tensor.BF16: both, tensor.Q8_0: both, tensor.Q4_0: both, tensor.Q4_1: both,
+		tensor.Q5_0: both, tensor.Q5_1: both, tensor.Q4_K: both, tensor.Q5_K: both, tensor.Q6_K: both,
+	},
+	Fused: []string{"matmul_group", "rope_qk", "add_rms_norm", "gated_act"},
+	KV:    []string{"f32", "f16", "q8_0"},
+}
+
+var both = []ir.Form{ir.Rows, ir.P16}
+
+// All lists the targets.
+var All = []*Target{CPU}
+
+// Lookup returns the target called name.
+func Lookup(name string) (*Target, error) {
+	for _, t := range All {
+		if t.Name == name {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown target %q (known: cpu)", name)
+}
+
+// Matmul returns the row for a weight type.
+func (t *Target) Matmul(w tensor.Type) (MatmulRow, bool) {
+	for _, r := range t.Matmuls {
+		if r.Weight == w {
+			return r, true
+		}
+	}
+	return MatmulRow{}, false
+}
+
+// Scheme is the activation quantisation a matmul with this weight wants, ""
+// for f32 activations.
+func (t *Target) Scheme(w *ir.Expr) string {
+	r, ok := t.Matmul(w.Type)
+	if !ok || w.Shape.Last()%r.KMod != 0 {
+		return ""
+	}
+	return r.Scheme
+}
+
+// CanWriteC4 reports whether op's kernel can write output i as c4.
+func (t *Target) CanWriteC4(op string, i int) bool {
+	return i < 32 && t.WritesC4[op]&(1<<i) != 0
+}
+
+// CanGather reports whether embedding reads type w in form f.
+func (t *Target) CanGather(w tensor.Type, f ir.Form) bool { return slices.Contains(t.Gathers[w], f) }
+
+// HasFused reports whether the fused op has a kernel.
+func (t *Target) HasFused(op string) bool { return slices.Contains(t.Fused, op) }
