@@ -25,7 +25,11 @@ func decodeQ2_K(dst []float32, src []byte) {
 	}
 }
 
-var q2_KSearch = minSearch{levels: 3, first: -0.5, step: 0.1, tries: 16, absolute: true}
+var q2_KSearch = func() *minSearch {
+	s := newMinSearch(3, -0.5, 0.1, 16)
+	s.absolute = true
+	return s
+}()
 
 func encodeQ2_K(dst []byte, src []float32) {
 	var q [superBlock]byte

@@ -28,13 +28,12 @@ func decodeQ4_K(dst []float32, src []byte) {
 	}
 }
 
-// q4_KSearch: 21 scales from 14/15 to 16/15 of the first guess and beyond.
-var q4_KSearch = minSearch{levels: 15, first: -1, step: 0.1, tries: 21}
+var q4_KSearch = newMinSearch(15, -1, 0.1, 21)
 
 func encodeQ4_K(dst []byte, src []float32) {
 	var w superBlockWork
 	for len(src) >= superBlock {
-		w.quantise((*[superBlock]float32)(src), &q4_KSearch)
+		w.quantise((*[superBlock]float32)(src), q4_KSearch)
 		put16(dst, w.d)
 		put16(dst[2:], w.dmin)
 		packScaleMins((*[12]byte)(dst[4:]), &w.scales, &w.mins)

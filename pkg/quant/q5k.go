@@ -27,12 +27,12 @@ func decodeQ5_K(dst []float32, src []byte) {
 	}
 }
 
-var q5_KSearch = minSearch{levels: 31, first: -0.5, step: 0.1, tries: 16}
+var q5_KSearch = newMinSearch(31, -0.5, 0.1, 16)
 
 func encodeQ5_K(dst []byte, src []float32) {
 	var w superBlockWork
 	for len(src) >= superBlock {
-		w.quantise((*[superBlock]float32)(src), &q5_KSearch)
+		w.quantise((*[superBlock]float32)(src), q5_KSearch)
 		put16(dst, w.d)
 		put16(dst[2:], w.dmin)
 		packScaleMins((*[12]byte)(dst[4:]), &w.scales, &w.mins)

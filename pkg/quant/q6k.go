@@ -67,16 +67,15 @@ type symWork struct {
 	scales [16]int8
 	q      [superBlock]byte
 
-	wide symLanes // for the vector search
+	lanes lanes
 }
 
 // quantise fills all results from x; false means that x counts as zero.
 func (w *symWork) quantise(x *[superBlock]float32) bool {
-	const levels = 32
 	var scale [16]float32
-	if !w.wide.run(x, levels, &scale) {
+	if !w.lanes.searchSyms(x, &scale) {
 		for j := range scale {
-			scale[j] = searchSym(x[16*j:16*j+16], levels, w.q[16*j:])
+			scale[j] = w.searchSubBlock(x, j)
 		}
 	}
 	var top, amax float32
@@ -91,17 +90,22 @@ func (w *symWork) quantise(x *[superBlock]float32) bool {
 	inv := -128 / top
 	w.d = f32ToF16(1 / inv)
 	d := f16ToF32(w.d)
+	var ds, none [16]float32
 	for j, s := range scale {
 		w.scales[j] = int8(min(127, nearest(inv*s)))
-		dj := float32(d * float32(w.scales[j]))
-		if dj == 0 {
-			searchSym(x[16*j:16*j+16], levels, w.q[16*j:])
-			continue
-		}
-		xs, q := (*[16]float32)(x[16*j:]), (*[16]byte)(w.q[16*j:])
-		for i, v := range xs {
-			q[i] = byte(levels + max(-levels, min(levels-1, nearest(v/dj))))
+		ds[j] = float32(d * float32(w.scales[j]))
+	}
+	// The quants follow the scales as they were stored. Where a stored scale
+	// is zero they are those of the search.
+	quantise(&w.q, x, &ds, &none, -symLevels, symLevels-1)
+	for j := range scale {
+		if ds[j] == 0 {
+			w.searchSubBlock(x, j)
 		}
 	}
 	return true
+}
+
+func (w *symWork) searchSubBlock(x *[superBlock]float32, j int) float32 {
+	return searchSym((*[16]float32)(x[16*j:]), (*[16]byte)(w.q[16*j:]))
 }

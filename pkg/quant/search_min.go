@@ -2,23 +2,27 @@ package quant
 
 // minSearch describes the search for a scale and a minimum with which unsigned
 // quants 0..levels represent a run of values. The first guess spans the range
-// of the values; then the range is taken to be levels+first, levels+first+step,
-// ... quants wide (tries times), each time the quants are rounded, scale and
-// minimum are refitted by weighted least squares, and the best error wins.
-// The minimum is never positive, so that zero stays representable.
+// of the values; then the range is taken to be spans[0], spans[1], ... quants
+// wide, each time the quants are rounded, scale and minimum are refitted by
+// weighted least squares, and the smallest error wins. The minimum is never
+// positive, so that zero stays representable.
 //
 // This is the search that llama.cpp calls make_qkx2_quants; the operations and
 // their order are part of the result.
 type minSearch struct {
-	levels      int32
-	first, step float32
-	tries       int
-	absolute    bool // weigh absolute instead of squared errors (Q2_K)
+	levels   int32
+	tries    int
+	absolute bool        // weigh absolute instead of squared errors (Q2_K)
+	spans    [21]float32 // width of the range in quants at each try
 }
 
-// span is the width of the range in quants at the given try.
-func (s *minSearch) span(try int) float32 {
-	return s.first + float32(s.step*float32(try)) + float32(s.levels)
+// newMinSearch searches spans of levels+first, levels+first+step, ...
+func newMinSearch(levels int32, first, step float32, tries int) *minSearch {
+	s := &minSearch{levels: levels, tries: tries}
+	for try := range tries {
+		s.spans[try] = first + float32(step*float32(try)) + float32(levels)
+	}
+	return s
 }
 
 // run quantises x with the weights w into q. aux is scratch of the same length.
@@ -52,7 +56,7 @@ func (s *minSearch) run(x, w []float32, q, aux []byte) (scale, least float32) {
 	}
 	best := s.error(x, w, q, scale, lo)
 	for try := range s.tries {
-		inv = s.span(try) / (hi - lo)
+		inv = s.spans[try] / (hi - lo)
 		var sumL, sumL2, sumXL float32
 		for i, v := range x {
 			l := max(0, min(s.levels, nearest(inv*(v-lo))))
@@ -108,13 +112,13 @@ type superBlockWork struct {
 	scales, mins [8]byte
 	q            [superBlock]byte
 
-	wide minLanes // for the vector search
+	lanes lanes
 }
 
 // quantise fills all results from x.
 func (w *superBlockWork) quantise(x *[superBlock]float32, s *minSearch) {
 	var scale, least [8]float32
-	if !w.wide.run(x, s, &scale, &least) {
+	if !w.lanes.searchMins(x, s, &scale, &least) {
 		for j := range scale {
 			scale[j], least[j] = w.searchSubBlock(x, s, j)
 		}
@@ -129,24 +133,33 @@ func (w *superBlockWork) quantise(x *[superBlock]float32, s *minSearch) {
 		}
 	}
 	invScale, invMin := overTop(topScale), overTop(topMin)
+	w.d, w.dmin = f32ToF16(topScale/63), f32ToF16(topMin/63)
+	d, dmin := f16ToF32(w.d), f16ToF32(w.dmin)
+	var ds, ms [16]float32
 	for j := range scale {
 		w.scales[j] = min(63, byte(nearest(invScale*scale[j])))
 		w.mins[j] = min(63, byte(nearest(invMin*least[j])))
+		dj, mj := float32(d*float32(w.scales[j])), float32(dmin*float32(w.mins[j]))
+		ds[2*j], ds[2*j+1] = dj, dj
+		ms[2*j], ms[2*j+1] = mj, mj
 	}
-	w.d, w.dmin = f32ToF16(topScale/63), f32ToF16(topMin/63)
-
 	// The quants follow the scales as they were stored. Where a stored scale
 	// is zero they are those of the search.
-	d, dmin := f16ToF32(w.d), f16ToF32(w.dmin)
+	quantise(&w.q, x, &ds, &ms, 0, s.levels)
 	for j := range scale {
-		dj, mj := float32(d*float32(w.scales[j])), float32(dmin*float32(w.mins[j]))
-		if dj == 0 {
+		if ds[2*j] == 0 {
 			w.searchSubBlock(x, s, j)
-			continue
 		}
-		xs, q := (*subBlock32)(x[32*j:]), (*[32]byte)(w.q[32*j:])
+	}
+}
+
+// quantiseGo is the portable version of quantise.
+func quantiseGo(q *[superBlock]byte, x *[superBlock]float32, d, m *[16]float32, lowest, highest int32) {
+	for j := range d {
+		dj, mj := d[j], m[j]
+		xs, qs := (*[16]float32)(x[16*j:]), (*[16]byte)(q[16*j:])
 		for i, v := range xs {
-			q[i] = byte(max(0, min(s.levels, nearest((v+mj)/dj))))
+			qs[i] = byte(max(lowest, min(highest, nearest((v+mj)/dj))) - lowest)
 		}
 	}
 }
