@@ -1,0 +1,26 @@
+// Package pack holds the packing form p16: weights stored as panels of 16
+// consecutive rows, in the order in which the CPU kernels of every instruction
+// set read them.
+//
+// A packed weight is a sequence of panels; a panel holds all K of its 16 rows
+// as records for k ascending, without gaps. A record is a multiple of 64 bytes,
+// so a record never splits a cache line when the weight starts on 64 bytes.
+//
+// Words:
+//   - group vector g: 64 bytes, byte[4r+j] = value(row r, channel 4g+j);
+//   - nibble vector j: group 2j in the low nibbles, group 2j+1 in the high;
+//   - high-bit vector h: bit b of byte i = fifth bit of byte i of group 8h+b;
+//   - high-2 vector h (q6_k): bits 2b+1..2b = upper bits of group 4h+b.
+//
+// A weight has members (q|k|v in one weight); each member is padded to whole
+// panels. Padding rows and padding channels hold the zero point with scale
+// 2^-24, so they add exact zeros.
+//
+// A scale of exactly zero is rewritten together with its values: d becomes
+// 2^-24, q the zero point; a k-quant sub-block with d*sc == 0 gets sc = 1 and
+// zero-point values. The decoded values stay zero, so no result changes, and
+// kernels may add to the exponent of a scale without meeting zero. This is the
+// one change Unpack cannot undo. NaN and infinite scales are refused.
+//
+// Start with geometry.go (record table), then pack.go.
+package pack

@@ -1,0 +1,123 @@
+package pack
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// GatherRow decodes one row of a packed weight to dst[:k]. row counts over the
+// concatenation of the members, padding excluded. Values are q*d, q*d+m and so
+// on in float32 as GGUF defines them; a zero
+// integer or scale gives +0.
+func GatherRow(dst []float32, packed []byte, t tensor.Type, rows []int64, k, row int64) error {
+	panel, err := PanelBytes(t, k)
+	if err != nil {
+		return err
+	}
+	if int64(len(dst)) < k {
+		return fmt.Errorf("gather of row %d: got room for %d channels, want %d", row, len(dst), k)
+	}
+	p, r := int64(0), row
+	for _, n := range rows {
+		if r >= 0 && r < n {
+			p += r / PanelRows
+			if int64(len(packed))/panel <= p {
+				return fmt.Errorf("gather of row %d: %d packed bytes end before it", row, len(packed))
+			}
+			DecodeRow(dst[:k], packed[p*panel:(p+1)*panel], t, int(r%PanelRows))
+			return nil
+		}
+		r -= n
+		p += Panels(n)
+	}
+	return fmt.Errorf("gather of row %d: weight has rows %v", row, rows)
+}
+
+// DecodeRow decodes row r (0..15) of one panel to dst; len(dst) channels.
+func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
+	switch t {
+	case tensor.F32:
+		for k := range dst {
+			dst[k] = math.Float32frombits(le.Uint32(panel[64*k+4*r:]))
+		}
+		return
+	case tensor.F16:
+		for k := range dst {
+			dst[k] = Half(le.Uint16(panel[32*k+2*r:]))
+		}
+		return
+	case tensor.BF16:
+		for k := range dst {
+			dst[k] = math.Float32frombits(uint32(le.Uint16(panel[64*(k/2)+4*r+2*(k%2):])) << 16)
+		}
+		return
+	}
+	rec := records[t]
+	var g group
+	for len(dst) > 0 {
+		g.get(panel[:rec.bytes], t, r)
+		n := min(len(dst), int(rec.channels))
+		g.decode(dst[:n], t)
+		dst, panel = dst[n:], panel[rec.bytes:]
+	}
+}
+
+// DecodeBlocks decodes whole GGUF blocks of a quantised type to dst with the
+// same values as GatherRow after packing.
+func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
+	elems, bb := t.BlockElems(), t.BlockBytes()
+	var g group
+	for len(dst) > 0 {
+		if elems == 256 {
+			g.read256(t, src[:bb])
+		} else {
+			g.read32(t, src[:bb], 0)
+		}
+		g.decode(dst[:elems], t)
+		dst, src = dst[elems:], src[bb:]
+	}
+}
+
+// decode writes the float values of the first len(dst) channels of g.
+func (g *group) decode(dst []float32, t tensor.Type) {
+	zp := int(zeroPoint(t))
+	for k := range dst {
+		var d, m float32
+		switch t {
+		case tensor.Q4_K, tensor.Q5_K:
+			d = Half(g.d[0]) * float32(g.sc[k/32])
+			m = Half(g.m[0]) * float32(g.mn[k/32])
+		case tensor.Q6_K:
+			d = Half(g.d[0]) * float32(int8(g.sc[k/16]))
+		default:
+			d = Half(g.d[k/32])
+		}
+		v := float32(0)
+		if q := int(g.q[k]) - zp; q != 0 && d != 0 {
+			v = float32(d * float32(q))
+		}
+		switch t {
+		case tensor.Q4_K, tensor.Q5_K:
+			v -= m
+		case tensor.Q4_1, tensor.Q5_1:
+			v += Half(g.m[k/32])
+		}
+		dst[k] = v
+	}
+}
+
+// Half converts an IEEE half to float32, exactly.
+func Half(h uint16) float32 {
+	sign := uint32(h&0x8000) << 16
+	e, f := uint32(h>>10&31), uint32(h&0x3ff)
+	switch e {
+	case 0:
+		v := float32(f) * 0x1p-24
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | f<<13)
+	}
+	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
+}
