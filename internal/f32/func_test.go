@@ -129,3 +129,44 @@ func TestGolden(t *testing.T) {
 		t.Errorf("golden digest %s, want %s", got, want)
 	}
 }
+
+func TestHalf(t *testing.T) {
+	for h := range 1 << 16 {
+		v := FromHalf(uint16(h))
+		e, f := h>>10&31, h&1023
+		want := math.Ldexp(float64(f), -24)
+		switch {
+		case e == 31 && f != 0:
+			want = math.NaN()
+		case e == 31:
+			want = math.Inf(1)
+		case e > 0:
+			want = math.Ldexp(float64(1024+f), e-25)
+		}
+		if h>>15 != 0 {
+			want = -want
+		}
+		if !same(v, float32(want)) {
+			t.Fatalf("FromHalf(%#x) = %v, want %v", h, v, want)
+		}
+		if v == v && ToHalf(v) != uint16(h) {
+			t.Fatalf("ToHalf(%v) = %#x, want %#x", v, ToHalf(v), h)
+		}
+		if e >= 30 {
+			continue
+		}
+		// midpoints go to the even neighbour, their neighbours to the nearest
+		mid := (v + FromHalf(uint16(h)+1)) / 2
+		even := uint16(h) + uint16(h)&1
+		lo, hi := math.Nextafter32(mid, v), math.Nextafter32(mid, 2*mid)
+		if ToHalf(mid) != even || ToHalf(lo) != uint16(h) || ToHalf(hi) != uint16(h)+1 {
+			t.Fatalf("ToHalf around the midpoint %v after %#x: %#x %#x %#x", mid, h, ToHalf(lo), ToHalf(mid), ToHalf(hi))
+		}
+	}
+	if ToHalf(65519.99) != 0x7bff || ToHalf(65520) != 0x7c00 || ToHalf(-1e30) != 0xfc00 || ToHalf(0x1p-25) != 0 {
+		t.Error("ToHalf at its limits")
+	}
+	if v := FromHalf(ToHalf(float32(math.NaN()))); v == v {
+		t.Error("ToHalf(NaN) is a number")
+	}
+}

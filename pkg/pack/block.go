@@ -121,17 +121,24 @@ func (g *group) write32(t tensor.Type, b []byte, h int) {
 
 // sanitize32 checks and rewrites half h: row and block are for the error.
 func (g *group) sanitize32(t tensor.Type, h int, row, block int64) error {
-	switch {
-	case notFinite(g.d[h]):
+	if notFinite(g.d[h]) {
 		return &ScaleError{t, row, block, "d", g.d[h]}
-	case notFinite(g.m[h]):
-		return &ScaleError{t, row, block, "m", g.m[h]}
-	case isZero(g.d[h]):
-		g.d[h] = smallest
-		zp := zeroPoint(t)
-		for i := range 32 {
-			g.q[32*h+i] = zp
-		}
 	}
+	if notFinite(g.m[h]) {
+		return &ScaleError{t, row, block, "m", g.m[h]}
+	}
+	g.rewrite32(t, h)
 	return nil
+}
+
+// rewrite32 replaces a zero scale of half h and the values under it.
+func (g *group) rewrite32(t tensor.Type, h int) {
+	if !isZero(g.d[h]) {
+		return
+	}
+	g.d[h] = smallest
+	zp := zeroPoint(t)
+	for i := range 32 {
+		g.q[32*h+i] = zp
+	}
 }

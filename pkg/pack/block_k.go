@@ -102,6 +102,12 @@ func (g *group) sanitize256(t tensor.Type, row, block int64) error {
 	if notFinite(g.m[0]) {
 		return &ScaleError{t, row, block, "dmin", g.m[0]}
 	}
+	g.rewrite256(t)
+	return nil
+}
+
+// rewrite256 replaces zero scales of a k-quant group and the values under them.
+func (g *group) rewrite256(t tensor.Type) {
 	zp, width, n := zeroPoint(t), 32, 8
 	if t == tensor.Q6_K {
 		width, n = 16, 16
@@ -120,5 +126,4 @@ func (g *group) sanitize256(t tensor.Type, row, block int64) error {
 			q[i] = zp
 		}
 	}
-	return nil
 }

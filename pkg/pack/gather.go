@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -45,7 +46,7 @@ func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
 		return
 	case tensor.F16:
 		for k := range dst {
-			dst[k] = Half(le.Uint16(panel[32*k+2*r:]))
+			dst[k] = f32.FromHalf(le.Uint16(panel[32*k+2*r:]))
 		}
 		return
 	case tensor.BF16:
@@ -87,12 +88,12 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 		var d, m float32
 		switch t {
 		case tensor.Q4_K, tensor.Q5_K:
-			d = Half(g.d[0]) * float32(g.sc[k/32])
-			m = Half(g.m[0]) * float32(g.mn[k/32])
+			d = f32.FromHalf(g.d[0]) * float32(g.sc[k/32])
+			m = f32.FromHalf(g.m[0]) * float32(g.mn[k/32])
 		case tensor.Q6_K:
-			d = Half(g.d[0]) * float32(int8(g.sc[k/16]))
+			d = f32.FromHalf(g.d[0]) * float32(int8(g.sc[k/16]))
 		default:
-			d = Half(g.d[k/32])
+			d = f32.FromHalf(g.d[k/32])
 		}
 		v := float32(0)
 		if q := int(g.q[k]) - zp; q != 0 && d != 0 {
@@ -102,22 +103,9 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 		case tensor.Q4_K, tensor.Q5_K:
 			v -= m
 		case tensor.Q4_1, tensor.Q5_1:
-			v += Half(g.m[k/32])
+			v += f32.FromHalf(g.m[k/32])
 		}
 		dst[k] = v
 	}
 }
 
-// Half converts an IEEE half to float32, exactly.
-func Half(h uint16) float32 {
-	sign := uint32(h&0x8000) << 16
-	e, f := uint32(h>>10&31), uint32(h&0x3ff)
-	switch e {
-	case 0:
-		v := float32(f) * 0x1p-24
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | f<<13)
-	}
-	return math.Float32frombits(sign | (e+112)<<23 | f<<13)
-}

@@ -328,29 +328,6 @@ func FuzzPack(f *testing.F) {
 	})
 }
 
-func TestHalf(t *testing.T) {
-	for h := range 1 << 16 {
-		e, f := h>>10&31, h&1023
-		want := math.Ldexp(float64(f), -24)
-		if e > 0 {
-			want = math.Ldexp(float64(1024+f), e-25)
-		}
-		if e == 31 {
-			want = math.Inf(1)
-			if f != 0 {
-				want = math.NaN()
-			}
-		}
-		if h>>15 != 0 {
-			want = -want
-		}
-		got := float64(Half(uint16(h)))
-		if got != want && want == want || want != want && got == got {
-			t.Fatalf("Half(%#x) = %v, want %v", h, got, want)
-		}
-	}
-}
-
 func BenchmarkPack(b *testing.B) {
 	for _, ty := range []tensor.Type{tensor.F16, tensor.Q8_0, tensor.Q4_0, tensor.Q4_K, tensor.Q6_K} {
 		b.Run(fmt.Sprint(ty), func(b *testing.B) {
