@@ -1,0 +1,259 @@
+package reference
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// value is rows × cols of float64 or int32.
+type value struct {
+	f    []float64
+	i    []int32
+	cols int
+}
+
+func (v value) rows() int { return max(len(v.f), len(v.i)) / v.cols }
+
+func (v value) row(r int) []float64 { return v.f[r*v.cols : (r+1)*v.cols] }
+
+func newValue(rows, cols int) value { return value{f: make([]float64, rows*cols), cols: cols} }
+
+// eval computes one simple node.
+func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
+	x := vals[n.In[0]]
+	var w *matrix
+	if len(n.Weights) > 0 {
+		var err error
+		if w, err = e.weight(n.Weights[0]); err != nil {
+			return err
+		}
+	}
+	var y value
+	switch n.Op {
+	case "embedding":
+		y = newValue(len(x.i), w.k)
+		for r, id := range x.i {
+			if id < 0 || int(id) >= w.n {
+				return fmt.Errorf("token id %d is outside 0..%d", id, w.n-1)
+			}
+			copy(y.row(r), w.row(int(id)))
+		}
+	case "matmul":
+		y = newValue(x.rows(), w.n)
+		for r := range x.rows() {
+			for j := range w.n {
+				y.f[r*w.n+j] = dot(x.row(r), w.row(j))
+			}
+		}
+	case "rms_norm":
+		y = rmsNorm(x, w.row(0), int(n.Int("dim")), n.Float("eps"))
+	case "add_bias":
+		y = newValue(x.rows(), x.cols)
+		for i := range y.f {
+			y.f[i] = x.f[i] + w.data[i%x.cols]
+		}
+	case "add", "mul":
+		y = newValue(x.rows(), x.cols)
+		for i, b := range vals[n.In[1]].f {
+			if y.f[i] = x.f[i] + b; n.Op == "mul" {
+				y.f[i] = x.f[i] * b
+			}
+		}
+	case "silu":
+		y = mapped(x, func(v float64) float64 { return v / (1 + math.Exp(-v)) })
+	case "gelu_tanh":
+		y = mapped(x, func(v float64) float64 {
+			return 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
+		})
+	case "boundary", "relayout":
+		y = x
+	case "quantize_act":
+		if y = x; !e.d.exact {
+			y = roundS256E32(x)
+		}
+	case "rope":
+		y = rope(x, vals[n.In[1]].i, w.row(0), n)
+	case "select_rows":
+		rows := vals[n.In[1]].i
+		y = newValue(len(rows), x.cols)
+		for i, r := range rows {
+			if r < 0 || int(r) >= x.rows() {
+				return fmt.Errorf("row %d is outside 0..%d", r, x.rows()-1)
+			}
+			copy(y.row(i), x.row(int(r)))
+		}
+	case "attention":
+		var err error
+		if y, err = attention(n, vals, st); err != nil {
+			return err
+		}
+	case "topk":
+		return topk(n, vals)
+	default:
+		return fmt.Errorf("no meaning for op %q", n.Op)
+	}
+	vals[n.Out[0]] = y
+	return nil
+}
+
+func dot(a, b []float64) float64 {
+	s := 0.0
+	for i, v := range a {
+		s += v * b[i]
+	}
+	return s
+}
+
+func mapped(x value, f func(float64) float64) value {
+	y := newValue(x.rows(), x.cols)
+	for i, v := range x.f {
+		y.f[i] = f(v)
+	}
+	return y
+}
+
+func rmsNorm(x value, w []float64, dim int, eps float64) value {
+	y := newValue(x.rows(), x.cols)
+	for at := 0; at < len(x.f); at += dim {
+		g := x.f[at : at+dim]
+		r := 1 / math.Sqrt(dot(g, g)/float64(dim)+eps)
+		for i, v := range g {
+			y.f[at+i] = v * r * w[i]
+		}
+	}
+	return y
+}
+
+// rope rotates pairs (i, i+rd/2) of each head. The angle is the float32
+// product of position and frequency, as transformers computes it and as the
+// engine does: at large positions that rounding is part of the model.
+func rope(x value, positions []int32, inv []float64, n *ir.Node) value {
+	hd, half := int(n.Int("head_dim")), int(n.Int("rotary_dim"))/2
+	m := n.Float("mscale")
+	if m == 0 {
+		m = 1
+	}
+	y := value{f: slices.Clone(x.f), cols: x.cols}
+	for t := range x.rows() {
+		for i := range half {
+			sin, cos := math.Sincos(float64(float32(positions[t]) * float32(inv[i])))
+			sin, cos = sin*m, cos*m
+			for h := 0; h < x.cols; h += hd {
+				lo, hi := x.row(t)[h+i], x.row(t)[h+i+half]
+				y.row(t)[h+i] = lo*cos - hi*sin
+				y.row(t)[h+i+half] = hi*cos + lo*sin
+			}
+		}
+	}
+	return y
+}
+
+func attention(n *ir.Node, vals []value, st *state) (value, error) {
+	q, k, v, pos := vals[n.In[0]], vals[n.In[1]], vals[n.In[2]], vals[n.In[3]].i
+	if st == nil || st.layers[n.States[0]] == nil {
+		return value{}, fmt.Errorf("the call has no state %s", n.States[0])
+	}
+	l := st.layers[n.States[0]]
+	if len(pos) == 0 || int(pos[0]) > l.len() || pos[0] < 0 {
+		return value{}, fmt.Errorf("positions leave a hole behind %d", l.len())
+	}
+	for i := range pos {
+		if int(pos[i]) != int(pos[0])+i {
+			return value{}, fmt.Errorf("positions are not consecutive")
+		}
+	}
+	if int(pos[0])+len(pos) > st.max {
+		return value{}, fmt.Errorf("position %d is beyond the state's %d", int(pos[0])+len(pos)-1, st.max)
+	}
+	l.truncate(int(pos[0]))
+	l.k, l.v = append(l.k, k.f...), append(l.v, v.f...)
+	heads, hd := int(n.Int("heads")), int(n.Int("head_dim"))
+	group := heads / int(n.Int("kv_heads"))
+	y := newValue(q.rows(), q.cols)
+	for t := range q.rows() {
+		p := int(pos[t])
+		first := 0
+		if w := int(n.Int("window")); w > 0 {
+			first = max(0, p-w+1)
+		}
+		for h := range heads {
+			at := h / group * hd
+			head(y.row(t)[h*hd:(h+1)*hd], q.row(t)[h*hd:(h+1)*hd], l, at, first, p, n.Float("scale"))
+		}
+	}
+	return y, nil
+}
+
+// head is softmax(scale·q·kᵀ)·v of one query head over positions first..last.
+func head(y, q []float64, l *layer, at, first, last int, scale float64) {
+	s := make([]float64, last-first+1)
+	m := math.Inf(-1)
+	for j := range s {
+		row := (first+j)*l.width + at
+		s[j] = dot(q, l.k[row:row+len(q)]) * scale
+		m = max(m, s[j])
+	}
+	sum := 0.0
+	for j := range s {
+		s[j] = math.Exp(s[j] - m)
+		sum += s[j]
+	}
+	for j, p := range s {
+		row := (first+j)*l.width + at
+		for d := range y {
+			y[d] += p / sum * l.v[row+d]
+		}
+	}
+}
+
+func topk(n *ir.Node, vals []value) error {
+	x, ids, scale, bias := vals[n.In[0]], vals[n.In[1]].i, vals[n.In[2]].f, vals[n.In[3]].f
+	k := int(n.Int("k"))
+	top := value{i: make([]int32, x.rows()*k), cols: k}
+	logits, lse := newValue(x.rows(), k), newValue(x.rows(), 1)
+	for r := range x.rows() {
+		row := slices.Clone(x.row(r))
+		for i, id := range ids {
+			if id < 0 || int(id) >= len(row) {
+				return fmt.Errorf("adjusted id %d is outside 0..%d", id, len(row)-1)
+			}
+			if l := row[id]; l > 0 {
+				row[id] = l/scale[i] + bias[i]
+			} else {
+				row[id] = l*scale[i] + bias[i]
+			}
+		}
+		order := make([]int32, len(row))
+		for i := range order {
+			order[i] = int32(i)
+		}
+		slices.SortStableFunc(order, func(a, b int32) int { return compareLogits(row[a], row[b]) })
+		for i := range k {
+			top.i[r*k+i], logits.f[r*k+i] = order[i], row[order[i]]
+		}
+		m, sum := logits.f[r*k], 0.0
+		for _, l := range row {
+			sum += math.Exp(l - m)
+		}
+		lse.f[r] = m + math.Log(sum)
+	}
+	vals[n.Out[0]], vals[n.Out[1]], vals[n.Out[2]] = top, logits, lse
+	return nil
+}
+
+// compareLogits orders higher first and NaN last.
+func compareLogits(a, b float64) int {
+	switch an, bn := math.IsNaN(a), math.IsNaN(b); {
+	case an && bn:
+		return 0
+	case an:
+		return 1
+	case bn:
+		return -1
+	}
+	return cmp.Compare(b, a)
+}

@@ -1,0 +1,135 @@
+package reference
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/quant"
+)
+
+// matrix is a decoded weight, [n, k].
+type matrix struct {
+	n, k int
+	data []float64
+}
+
+func (m *matrix) row(i int) []float64 { return m.data[i*m.k : (i+1)*m.k] }
+
+// weight decodes the named weight once, row by row, from either packing form.
+func (e *executable) weight(name string) (*matrix, error) {
+	if m := e.weights[name]; m != nil {
+		return m, nil
+	}
+	w := e.g.Weight(name)
+	bytes, err := e.bytes(w)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	rows, err := w.Shape.Rows()
+	if err != nil {
+		return nil, err
+	}
+	m := &matrix{n: int(rows), k: int(w.Shape.Last())}
+	m.data = make([]float64, m.n*m.k)
+	row := make([]float32, m.k)
+	for i := range m.n {
+		if err := decodeRow(row, bytes, w, int64(i)); err != nil {
+			return nil, fmt.Errorf("weight %s, row %d: %w", name, i, err)
+		}
+		for j, v := range row {
+			m.data[i*m.k+j] = float64(v)
+		}
+	}
+	e.weights[name] = m
+	return m, nil
+}
+
+func decodeRow(dst []float32, data []byte, w *ir.Weight, i int64) error {
+	if w.Form == ir.P16 {
+		return pack.GatherRow(dst, data, w.Type, w.Rows, w.Shape.Last(), i)
+	}
+	size, err := w.Type.RowBytes(w.Shape.Last())
+	if err != nil {
+		return err
+	}
+	return quant.Decode(w.Type, dst, data[i*size:(i+1)*size])
+}
+
+// bytes finds the data of w. Expanding a fused op leaves slices of weights
+// that only exist whole; those are cut out of the whole.
+func (e *executable) bytes(w *ir.Weight) ([]byte, error) {
+	if w.Kind != ir.ExprSliceRows {
+		return e.d.weights.Bytes(e.segment, w)
+	}
+	// ir.Expand named the slice after the whole: NAME.i.
+	whole := &ir.Weight{Name: w.Name[:strings.LastIndexByte(w.Name, '.')], Expr: w.Args[0]}
+	data, err := e.bytes(whole)
+	if err != nil {
+		return nil, err
+	}
+	if w.Form == ir.P16 {
+		return panels(data, w)
+	}
+	size, err := w.Type.RowBytes(w.Shape.Last())
+	if err != nil {
+		return nil, err
+	}
+	return data[w.Lo*size : w.Hi*size], nil
+}
+
+// panels cuts the panels of a run of members out of a packed weight.
+func panels(data []byte, w *ir.Weight) ([]byte, error) {
+	size, err := pack.PanelBytes(w.Type, w.Shape.Last())
+	if err != nil {
+		return nil, err
+	}
+	var at, lo, hi int64
+	for _, r := range w.Args[0].Rows {
+		if at == w.Lo {
+			lo = hi
+		}
+		if at < w.Hi {
+			hi += pack.Panels(r)
+		}
+		at += r
+	}
+	return data[lo*size : hi*size], nil
+}
+
+// roundS256E32 rounds an activation to the int8 grid of scheme s256e32: per
+// slab of 256 channels a base absmax/127, per block of 32 the smallest
+// power-of-two fraction of it (down to 2^-20) that still holds the block.
+func roundS256E32(x value) value {
+	y := newValue(x.rows(), x.cols)
+	for r := range x.rows() {
+		for lo := 0; lo < x.cols; lo += 256 {
+			slab := x.row(r)[lo:min(lo+256, x.cols)]
+			base := absMax(slab) / 127
+			for b := 0; b < len(slab); b += 32 {
+				block := slab[b:min(b+32, len(slab))]
+				m := absMax(block)
+				step := base
+				for e := 0; e < 20 && m <= 127*step/2; e++ {
+					step /= 2
+				}
+				for i, v := range block {
+					if step > 0 {
+						y.row(r)[lo+b+i] = math.RoundToEven(v/step) * step
+					}
+				}
+			}
+		}
+	}
+	return y
+}
+
+func absMax(x []float64) float64 {
+	m := 0.0
+	for _, v := range x {
+		m = max(m, math.Abs(v))
+	}
+	return m
+}
