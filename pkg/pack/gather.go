@@ -108,4 +108,3 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 		dst[k] = v
 	}
 }
-
