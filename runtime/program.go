@@ -1,0 +1,113 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+// Segment kinds.
+const (
+	KindEmbed   = "embed"
+	KindDecoder = "decoder"
+	KindLogit   = "logit"
+	KindTopK    = "topk"
+	KindModel   = "model" // an uncut graph
+)
+
+// Segment is one executable graph of a program.
+type Segment struct {
+	Name  string // "embed", "decoder-0", "logit", "topk"
+	Kind  string
+	Graph *ir.Graph
+}
+
+// Program is everything a backend needs to run a model.
+type Program struct {
+	Segments []Segment // in order of execution
+	Weights  backend.Weights
+	Meta     Meta
+	// Close, when set, releases mappings behind Weights.
+	Close func() error
+}
+
+// Meta is what users of a model need to know beside its graphs.
+type Meta struct {
+	Name          string   `json:"name"`
+	Arch          string   `json:"arch"`
+	Layers        int      `json:"layers"`
+	Hidden        int      `json:"hidden"`
+	Vocab         int      `json:"vocab"`
+	ContextLength int      `json:"context_length"`
+	KVType        string   `json:"kv_type"` // default cache type
+	BOS           int32    `json:"bos"`     // -1: none
+	AddBOS        bool     `json:"add_bos"`
+	Stop          []int32  `json:"stop"` // ids that end generation
+	Sampling      Sampling `json:"sampling"`
+}
+
+// Sampling is generation_config's part of Meta: defaults for a sampler. Zero
+// values mean "not stated".
+type Sampling struct {
+	DoSample          bool    `json:"do_sample"`
+	Temperature       float32 `json:"temperature"`
+	TopK              int     `json:"top_k"`
+	TopP              float32 `json:"top_p"`
+	MinP              float32 `json:"min_p"`
+	RepetitionPenalty float32 `json:"repetition_penalty"`
+}
+
+// External inputs, in the order pkg/model declares them.
+var externals = []string{"tokens", "positions", "rows", "adj_ids", "adj_scale", "adj_bias"}
+
+// Check tells whether the segments fit together: every input is external or
+// made by an earlier segment, with equal types.
+func (p *Program) Check() error {
+	if len(p.Segments) == 0 {
+		return fmt.Errorf("program without segments")
+	}
+	made := map[string]ir.Type{}
+	names := map[string]bool{}
+	states := map[string]string{}
+	for _, s := range p.Segments {
+		if names[s.Name] || s.Name == "" {
+			return fmt.Errorf("two segments are called %q", s.Name)
+		}
+		names[s.Name] = true
+		for _, id := range s.Graph.Inputs {
+			v := s.Graph.Value(id)
+			t, ok := made[v.Name]
+			if !ok && !slices.Contains(externals, v.Name) {
+				return fmt.Errorf("segment %s: input %s is made by no earlier segment", s.Name, v.Name)
+			}
+			if ok && !t.Equal(v.Type) {
+				return fmt.Errorf("segment %s: input %s is %s, an earlier segment makes %s", s.Name, v.Name, v.Type, t)
+			}
+		}
+		for _, id := range s.Graph.Outputs {
+			v := s.Graph.Value(id)
+			if _, dup := made[v.Name]; dup || slices.Contains(externals, v.Name) {
+				return fmt.Errorf("segment %s: output %s exists already", s.Name, v.Name)
+			}
+			made[v.Name] = v.Type
+		}
+		for _, st := range s.Graph.States {
+			if other, dup := states[st.Name]; dup {
+				return fmt.Errorf("segments %s and %s both hold state %s", other, s.Name, st.Name)
+			}
+			states[st.Name] = s.Name
+		}
+	}
+	return nil
+}
+
+// States lists the states of all segments in order.
+func (p *Program) States() []*ir.State {
+	var all []*ir.State
+	for _, s := range p.Segments {
+		all = append(all, s.Graph.States...)
+	}
+	return all
+}
