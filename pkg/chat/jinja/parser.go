@@ -1,0 +1,485 @@
+package jinja
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	maxSource = 4 << 20 // bytes of template text
+	maxNest   = 200     // nested brackets and blocks
+	maxChain  = 2000    // operators in a row
+)
+
+type parser struct {
+	toks  []token
+	i     int
+	nest  int
+	loops int        // enclosing loops that break and continue may leave
+	ends  [][]string // end tags that enclosing blocks wait for
+	tags  []string   // enclosing tags
+}
+
+func (p *parser) cur() token { return p.toks[p.i] }
+
+func (p *parser) next() token {
+	t := p.toks[p.i]
+	if t.kind != tokEOF {
+		p.i++
+	}
+	return t
+}
+
+func (p *parser) peek() token {
+	if p.i+1 < len(p.toks) {
+		return p.toks[p.i+1]
+	}
+	return p.toks[p.i]
+}
+
+func (p *parser) fail(line int, format string, args ...any) error {
+	return atLine(errf(KindSyntax, format, args...), line)
+}
+
+func (p *parser) isOp(op string) bool { return p.cur().kind == tokOp && p.cur().text == op }
+
+func (p *parser) isName(name string) bool { return p.cur().kind == tokName && p.cur().text == name }
+
+func (p *parser) skipOp(op string) bool {
+	if p.isOp(op) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) skipName(name string) bool {
+	if p.isName(name) {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) expectOp(op string) error {
+	if !p.skipOp(op) {
+		return p.unexpected(op)
+	}
+	return nil
+}
+
+func (p *parser) expectName(name string) error {
+	if !p.skipName(name) {
+		return p.unexpected(name)
+	}
+	return nil
+}
+
+func (p *parser) unexpected(want string) error {
+	t := p.cur()
+	if t.kind == tokEOF {
+		return p.fail(t.line, "unexpected end of template, expected '%s'.", want)
+	}
+	return p.fail(t.line, "expected token '%s', got %s", want, pyQuote(t.describe()))
+}
+
+func (p *parser) name() (token, error) {
+	if p.cur().kind != tokName {
+		return token{}, p.unexpected("name")
+	}
+	return p.next(), nil
+}
+
+// deeper guards recursion; the caller must call p.nest-- when it returns nil.
+func (p *parser) deeper() error {
+	if p.nest >= maxNest {
+		return p.fail(p.cur().line, "nested more than %d levels deep", maxNest)
+	}
+	p.nest++
+	return nil
+}
+
+// body parses statements up to one of the end tags, which becomes the current token.
+func (p *parser) body(ends ...string) ([]stmt, error) {
+	p.skipOp(":")
+	if p.cur().kind != tokBlockEnd {
+		return nil, p.unexpected("end of statement block")
+	}
+	p.next()
+	p.ends = append(p.ends, ends)
+	defer func() { p.ends = p.ends[:len(p.ends)-1] }()
+	b, err := p.statements(ends)
+	if err != nil {
+		return nil, err
+	}
+	if p.cur().kind == tokEOF {
+		return nil, p.lost("", p.cur().line)
+	}
+	return b, nil
+}
+
+// lastBody parses a body that ends with one tag and skips that tag.
+func (p *parser) lastBody(end string) ([]stmt, error) {
+	b, err := p.body(end)
+	if err == nil {
+		p.next()
+	}
+	return b, err
+}
+
+// lost reports an unknown tag, or the end of the template when tag is empty.
+func (p *parser) lost(tag string, line int) error {
+	msg := "Unexpected end of template."
+	if tag != "" {
+		msg = "Encountered unknown tag " + pyQuote(tag) + "."
+	}
+	if len(p.ends) > 0 {
+		var want []string
+		for _, e := range p.ends[len(p.ends)-1] {
+			want = append(want, pyQuote(e))
+		}
+		looking := strings.Join(want, " or ")
+		nested := slices.ContainsFunc(p.ends, func(e []string) bool { return slices.Contains(e, tag) })
+		if tag != "" && nested {
+			msg += " You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for " + looking + "."
+		} else {
+			msg += " Jinja was looking for the following tags: " + looking + "."
+		}
+	}
+	if len(p.tags) > 0 {
+		msg += " The innermost block that needs to be closed is " + pyQuote(p.tags[len(p.tags)-1]) + "."
+	}
+	return p.fail(line, "%s", msg)
+}
+
+func (p *parser) statements(ends []string) ([]stmt, error) {
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
+	defer func() { p.nest-- }()
+	var out []stmt
+	var text *outputStmt
+	add := func(e expr, line int) {
+		if text == nil {
+			text = &outputStmt{line: line}
+			out = append(out, text)
+		}
+		text.items = append(text.items, e)
+	}
+	for {
+		t := p.cur()
+		switch t.kind {
+		case tokEOF:
+			return out, nil
+		case tokData:
+			p.next()
+			add(&constExpr{newStr(t.text)}, t.line)
+		case tokVarBegin:
+			p.next()
+			e, err := p.tuple(tupleOpts{cond: true})
+			if err != nil {
+				return nil, err
+			}
+			if p.cur().kind != tokVarEnd {
+				return nil, p.unexpected("end of print statement")
+			}
+			p.next()
+			add(e, t.line)
+		case tokBlockBegin:
+			text = nil
+			p.next()
+			if p.cur().kind == tokName && slices.Contains(ends, p.cur().text) {
+				return out, nil
+			}
+			s, err := p.statement()
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, s)
+			if p.cur().kind != tokBlockEnd {
+				return nil, p.unexpected("end of statement block")
+			}
+			p.next()
+		default:
+			return nil, p.unexpected("template data / text")
+		}
+	}
+}
+
+// refused are tags of Jinja that need a template loader or another environment.
+var refused = []string{"extends", "block", "include", "import", "from", "autoescape"}
+
+func (p *parser) statement() (stmt, error) {
+	t := p.cur()
+	if t.kind != tokName {
+		return nil, p.fail(t.line, "tag name expected")
+	}
+	var parse func(line int) (stmt, error)
+	switch t.text {
+	case "set":
+		parse = p.set
+	case "if":
+		parse = p.ifBlock
+	case "for":
+		parse = p.forBlock
+	case "macro":
+		parse = p.macro
+	case "call":
+		parse = p.callBlock
+	case "filter":
+		parse = p.filterBlock
+	case "with":
+		parse = p.with
+	case "print":
+		parse = p.print
+	case "generation":
+		parse = p.generation
+	case "break", "continue":
+		parse = p.jump
+	default:
+		if slices.Contains(refused, t.text) {
+			return nil, atLine(errf(KindUnsupported, "tag %s is not supported in chat templates", pyQuote(t.text)), t.line)
+		}
+		return nil, p.lost(t.text, t.line)
+	}
+	p.tags = append(p.tags, t.text)
+	s, err := parse(t.line)
+	p.tags = p.tags[:len(p.tags)-1]
+	return s, err
+}
+
+func (p *parser) jump(line int) (stmt, error) {
+	t := p.next()
+	if p.loops == 0 {
+		return nil, p.fail(line, "'%s' outside loop", t.text)
+	}
+	if t.text == "break" {
+		return &jumpStmt{ctlBreak}, nil
+	}
+	return &jumpStmt{ctlContinue}, nil
+}
+
+func (p *parser) print(line int) (stmt, error) {
+	p.next()
+	s := &outputStmt{line: line}
+	for p.cur().kind != tokBlockEnd {
+		if len(s.items) > 0 {
+			if err := p.expectOp(","); err != nil {
+				return nil, err
+			}
+		}
+		e, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		s.items = append(s.items, e)
+	}
+	return s, nil
+}
+
+func (p *parser) set(line int) (stmt, error) {
+	p.next()
+	tgt, err := p.assignTarget(true, "")
+	if err != nil {
+		return nil, err
+	}
+	if p.skipOp("=") {
+		v, err := p.tuple(tupleOpts{cond: true})
+		return &setStmt{target: tgt, val: v, line: line}, err
+	}
+	s := &setBlockStmt{target: tgt, line: line}
+	if s.filter, err = p.filters(nil, false); err != nil {
+		return nil, err
+	}
+	s.body, err = p.lastBody("endset")
+	return s, err
+}
+
+func (p *parser) ifBlock(line int) (stmt, error) {
+	s := &ifStmt{line: line}
+	p.next()
+	for {
+		t, err := p.tuple(tupleOpts{})
+		if err != nil {
+			return nil, err
+		}
+		b, err := p.body("elif", "else", "endif")
+		if err != nil {
+			return nil, err
+		}
+		s.tests = append(s.tests, t)
+		s.bodies = append(s.bodies, b)
+		switch p.next().text {
+		case "elif":
+			continue
+		case "else":
+			s.orelse, err = p.lastBody("endif")
+		}
+		return s, err
+	}
+}
+
+func (p *parser) forBlock(line int) (stmt, error) {
+	p.next()
+	s := &forStmt{line: line}
+	start := p.i
+	var err error
+	if s.target, err = p.assignTarget(false, "in"); err != nil {
+		return nil, err
+	}
+	after := p.i
+	p.i = start // the same names once more, for the scope of the test
+	if s.testTarget, err = p.assignTarget(false, "in"); err != nil {
+		return nil, err
+	}
+	p.i = after
+	if err := p.expectName("in"); err != nil {
+		return nil, err
+	}
+	if s.iter, err = p.tuple(tupleOpts{end: "recursive"}); err != nil {
+		return nil, err
+	}
+	if p.skipName("if") {
+		if s.test, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	s.recursive = p.skipName("recursive")
+	p.loops++
+	s.body, err = p.body("endfor", "else")
+	p.loops--
+	if err != nil {
+		return nil, err
+	}
+	if p.next().text == "else" {
+		loops := p.loops
+		if s.recursive {
+			p.loops = 0
+		}
+		s.orelse, err = p.lastBody("endfor")
+		p.loops = loops
+	}
+	return s, err
+}
+
+func (p *parser) with(line int) (stmt, error) {
+	p.next()
+	s := &withStmt{line: line}
+	for p.cur().kind != tokBlockEnd {
+		if len(s.targets) > 0 {
+			if err := p.expectOp(","); err != nil {
+				return nil, err
+			}
+		}
+		t, err := p.assignTarget(false, "")
+		if err != nil {
+			return nil, err
+		}
+		if err := p.expectOp("="); err != nil {
+			return nil, err
+		}
+		v, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		s.targets, s.vals = append(s.targets, t), append(s.vals, v)
+	}
+	var err error
+	s.body, err = p.lastBody("endwith")
+	return s, err
+}
+
+// function parses a body that runs as a function of its own: loops outside cannot be left from it.
+func (p *parser) function(end string) ([]stmt, error) {
+	loops := p.loops
+	p.loops = 0
+	b, err := p.lastBody(end)
+	p.loops = loops
+	return b, err
+}
+
+func (p *parser) signature(d *macroDef) error {
+	if err := p.expectOp("("); err != nil {
+		return err
+	}
+	for !p.isOp(")") {
+		if len(d.params) > 0 {
+			if err := p.expectOp(","); err != nil {
+				return err
+			}
+		}
+		t, err := p.plainName()
+		if err != nil {
+			return err
+		}
+		if slices.Contains(d.params, t.name) {
+			return p.fail(d.line, "duplicate argument %s in function definition", pyQuote(t.name))
+		}
+		if p.skipOp("=") {
+			v, err := p.expression()
+			if err != nil {
+				return err
+			}
+			d.defaults = append(d.defaults, v)
+		} else if len(d.defaults) > 0 {
+			return p.fail(p.cur().line, "non-default argument follows default argument")
+		}
+		d.params = append(d.params, t.name)
+	}
+	return p.expectOp(")")
+}
+
+func (p *parser) macro(line int) (stmt, error) {
+	p.next()
+	t, err := p.plainName()
+	if err != nil {
+		return nil, err
+	}
+	d := &macroDef{name: t.name, line: line}
+	if err := p.signature(d); err != nil {
+		return nil, err
+	}
+	d.body, err = p.function("endmacro")
+	return &macroStmt{target: t, def: d, line: line}, err
+}
+
+func (p *parser) callBlock(line int) (stmt, error) {
+	p.next()
+	d := &macroDef{line: line}
+	if p.isOp("(") {
+		if err := p.signature(d); err != nil {
+			return nil, err
+		}
+	}
+	e, err := p.expression()
+	if err != nil {
+		return nil, err
+	}
+	call, ok := e.(*callExpr)
+	if !ok {
+		return nil, p.fail(line, "expected call")
+	}
+	d.body, err = p.function("endcall")
+	return &callStmt{call: call, def: d, line: line}, err
+}
+
+// generation parses the tag with which templates mark what the model writes: a call block
+// around a function that returns its body.
+func (p *parser) generation(line int) (stmt, error) {
+	p.next()
+	d := &macroDef{line: line}
+	var err error
+	d.body, err = p.function("endgeneration")
+	return &callStmt{def: d, line: line}, err
+}
+
+func (p *parser) filterBlock(line int) (stmt, error) {
+	p.next()
+	s := &filterStmt{line: line}
+	var err error
+	if s.filter, err = p.filters(nil, true); err != nil {
+		return nil, err
+	}
+	s.body, err = p.lastBody("endfilter")
+	return s, err
+}
