@@ -16,8 +16,9 @@ type Codec struct {
 	// elements, a multiple of Type.BlockElems, and src holds their blocks.
 	Decode func(dst []float32, src []byte)
 
-	// Encode writes the blocks of the finite values src to dst; nil for types
-	// that can only be decoded. A scale beyond f16 is stored as Inf.
+	// Encode writes the blocks of src to dst; nil for types that can only be
+	// decoded. Values must be finite, for block types below 2^30; a scale
+	// beyond f16 is stored as Inf.
 	Encode func(dst []byte, src []float32)
 
 	// badBlock is the index of the first block of data with a NaN or Inf
@@ -83,8 +84,8 @@ func Decode(t tensor.Type, dst []float32, src []byte) error {
 
 // Encode stores src as whole blocks of type t in dst, which must have exactly
 // the size they need. Block types refuse NaN and Inf; f32, f16 and bf16 keep
-// them. A finite value or scale that f16 cannot hold is an error. After an
-// error the contents of dst are unspecified.
+// them. A finite value out of range or a scale that f16 cannot hold is an
+// error. After an error the contents of dst are unspecified.
 func Encode(t tensor.Type, dst []byte, src []float32) error {
 	c, err := lookup(t, len(src), len(dst))
 	if err != nil {
@@ -94,8 +95,8 @@ func Encode(t tensor.Type, dst []byte, src []float32) error {
 		return fmt.Errorf("encode: %s can be decoded but not encoded", t)
 	}
 	if t.Quantised() {
-		if i := nonFinite(src); i >= 0 {
-			return fmt.Errorf("encode: element %d is %v, %s needs finite values", i, src[i], t)
+		if i := firstAbove(src, largest(t)); i >= 0 {
+			return fmt.Errorf("encode: element %d is %v, beyond the range of %s", i, src[i], t)
 		}
 	}
 	c.Encode(dst, src)
@@ -148,20 +149,32 @@ func lookup(t tensor.Type, elems, size int) (Codec, error) {
 	return c, nil
 }
 
-// nonFinite is the index of the first NaN or Inf, or -1.
-func nonFinite(x []float32) int {
+// largest bounds the magnitudes that Encode accepts for a block type. Scales
+// are f16, multiplied by at most 127*127 to give a value, so 2^30 is out of
+// reach; below it no sum in the searches overflows. MXFP4 has scales beyond
+// float32.
+func largest(t tensor.Type) float32 {
+	if t == tensor.MXFP4 {
+		return math.MaxFloat32
+	}
+	return 1 << 30
+}
+
+// firstAbove is the index of the first NaN or magnitude above limit, or -1.
+func firstAbove(x []float32, limit float32) int {
 	const step = 256
+	above := math.Float32bits(limit) // magnitudes compare as integers
 	for base := 0; base < len(x); base += step {
 		part := x[base:min(base+step, len(x))]
 		var top uint32
 		for _, v := range part {
 			top = max(top, math.Float32bits(v)&0x7fffffff)
 		}
-		if top < 0x7f800000 {
+		if top <= above {
 			continue
 		}
 		for i, v := range part {
-			if math.Float32bits(v)&0x7fffffff >= 0x7f800000 {
+			if math.Float32bits(v)&0x7fffffff > above {
 				return base + i
 			}
 		}

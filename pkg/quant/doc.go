@@ -10,14 +10,14 @@
 // Invariants:
 //   - Decoding is exact in the sense of GGUF: the same float32 operations in
 //     the same order as the Python package gguf, so the same bits.
-//   - Encoding a finite row gives the bytes that llama.cpp's quantisers give on
+//   - Encoding gives the bytes that llama.cpp's quantisers give on
 //     x86-64 without an importance matrix. Every product that meets an addition
 //     is rounded first (an explicit float32 conversion), so that the bytes do
 //     not depend on the platform's fused instructions.
 //   - A block is encoded from its own elements only: rows may be cut at block
 //     boundaries and encoded by any number of goroutines.
-//   - Encoding to a block type fails for NaN and Inf and for scales beyond f16;
-//     it never writes a block that CheckBlocks refuses.
+//   - Encoding to a block type fails for NaN, Inf and scales beyond f16; it
+//     never succeeds with a block that CheckBlocks refuses.
 //
 // One file per family: float.go, q4.go, q5.go, q8.go (blocks of 32), q2k.go to
 // q6k.go (super-blocks of 256), iq4.go, mxfp4.go. The searches for scales are in

@@ -9,7 +9,7 @@ var iq4Values = [16]float32{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25,
 // right for everything from there up to the next half.
 var iq4Nearest = func() (table [481]byte) {
 	for i := range table {
-		x := float32(i-254) / 2
+		x := float32(float32(i-254) / 2)
 		for k := 1; k < 16 && x-iq4Values[k-1] >= iq4Values[k]-x; k++ {
 			table[i] = byte(k)
 		}
@@ -23,8 +23,9 @@ func iq4Index(x float32) byte {
 	case x >= 113:
 		return 15
 	case x > -127:
-		i := int32(x * 2)
-		if float32(i) > x*2 {
+		twice := 2 * float32(x) // the conversion keeps x+x from being fused with a product
+		i := int32(twice)
+		if float32(i) > twice {
 			i--
 		}
 		return iq4Nearest[i+254]

@@ -27,8 +27,10 @@ func packScaleMins(s *[12]byte, scales, mins *[8]byte) {
 
 // nearest rounds to the nearest integer, ties to even, for |v| < 2^22. Beyond
 // that, and for Inf and NaN, the result is meaningless but the same everywhere.
+// The conversion keeps the compiler from fusing the addition with a product
+// that v may be.
 func nearest(v float32) int32 {
-	return int32(math.Float32bits(v+12582912)&0x7fffff) - 0x400000
+	return int32(math.Float32bits(float32(v)+12582912)&0x7fffff) - 0x400000
 }
 
 func abs32(v float32) float32 {
