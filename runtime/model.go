@@ -81,7 +81,7 @@ func New(p *Program, o Options) (*Model, error) {
 }
 
 // add compiles a segment and wires its buffers by name.
-func (m *Model) add(s Segment) error {
+func (m *Model) add(s ir.Segment) error {
 	e, err := m.dev.Compile(s.Name, s.Graph, m.opt.MaxChunk)
 	if err != nil {
 		return err

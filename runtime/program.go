@@ -8,25 +8,9 @@ import (
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
-// Segment kinds.
-const (
-	KindEmbed   = "embed"
-	KindDecoder = "decoder"
-	KindLogit   = "logit"
-	KindTopK    = "topk"
-	KindModel   = "model" // an uncut graph
-)
-
-// Segment is one executable graph of a program.
-type Segment struct {
-	Name  string // "embed", "decoder-0", "logit", "topk"
-	Kind  string
-	Graph *ir.Graph
-}
-
 // Program is everything a backend needs to run a model.
 type Program struct {
-	Segments []Segment // in order of execution
+	Segments []ir.Segment // in order of execution
 	Weights  backend.Weights
 	Meta     Meta
 	// Close, when set, releases mappings behind Weights.
@@ -59,9 +43,6 @@ type Sampling struct {
 	RepetitionPenalty float32 `json:"repetition_penalty"`
 }
 
-// External inputs, in the order pkg/model declares them.
-var externals = []string{"tokens", "positions", "rows", "adj_ids", "adj_scale", "adj_bias"}
-
 // Check tells whether the segments fit together: every input is external or
 // made by an earlier segment, with equal types.
 func (p *Program) Check() error {
@@ -79,7 +60,7 @@ func (p *Program) Check() error {
 		for _, id := range s.Graph.Inputs {
 			v := s.Graph.Value(id)
 			t, ok := made[v.Name]
-			if !ok && !slices.Contains(externals, v.Name) {
+			if !ok && !slices.Contains(ir.Externals, v.Name) {
 				return fmt.Errorf("segment %s: input %s is made by no earlier segment", s.Name, v.Name)
 			}
 			if ok && !t.Equal(v.Type) {
@@ -88,7 +69,7 @@ func (p *Program) Check() error {
 		}
 		for _, id := range s.Graph.Outputs {
 			v := s.Graph.Value(id)
-			if _, dup := made[v.Name]; dup || slices.Contains(externals, v.Name) {
+			if _, dup := made[v.Name]; dup || slices.Contains(ir.Externals, v.Name) {
 				return fmt.Errorf("segment %s: output %s exists already", s.Name, v.Name)
 			}
 			made[v.Name] = v.Type

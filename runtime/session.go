@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
@@ -151,7 +152,7 @@ func (s *Session) append(ctx context.Context, ids []int32, wantLogits, all bool)
 	for !wantLogits && until > 1 && skippable(m.prog.Segments[until-1].Kind) {
 		until--
 	}
-	if all && until > 1 && m.prog.Segments[until-1].Kind == KindTopK {
+	if all && until > 1 && m.prog.Segments[until-1].Kind == ir.KindTopK {
 		until-- // the logits themselves are wanted
 	}
 	if err := m.call(ctx, s.st, until); err != nil {
@@ -161,7 +162,7 @@ func (s *Session) append(ctx context.Context, ids []int32, wantLogits, all bool)
 	return nil
 }
 
-func skippable(kind string) bool { return kind == KindLogit || kind == KindTopK }
+func skippable(kind string) bool { return kind == ir.KindLogit || kind == ir.KindTopK }
 
 // ContextError says that a session is full.
 type ContextError struct{ Have, Add, Max int }

@@ -142,3 +142,38 @@ func (g *Graph) RemoveDead() int {
 	g.States = slices.DeleteFunc(g.States, func(s *State) bool { return !states[s.Name] })
 	return removed
 }
+
+// Renumber returns the graph with values numbered in the order of production,
+// so that equal graphs print equally whatever rewrites led to them.
+func (g *Graph) Renumber() *Graph {
+	c := g.Clone()
+	to := make([]ValueID, len(g.values))
+	var values []*Value
+	move := func(v ValueID) {
+		to[v] = ValueID(len(values))
+		val := c.values[v]
+		val.ID = to[v]
+		values = append(values, val)
+	}
+	for _, v := range c.Inputs {
+		move(v)
+	}
+	for _, n := range c.Nodes {
+		for _, v := range n.Out {
+			move(v)
+		}
+	}
+	remap := func(list []ValueID) {
+		for i, v := range list {
+			list[i] = to[v]
+		}
+	}
+	remap(c.Inputs)
+	remap(c.Outputs)
+	for _, n := range c.Nodes {
+		remap(n.In)
+		remap(n.Out)
+	}
+	c.values = values
+	return c
+}

@@ -22,7 +22,7 @@ func quantizeActivations(c *Context) error {
 	}
 	made := map[key]ir.ValueID{}
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != "matmul" {
+		if n.Op != "matmul" || g.Value(n.In[0]).Type.Elem != ir.F32 {
 			continue
 		}
 		x, w := n.In[0], g.Weight(n.Weights[0])

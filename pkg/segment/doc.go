@@ -1,0 +1,15 @@
+// Package segment cuts a graph at its boundaries into executable pieces, joins
+// pieces again, and re-cuts them elsewhere.
+//
+//	embed    tokens → hidden
+//	decoder  hidden + positions + state → hidden, one or more of them
+//	logit    hidden + rows → logits (final norm, lm_head)
+//	topk     logits + sparse adjustments → k (id, logit) pairs and the log-sum-exp
+//
+// Cut expects a graph behind passes.Run: chosen boundaries are still nodes,
+// walls that no fusion crossed. Values that cross a cut keep the boundary's
+// value name, so segments are wired by name. Cut and Join are inverses up to
+// value numbers.
+//
+// Start with cut.go; recut.go shows how a bundle gets other cuts.
+package segment
