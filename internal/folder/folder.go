@@ -2,6 +2,7 @@ package folder
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,7 +59,7 @@ func Resolve(dir, name string) (string, error) {
 func inside(dir, path string) error {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: broken symbolic link: %w", path, err)
 	}
 	root, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -117,6 +118,10 @@ var pointerStart = []byte("version https://git-lfs")
 
 // IsPointer reports whether a file that starts with head is a git-lfs pointer.
 func IsPointer(head []byte) bool { return bytes.HasPrefix(head, pointerStart) }
+
+// ErrPointer is for parsers that find a git-lfs pointer but know no path; their
+// caller turns it into PointerError.
+var ErrPointer = errors.New("git-lfs pointer")
 
 // PointerError says that path is a git-lfs pointer and what to do about it.
 func PointerError(path string) error {
