@@ -22,7 +22,7 @@ type Options struct {
 	Context int
 	// KVType is the cache type, f32, f16 or q8_0; "" is the program's default.
 	KVType string
-	// Trace, when set, sees every f32 value of every call.
+	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
 }
 

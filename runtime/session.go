@@ -108,14 +108,14 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done i
 // Logits appends ids and hands the logits of each to row, in order: one row of
 // vocabulary size per token, valid during the call.
 func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logits []float32) error) error {
+	b := s.m.buffers["logits"]
+	if b == nil {
+		return fmt.Errorf("the program is not cut behind its logits")
+	}
 	for at := 0; at < len(ids); {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
 		if err := s.append(ctx, ids[at:at+n], true, true); err != nil {
 			return err
-		}
-		b := s.m.buffers["logits"]
-		if b == nil {
-			return fmt.Errorf("the program has no value called logits")
 		}
 		f := b.Float32()
 		for i := range n {
@@ -131,29 +131,40 @@ func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logit
 // append runs one call. Without wantLogits it stops behind the decoder; with
 // all it computes logits for every token, else for the last.
 func (s *Session) append(ctx context.Context, ids []int32, wantLogits, all bool) error {
+	s.rows = s.rows[:0]
+	for i := range ids {
+		if all || i == len(ids)-1 {
+			s.rows = append(s.rows, int32(i))
+		}
+	}
+	segs := s.m.prog.Segments
+	until := len(segs)
+	for !wantLogits && until > 1 && skippable(segs[until-1].Kind) {
+		until--
+	}
+	if all && until > 1 && segs[until-1].Kind == ir.KindTopK {
+		until-- // the logits themselves are wanted
+	}
+	return s.step(ctx, ids, s.rows, until)
+}
+
+// Step appends ids in one call of all segments and selects rows, indices into
+// ids, for logits and topk. It is what the other methods are made of.
+func (s *Session) Step(ctx context.Context, ids, rows []int32) error {
+	return s.step(ctx, ids, rows, len(s.m.exec))
+}
+
+func (s *Session) step(ctx context.Context, ids, rows []int32, until int) error {
 	m := s.m
 	if len(s.ids)+len(ids) > m.opt.Context {
 		return &ContextError{Have: len(s.ids), Add: len(ids), Max: m.opt.Context}
 	}
-	s.positions, s.rows = s.positions[:0], s.rows[:0]
+	s.positions = s.positions[:0]
 	for i := range ids {
 		s.positions = append(s.positions, int32(len(s.ids)+i))
-		if all {
-			s.rows = append(s.rows, int32(i))
-		}
 	}
-	if !all {
-		s.rows = append(s.rows, int32(len(ids)-1))
-	}
-	if err := m.setInputs(ids, s.positions, s.rows, s.adjust); err != nil {
+	if err := m.setInputs(ids, s.positions, rows, s.adjust); err != nil {
 		return err
-	}
-	until := len(m.exec)
-	for !wantLogits && until > 1 && skippable(m.prog.Segments[until-1].Kind) {
-		until--
-	}
-	if all && until > 1 && m.prog.Segments[until-1].Kind == ir.KindTopK {
-		until-- // the logits themselves are wanted
 	}
 	if err := m.call(ctx, s.st, until); err != nil {
 		return err

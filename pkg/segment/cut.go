@@ -89,7 +89,8 @@ func extract(g *ir.Graph, part map[*ir.Node]int, p int) (*ir.Graph, error) {
 	c.Nodes = nil
 	made := map[ir.ValueID]bool{}
 	read := map[ir.ValueID]bool{}
-	for _, n := range g.Nodes {
+	copies := g.Clone().Nodes
+	for i, n := range g.Nodes {
 		switch {
 		case part[n] == p && n.Op == "boundary":
 			c.Outputs = append(c.Outputs, n.In[0])
@@ -98,8 +99,7 @@ func extract(g *ir.Graph, part map[*ir.Node]int, p int) (*ir.Graph, error) {
 		case part[n] == p-1 && n.Op == "boundary":
 			c.Inputs = append(c.Inputs, n.Out[0])
 		case part[n] == p:
-			i := slices.Index(g.Nodes, n)
-			c.Nodes = append(c.Nodes, g.Clone().Nodes[i])
+			c.Nodes = append(c.Nodes, copies[i])
 			for _, v := range n.In {
 				read[v] = true
 			}

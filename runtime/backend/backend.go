@@ -28,8 +28,9 @@ type Weights interface {
 type Options struct {
 	// Threads is the number of workers; 0 is the number of physical cores.
 	Threads int
-	// Trace, when set, sees every f32 value after the node that makes it:
-	// rows × channels, plain order, valid during the call. It slows runs down.
+	// Trace, when set, sees every f32 and i8 value (the latter dequantised)
+	// after the node that makes it: rows × channels, plain order, valid during
+	// the call. It slows runs down.
 	Trace func(v *ir.Value, rows int, data []float32)
 }
 

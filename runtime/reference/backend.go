@@ -198,7 +198,7 @@ func (e *executable) Run(ctx context.Context, st backend.State, in, out []backen
 			return fmt.Errorf("segment %s: %s (%s): %w", e.segment, n.Op, e.g.Value(n.Out[0]).Name, err)
 		}
 		for _, v := range n.Out {
-			if val := e.g.Value(v); e.d.trace != nil && val.Type.Elem == ir.F32 {
+			if val := e.g.Value(v); e.d.trace != nil && val.Type.Elem != ir.I32 {
 				e.d.trace(val, vals[v].rows(), narrow(vals[v].f))
 			}
 		}
