@@ -1,0 +1,103 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// buffer is rows × cols of f32 or i32 in ordinary memory.
+type buffer struct {
+	elem       ir.Elem
+	rows, cols int
+	max        int
+	f          []float32
+	i          []int32
+}
+
+var _ backend.Buffer = (*buffer)(nil)
+
+// maxBufferElems bounds what NewBuffer allocates.
+const maxBufferElems = 1 << 32
+
+func newBuffer(t ir.Type, rows int) (*buffer, error) {
+	cols := 1
+	switch len(t.Shape) {
+	case 1:
+	case 2:
+		cols = int(t.Shape[1])
+	default:
+		return nil, fmt.Errorf("buffer for %s: want rank 1 or 2", t)
+	}
+	if rows < 0 || cols <= 0 || rows > maxBufferElems/cols {
+		return nil, fmt.Errorf("buffer for %s with %d rows: too large", t, rows)
+	}
+	b := &buffer{elem: t.Elem, cols: cols, max: rows}
+	switch t.Elem {
+	case ir.F32:
+		b.f = alignedF32(rows * cols)
+	case ir.I32:
+		b.i = make([]int32, rows*cols)
+	default:
+		return nil, fmt.Errorf("buffer for %s: want f32 or i32", t)
+	}
+	return b, nil
+}
+
+func alignedF32(n int) []float32 {
+	if n == 0 {
+		return []float32{}
+	}
+	mem := kernel.AlignedBytes(4 * n)
+	return unsafe.Slice((*float32)(unsafe.Pointer(&mem[0])), n)
+}
+
+func (b *buffer) Rows() int { return b.rows }
+func (b *buffer) Cols() int { return b.cols }
+
+func (b *buffer) setRows(n int) error {
+	if n < 0 || n > b.max {
+		return fmt.Errorf("%d rows in a buffer for %d", n, b.max)
+	}
+	b.rows = n
+	return nil
+}
+
+func (b *buffer) SetInt32(data []int32) error {
+	if b.elem != ir.I32 || len(data)%b.cols != 0 {
+		return fmt.Errorf("%d i32 for a buffer of %s × %d", len(data), b.elem, b.cols)
+	}
+	if err := b.setRows(len(data) / b.cols); err != nil {
+		return err
+	}
+	copy(b.i, data)
+	return nil
+}
+
+func (b *buffer) SetFloat32(data []float32) error {
+	if b.elem != ir.F32 || len(data)%b.cols != 0 {
+		return fmt.Errorf("%d f32 for a buffer of %s × %d", len(data), b.elem, b.cols)
+	}
+	if err := b.setRows(len(data) / b.cols); err != nil {
+		return err
+	}
+	copy(b.f, data)
+	return nil
+}
+
+func (b *buffer) Int32() []int32 {
+	if b.elem != ir.I32 {
+		return nil
+	}
+	return b.i[:b.rows*b.cols]
+}
+
+func (b *buffer) Float32() []float32 {
+	if b.elem != ir.F32 {
+		return nil
+	}
+	return b.f[:b.rows*b.cols]
+}

@@ -1,0 +1,132 @@
+package cpu
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// step is one node, ready to be bound to the buffers of a run.
+type step struct {
+	node  *ir.Node
+	bind  func(r *run) error // sets the tasks' fields for this run
+	tasks []kernel.Task
+}
+
+// executable is a compiled graph.
+type executable struct {
+	d         *device
+	g         *ir.Graph
+	segment   string
+	maxTokens int
+	places    []place
+	arena     []byte
+	steps     []step
+	ropes     []*ropeTable
+	attn      []*kernel.Attention
+	partials  []float32
+
+	r     run
+	tasks []kernel.Task
+}
+
+var _ backend.Executable = (*executable)(nil)
+
+func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Executable, error) {
+	e, err := d.compile(segment, g, maxTokens)
+	if err != nil {
+		return nil, fmt.Errorf("segment %s: %w", segment, err)
+	}
+	return e, nil
+}
+
+func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executable, error) {
+	if maxTokens < 1 || maxTokens > 1<<20 {
+		return nil, fmt.Errorf("calls of %d tokens, want 1 to %d", maxTokens, 1<<20)
+	}
+	if err := ir.Verify(g); err != nil {
+		return nil, err
+	}
+	e := &executable{d: d, g: g, segment: segment, maxTokens: maxTokens}
+	places, size, err := planValues(g, maxTokens)
+	if err != nil {
+		return nil, err
+	}
+	e.places = places
+	e.arena = kernel.AlignedBytes(size)
+	for _, n := range g.Nodes {
+		compile := compilers[n.Op]
+		if compile == nil {
+			return nil, fmt.Errorf("the cpu has no kernel for op %q", n.Op)
+		}
+		s, err := compile(e, n)
+		if err != nil {
+			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
+		}
+		s.node = n
+		e.steps = append(e.steps, s)
+		e.tasks = append(e.tasks, s.tasks...)
+	}
+	e.r.acts = make([]kernel.Act, len(places))
+	e.r.ints = make([][]int32, len(places))
+	return e, nil
+}
+
+func (e *executable) Graph() *ir.Graph { return e.g }
+
+func (e *executable) Stats() backend.Stats {
+	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena))}
+	for _, st := range e.steps {
+		if st.node.Op == "relayout" {
+			s.Relayout++
+		}
+	}
+	for _, w := range e.d.pool.scratch {
+		s.Scratch += int64(len(w))
+	}
+	return s
+}
+
+// weight returns the named weight as a kernel operand.
+func (e *executable) weight(name string) (*kernel.Weight, error) {
+	w := e.g.Weight(name)
+	data, err := e.d.weights.Bytes(e.segment, w)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	form := kernel.Rows
+	if w.Form == ir.P16 {
+		form = kernel.P16
+	}
+	k, err := kernel.NewWeight(w.Type, form, w.Rows, w.Shape.Last(), data)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	return &k, nil
+}
+
+// vector returns the named weight, a float vector, as float32.
+func (e *executable) vector(name string) ([]float32, error) {
+	w := e.g.Weight(name)
+	data, err := e.d.weights.Bytes(e.segment, w)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	n := int(w.Shape.Last())
+	f := make([]float32, n)
+	if err := decodeVector(w.Type, f, data); err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// int32s views arena memory.
+func int32s(mem []byte, n int) []int32 {
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*int32)(unsafe.Pointer(&mem[0])), n)
+}

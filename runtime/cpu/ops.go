@@ -1,0 +1,215 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/quant"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// compilers turns nodes into steps: one row per op of the table.
+var compilers = map[string]func(*executable, *ir.Node) (step, error){
+	"embedding":    compileEmbedding,
+	"rms_norm":     compileRMSNorm,
+	"matmul":       compileMatmul,
+	"add_bias":     compileAddBias,
+	"add":          compileAdd,
+	"mul":          compileMul,
+	"silu":         compileSilu,
+	"gelu_tanh":    compileGelu,
+	"rope":         compileRope,
+	"attention":    compileAttention,
+	"select_rows":  compileSelectRows,
+	"topk":         compileTopK,
+	"boundary":     compileBoundary,
+	"quantize_act": compileQuantizeAct,
+	"relayout":     compileRelayout,
+	"matmul_group": compileMatmul,
+	"rope_qk":      compileRopeQK,
+	"add_rms_norm": compileAddRMSNorm,
+	"gated_act":    compileGatedAct,
+}
+
+func decodeVector(t tensor.Type, dst []float32, src []byte) error { return quant.Decode(t, dst, src) }
+
+func one(t kernel.Task, bind func(*run) error) step {
+	return step{tasks: []kernel.Task{t}, bind: bind}
+}
+
+func compileEmbedding(e *executable, n *ir.Node) (step, error) {
+	w, err := e.weight(n.Weights[0])
+	if err != nil {
+		return step{}, err
+	}
+	t := &kernel.Embedding{Tier: e.d.tier, W: w}
+	vocab := w.N()
+	return one(t, func(r *run) error {
+		t.IDs, t.Out = r.ints[n.In[0]], r.acts[n.Out[0]]
+		return inRange("token id", t.IDs, int(vocab))
+	}), nil
+}
+
+func inRange(what string, ids []int32, n int) error {
+	for i, id := range ids {
+		if id < 0 || int(id) >= n {
+			return fmt.Errorf("%s %d at position %d is outside 0..%d", what, id, i, n-1)
+		}
+	}
+	return nil
+}
+
+func compileRMSNorm(e *executable, n *ir.Node) (step, error) {
+	w, err := e.vector(n.Weights[0])
+	if err != nil {
+		return step{}, err
+	}
+	t := &kernel.RMSNorm{Tier: e.d.tier, Weight: w, Dim: int(n.Int("dim")), Eps: float32(n.Float("eps"))}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileAddRMSNorm(e *executable, n *ir.Node) (step, error) {
+	w, err := e.vector(n.Weights[0])
+	if err != nil {
+		return step{}, err
+	}
+	t := &kernel.AddRMSNorm{Tier: e.d.tier, Weight: w, Dim: int(n.Int("dim")), Eps: float32(n.Float("eps"))}
+	return one(t, func(r *run) error {
+		t.A, t.B, t.Sum, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]], r.acts[n.Out[1]]
+		return nil
+	}), nil
+}
+
+// compileMatmul serves matmul and matmul_group: a matmul is a group with one
+// weight of one member.
+func compileMatmul(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.MatmulGroup{Members: make([]kernel.Matmul, len(n.Weights))}
+	for i, name := range n.Weights {
+		w, err := e.weight(name)
+		if err != nil {
+			return step{}, err
+		}
+		t.Members[i] = kernel.Matmul{Tier: e.d.tier, W: w, Out: make([]kernel.Act, len(w.Rows))}
+	}
+	return one(t, func(r *run) error {
+		out := 0
+		for i := range t.Members {
+			m := &t.Members[i]
+			m.X = r.acts[n.In[0]]
+			for j := range m.Out {
+				m.Out[j] = r.acts[n.Out[out]]
+				out++
+			}
+		}
+		return nil
+	}), nil
+}
+
+func compileAddBias(e *executable, n *ir.Node) (step, error) {
+	b, err := e.vector(n.Weights[0])
+	if err != nil {
+		return step{}, err
+	}
+	t := &kernel.AddBias{Bias: b}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileAdd(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.Add{}
+	return one(t, func(r *run) error {
+		t.A, t.B, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileMul(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.Mul{}
+	return one(t, func(r *run) error {
+		t.A, t.B, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileSilu(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.Silu{}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileGelu(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.GeluTanh{}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileGatedAct(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.GatedAct{Tier: e.d.tier, Kind: kernel.SiluAct}
+	if n.Str("act") == "gelu_tanh" {
+		t.Kind = kernel.GeluAct
+	}
+	return one(t, func(r *run) error {
+		t.Gate, t.Up, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileQuantizeAct(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.QuantizeAct{Tier: e.d.tier}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileRelayout(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.Relayout{}
+	return one(t, func(r *run) error {
+		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+// compileBoundary copies: a wall that was not cut keeps its value apart, so
+// that a graph with walls runs like its segments.
+func compileBoundary(e *executable, n *ir.Node) (step, error) {
+	t := &copyRows{}
+	return one(t, func(r *run) error {
+		t.x, t.out = r.acts[n.In[0]], r.acts[n.Out[0]]
+		return nil
+	}), nil
+}
+
+func compileSelectRows(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.SelectRows{}
+	return one(t, func(r *run) error {
+		t.X, t.Out, t.Rows = r.acts[n.In[0]], r.acts[n.Out[0]], r.ints[n.In[1]]
+		return inRange("row", t.Rows, t.X.S)
+	}), nil
+}
+
+func compileTopK(e *executable, n *ir.Node) (step, error) {
+	t := &kernel.TopK{K: int(n.Int("k"))}
+	return one(t, func(r *run) error {
+		t.Logits, t.AdjIDs = r.acts[n.In[0]], r.ints[n.In[1]]
+		t.AdjScale, t.AdjBias = r.acts[n.In[2]].F, r.acts[n.In[3]].F
+		t.IDs, t.Vals, t.LSE = r.ints[n.Out[0]], r.acts[n.Out[1]].F, r.acts[n.Out[2]].F
+		for i, s := range t.AdjScale {
+			if !(s > 0) || math.IsInf(float64(s), 0) || math.IsNaN(float64(t.AdjBias[i])) {
+				return fmt.Errorf("logit adjustment %d: scale %v (want > 0), bias %v", i, s, t.AdjBias[i])
+			}
+		}
+		return inRange("adjusted id", t.AdjIDs, t.Logits.C)
+	}), nil
+}

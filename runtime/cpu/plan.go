@@ -1,0 +1,124 @@
+package cpu
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// place says where a value lives.
+type place struct {
+	v     *ir.Value
+	rows  ir.Dim // S, R or A, or a fixed number
+	cols  int
+	ext   int // index into the run's buffers (inputs, then outputs); -1 in the arena
+	off   int // in the arena
+	size  int // bytes at maxTokens
+	birth int // index of the node that makes it
+	death int // index of the last node that reads it
+}
+
+// planValues gives every value a place: graph inputs and outputs in the
+// caller's buffers, everything else in one arena, where values whose lives do
+// not overlap share memory. Every size is that of maxTokens rows.
+func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
+	places := make([]place, g.NumValues())
+	for i := range places {
+		places[i].ext = -1
+	}
+	for i, v := range g.Inputs {
+		places[v] = newPlace(g.Value(v), i)
+	}
+	for ni, n := range g.Nodes {
+		for _, v := range n.In {
+			places[v].death = ni
+		}
+		for _, v := range n.Out {
+			places[v] = newPlace(g.Value(v), -1)
+			places[v].birth, places[v].death = ni, ni
+		}
+	}
+	for i, v := range g.Outputs {
+		if slices.Contains(g.Inputs, v) {
+			return nil, 0, fmt.Errorf("output %s is a graph input", g.Value(v).Name)
+		}
+		places[v].ext = len(g.Inputs) + i
+	}
+	var inArena []*place
+	for i := range places {
+		p := &places[i]
+		if p.v == nil || p.ext >= 0 {
+			continue
+		}
+		if err := p.measure(maxTokens); err != nil {
+			return nil, 0, err
+		}
+		inArena = append(inArena, p)
+	}
+	return places, fit(inArena), nil
+}
+
+func newPlace(v *ir.Value, ext int) place {
+	p := place{v: v, ext: ext, rows: v.Type.Shape[0], cols: 1}
+	if len(v.Type.Shape) == 2 {
+		p.cols = int(v.Type.Shape[1])
+	}
+	return p
+}
+
+// maxArena bounds the static plan.
+const maxArena = 1 << 40
+
+func (p *place) measure(maxTokens int) error {
+	rows := maxTokens
+	if !p.rows.Symbolic() {
+		rows = int(p.rows)
+	}
+	if rows > maxArena/(4*max(p.cols, 1)) {
+		return fmt.Errorf("%s: %d × %d is too large", p.v.Name, rows, p.cols)
+	}
+	if p.v.Type.Elem == ir.I32 {
+		p.size = (4*rows*p.cols + 63) &^ 63
+		return nil
+	}
+	p.size = kernel.Bytes(elemOf(p.v), layoutOf(p.v), rows, p.cols)
+	return nil
+}
+
+// fit places values, largest first, at the lowest offset that no value alive
+// at the same time occupies. It returns the size of the arena.
+func fit(values []*place) int {
+	slices.SortStableFunc(values, func(a, b *place) int { return b.size - a.size })
+	total := 0
+	var done []*place
+	for _, p := range values {
+		p.off = 0
+		for again := true; again; {
+			again = false
+			for _, q := range done {
+				if p.birth <= q.death && q.birth <= p.death && p.off < q.off+q.size && q.off < p.off+p.size {
+					p.off, again = q.off+q.size, true
+				}
+			}
+		}
+		done = append(done, p)
+		total = max(total, p.off+p.size)
+	}
+	return total
+}
+
+func elemOf(v *ir.Value) kernel.Elem {
+	if v.Type.Elem == ir.I8 {
+		return kernel.I8
+	}
+	return kernel.F32
+}
+
+func layoutOf(v *ir.Value) kernel.Layout {
+	if v.Layout == ir.C4 {
+		return kernel.C4
+	}
+	return kernel.Plain
+}
