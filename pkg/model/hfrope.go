@@ -1,0 +1,90 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// hfRope is rope_scaling, or rope_parameters of newer configs.
+type hfRope struct {
+	RopeType            *string  `json:"rope_type"`
+	Type                *string  `json:"type"` // the older key
+	RopeTheta           *float64 `json:"rope_theta"`
+	Factor              *float64 `json:"factor"`
+	LowFreqFactor       *float64 `json:"low_freq_factor"`
+	HighFreqFactor      *float64 `json:"high_freq_factor"`
+	Original            *float64 `json:"original_max_position_embeddings"`
+	PartialRotaryFactor *float64 `json:"partial_rotary_factor"`
+
+	keys map[string]json.RawMessage
+}
+
+// UnmarshalJSON keeps the keys, so that unknown ones can be refused.
+func (r *hfRope) UnmarshalJSON(data []byte) error {
+	type plain hfRope // without this method
+	var p plain
+	if err := decodeExact(data, &p, &p.keys); err != nil {
+		return err
+	}
+	*r = hfRope(p)
+	return nil
+}
+
+// ropeTypes lists the keys that each supported type must have.
+var ropeTypes = map[string][]string{
+	"default": nil,
+	"linear":  {"factor"},
+	"llama3":  {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
+}
+
+// rope fills c.Rope.
+func (h *hfConfig) rope(c *Config) error {
+	where, r := "rope_scaling", h.RopeScaling
+	switch {
+	case r == nil:
+		where, r = "rope_parameters", h.RopeParameters
+	case h.RopeParameters != nil:
+		return fmt.Errorf("rope_scaling and rope_parameters are both given, want one of them")
+	}
+	if r == nil {
+		r = &hfRope{}
+	}
+	theta := or(r.RopeTheta, or(h.RopeTheta, 1e4))
+	c.Rope = Rope{Type: "default", Theta: short(theta), Dim: c.HeadDim}
+	if f := or(r.PartialRotaryFactor, or(h.PartialRotaryFactor, 1)); f != 1 {
+		return h.bad("partial_rotary_factor", f, "1: partial rotation is not part of "+c.Arch)
+	}
+	t := or(r.RopeType, or(r.Type, "default"))
+	if r.RopeType != nil && r.Type != nil && *r.Type != *r.RopeType {
+		return fmt.Errorf("%s has type %q and rope_type %q, want one of them", where, *r.Type, *r.RopeType)
+	}
+	need, ok := ropeTypes[t]
+	if !ok {
+		return h.bad(where+".rope_type", t, "default, linear or llama3")
+	}
+	c.Rope.Type = t
+	for _, k := range need {
+		if v := string(r.keys[k]); v == "" || v == "null" {
+			return fmt.Errorf("%s.%s is missing, rope type %s needs it", where, k, t)
+		}
+	}
+	for _, k := range sortedKeys(r.keys) {
+		known := append([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, need...)
+		if !slices.Contains(known, k) && string(r.keys[k]) != "null" {
+			return fmt.Errorf("%s.%s is not known for rope type %s", where, k, t)
+		}
+	}
+	c.Rope.Factor, c.Rope.LowFreq = short(or(r.Factor, 0)), short(or(r.LowFreqFactor, 0))
+	c.Rope.HighFreq, c.Rope.Original = short(or(r.HighFreqFactor, 0)), or(r.Original, 0)
+	return nil
+}
+
+func sortedKeys(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,131 @@
+package weights
+
+import (
+	"fmt"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/pack"
+)
+
+// blockBytes is about the size of the blocks in which a weight is evaluated.
+const blockBytes = 1 << 20
+
+// block is a run of rows and the place of its bytes in the weight. Blocks are
+// cut at fixed places: the result does not depend on who evaluates them.
+type block struct {
+	lo, hi    int64 // rows
+	off, size int64 // bytes
+}
+
+// blocks cuts e. A block of a packed weight is a run of panels of one member.
+func blocks(e *ir.Expr) ([]block, error) {
+	total, err := Size(e)
+	if err != nil {
+		return nil, err
+	}
+	if e.Kind == ir.ExprPack {
+		return panelBlocks(e)
+	}
+	if e.Form != ir.Rows {
+		return []block{{0, e.Shape[0], 0, total}}, nil // stored or a slice of it: handed on whole
+	}
+	u, err := unitsOf(e)
+	if err != nil {
+		return nil, err
+	}
+	step := max(1, blockBytes/max(1, u.size))
+	if e.Kind == ir.ExprUnrotate { // whole heads, so that no row is read twice
+		hd := u.n / e.Heads
+		step = (step + hd - 1) / hd * hd
+	}
+	var all []block
+	for lo := int64(0); lo < u.n; lo += step {
+		hi := min(lo+step, u.n)
+		all = append(all, block{lo, hi, lo * u.size, (hi - lo) * u.size})
+	}
+	return all, nil
+}
+
+func panelBlocks(e *ir.Expr) ([]block, error) {
+	panel, err := pack.PanelBytes(e.Type, e.Shape[1])
+	if err != nil {
+		return nil, err
+	}
+	step := max(1, blockBytes/panel) * pack.PanelRows
+	var all []block
+	base, off := int64(0), int64(0)
+	for _, n := range e.Rows {
+		for lo := int64(0); lo < n; lo += step {
+			hi := min(lo+step, n)
+			size := pack.Panels(hi-lo) * panel
+			all = append(all, block{base + lo, base + hi, off, size})
+			off += size
+		}
+		base += n
+	}
+	return all, nil
+}
+
+// evaluate returns the bytes of one block: a view, or dst's memory. dst may be
+// nil; then a buffer of the evaluator is used.
+func (v *evaluator) evaluate(e *ir.Expr, b block, dst []byte) ([]byte, error) {
+	if e.Kind == ir.ExprPack {
+		if dst == nil {
+			dst = make([]byte, b.size)
+		}
+		return dst, v.pack(e, b.lo, b.hi, dst)
+	}
+	if e.Form != ir.Rows {
+		return v.packedStored(e)
+	}
+	return v.rows(e, b.lo, b.hi, 0)
+}
+
+// packedStored is a stored packed weight, or whole members of one.
+func (v *evaluator) packedStored(e *ir.Expr) ([]byte, error) {
+	switch e.Kind {
+	case ir.ExprStored:
+		return v.stored(e)
+	case ir.ExprSliceRows:
+		data, err := v.packedStored(e.Args[0])
+		if err != nil {
+			return nil, err
+		}
+		k := e.Shape[1]
+		var before []int64
+		at := int64(0)
+		for _, r := range e.Args[0].Rows {
+			if at >= e.Lo {
+				break
+			}
+			before = append(before, r)
+			at += r
+		}
+		lo, err := pack.Size(e.Type, before, k)
+		if err != nil {
+			return nil, err
+		}
+		size, err := Size(e)
+		if err != nil || lo+size > int64(len(data)) {
+			return nil, fmt.Errorf("members of a packed weight end at byte %d of %d", lo+size, len(data))
+		}
+		return data[lo : lo+size], nil
+	case ir.ExprPack:
+		size, err := Size(e)
+		if err != nil {
+			return nil, err
+		}
+		all, err := panelBlocks(e)
+		if err != nil {
+			return nil, err
+		}
+		buf := make([]byte, size)
+		for _, b := range all {
+			if err := v.pack(e, b.lo, b.hi, buf[b.off:b.off+b.size]); err != nil {
+				return nil, err
+			}
+		}
+		return buf, nil
+	}
+	return nil, fmt.Errorf("cannot evaluate packed expression %q", e.Kind)
+}
