@@ -108,3 +108,24 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 		dst[k] = v
 	}
 }
+
+// DecodeRows decodes len(dst) channels stored as in GGUF: floats of any p16
+// type, or whole blocks as DecodeBlocks does.
+func DecodeRows(dst []float32, src []byte, t tensor.Type) {
+	switch t {
+	case tensor.F32:
+		for k := range dst {
+			dst[k] = math.Float32frombits(le.Uint32(src[4*k:]))
+		}
+	case tensor.F16:
+		for k := range dst {
+			dst[k] = f32.FromHalf(le.Uint16(src[2*k:]))
+		}
+	case tensor.BF16:
+		for k := range dst {
+			dst[k] = math.Float32frombits(uint32(le.Uint16(src[2*k:])) << 16)
+		}
+	default:
+		DecodeBlocks(dst, src, t)
+	}
+}

@@ -1,0 +1,24 @@
+// Package kernel holds the arithmetic of runtime/cpu: one Task per op, and the
+// buffers, packed weights and caches they work on.
+//
+// A Task is a struct whose fields the runtime fills. Prepare checks every size
+// and resolves the implementation for the tier; Items says into how many
+// independent pieces the work falls; Run executes a range of pieces. All memory
+// belongs to the caller; Run neither allocates nor starts goroutines, and any
+// worker may run any item in any order: no result depends on it.
+//
+// The generic tier is plain Go and defines the bits (docs/numerics.md). Every
+// other tier (AVX2, AVX-512 VNNI, NEON) returns the same bits; the tests compare with ==.
+//
+// Main types: Task, Act (an activation: f32, or i8 with its planes; plain or
+// c4), Weight, KVCache, Tier, Row (of the kernel table).
+//
+// Invariants:
+//   - pads of a c4 buffer (channels to 64, tokens to 4) are zero: every producer
+//     writes them;
+//   - the cache beyond the visible positions is never read into a result;
+//   - every product that feeds an addition is written float32(a*b), every fused
+//     step is f32.FMA.
+//
+// Start with task.go and buffer.go, then matmul.go and attention.go.
+package kernel

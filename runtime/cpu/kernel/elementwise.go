@@ -1,0 +1,221 @@
+package kernel
+
+import "fmt"
+
+// run of elements per work item of an element-wise op.
+const runLen = 4096
+
+// pointwise is the shared part of the element-wise ops: equal shapes and
+// layouts, f32.
+type pointwise struct{ n int }
+
+func (p *pointwise) prepare(op string, out *Act, in ...*Act) error {
+	if out.Elem != F32 {
+		return fmt.Errorf("%s: output is %s, want f32", op, out.Elem)
+	}
+	for _, a := range in {
+		if a.Elem != F32 || a.Layout != out.Layout {
+			return fmt.Errorf("%s: input is %s %s, want f32 %s as the output", op, a.Elem, a.Layout, out.Layout)
+		}
+		if err := wantShape(op, "input", a, out.S, out.C); err != nil {
+			return err
+		}
+	}
+	p.n = len(out.F)
+	return nil
+}
+
+// Items is one per 4096 elements.
+func (p *pointwise) Items() int { return ceil(p.n, runLen) }
+
+// Scratch is none.
+func (p *pointwise) Scratch() int { return 0 }
+
+func (p *pointwise) span(lo, hi int) (int, int) { return lo * runLen, min(hi*runLen, p.n) }
+
+// Add is Out = A + B.
+type Add struct {
+	Tier      Tier
+	A, B, Out Act
+	pointwise
+}
+
+// Prepare checks shapes.
+func (o *Add) Prepare() error { return o.prepare("add", &o.Out, &o.A, &o.B) }
+
+// Run adds a range of elements.
+func (o *Add) Run(lo, hi int, _ []byte) {
+	i, j := o.span(lo, hi)
+	addRun(o.Out.F[i:j], o.A.F[i:j], o.B.F[i:j], vectorTier(o.Tier))
+}
+
+// Mul is Out = A * B.
+type Mul struct {
+	Tier      Tier
+	A, B, Out Act
+	pointwise
+}
+
+// Prepare checks shapes.
+func (o *Mul) Prepare() error { return o.prepare("mul", &o.Out, &o.A, &o.B) }
+
+// Run multiplies a range of elements.
+func (o *Mul) Run(lo, hi int, _ []byte) {
+	i, j := o.span(lo, hi)
+	mulRun(o.Out.F[i:j], o.A.F[i:j], o.B.F[i:j], vectorTier(o.Tier))
+}
+
+// Silu is Out = X / (1 + exp(-X)).
+type Silu struct {
+	Tier   Tier
+	X, Out Act
+	pointwise
+}
+
+// Prepare checks shapes.
+func (o *Silu) Prepare() error { return o.prepare("silu", &o.Out, &o.X) }
+
+// Run maps a range of elements.
+func (o *Silu) Run(lo, hi int, _ []byte) {
+	i, j := o.span(lo, hi)
+	silu.run(o.Out.F[i:j], o.X.F[i:j], vectorTier(o.Tier))
+}
+
+// GeluTanh is the tanh form of gelu.
+type GeluTanh struct {
+	Tier   Tier
+	X, Out Act
+	pointwise
+}
+
+// Prepare checks shapes.
+func (o *GeluTanh) Prepare() error { return o.prepare("gelu_tanh", &o.Out, &o.X) }
+
+// Run maps a range of elements.
+func (o *GeluTanh) Run(lo, hi int, _ []byte) {
+	i, j := o.span(lo, hi)
+	gelu.run(o.Out.F[i:j], o.X.F[i:j], vectorTier(o.Tier))
+}
+
+// AddBias is Out[s] = X[s] + Bias, plain. One item per token.
+type AddBias struct {
+	Tier   Tier
+	X, Out Act
+	Bias   []float32
+}
+
+// Prepare checks shapes.
+func (o *AddBias) Prepare() error {
+	if err := wantPlain("add_bias", "input", &o.X, o.X.S, o.X.C); err != nil {
+		return err
+	}
+	if len(o.Bias) != o.X.C {
+		return fmt.Errorf("add_bias: bias has %d channels, input %d", len(o.Bias), o.X.C)
+	}
+	return wantPlain("add_bias", "output", &o.Out, o.X.S, o.X.C)
+}
+
+// Items is one per token.
+func (o *AddBias) Items() int { return o.X.S }
+
+// Scratch is none.
+func (o *AddBias) Scratch() int { return 0 }
+
+// Run adds the bias to tokens lo to hi-1.
+func (o *AddBias) Run(lo, hi int, _ []byte) {
+	c := o.X.C
+	for t := lo; t < hi; t++ {
+		addRun(o.Out.F[t*c:(t+1)*c], o.X.F[t*c:(t+1)*c], o.Bias, vectorTier(o.Tier))
+	}
+}
+
+// GatedKind is the activation of a GatedAct.
+type GatedKind uint8
+
+// Gated activations.
+const (
+	SiluAct GatedKind = iota
+	GeluAct
+)
+
+// GatedAct is Out = act(Gate) * Up; Gate and Up are plain, Out f32 plain or c4.
+// One item per (tile of four tokens, slab of 256 channels).
+type GatedAct struct {
+	Tier          Tier
+	Kind          GatedKind
+	Gate, Up, Out Act
+}
+
+// Prepare checks shapes.
+func (o *GatedAct) Prepare() error {
+	if o.Kind > GeluAct {
+		return fmt.Errorf("gated_act: unknown activation %d", o.Kind)
+	}
+	s, c := o.Gate.S, o.Gate.C
+	if err := wantPlain("gated_act", "gate", &o.Gate, s, c); err != nil {
+		return err
+	}
+	if err := wantPlain("gated_act", "up", &o.Up, s, c); err != nil {
+		return err
+	}
+	return wantF32("gated_act", "output", &o.Out, s, c)
+}
+
+// Items is tiles times slabs.
+func (o *GatedAct) Items() int { return ceil(o.Gate.S, 4) * ceil(o.Gate.C, Slab) }
+
+// Scratch is none.
+func (o *GatedAct) Scratch() int { return 0 }
+
+// Run computes (slab, tile) items lo to hi-1.
+func (o *GatedAct) Run(lo, hi int, _ []byte) {
+	if lo == 0 {
+		o.Out.zeroPads()
+	}
+	vec := vectorTier(o.Tier)
+	c, tiles := o.Gate.C, ceil(o.Gate.S, 4)
+	var buf [Slab]float32
+	for i := lo; i < hi; i++ {
+		k := i / tiles * Slab
+		n := min(Slab, c-k)
+		for t := i % tiles * 4; t < min(i%tiles*4+4, o.Gate.S); t++ {
+			activation(o.Kind).run(buf[:n], o.Gate.F[t*c+k:][:n], vec)
+			mulRun(buf[:n], buf[:n], o.Up.F[t*c+k:][:n], vec)
+			o.Out.putRun(t, k, buf[:n])
+		}
+	}
+}
+
+// SelectRows is Out[i] = X[Rows[i]], plain.
+type SelectRows struct {
+	X, Out Act
+	Rows   []int32
+}
+
+// Prepare checks the row numbers.
+func (o *SelectRows) Prepare() error {
+	if err := wantPlain("select_rows", "input", &o.X, o.X.S, o.X.C); err != nil {
+		return err
+	}
+	for i, r := range o.Rows {
+		if r < 0 || int(r) >= o.X.S {
+			return fmt.Errorf("select_rows: row %d at %d, the input has %d rows", r, i, o.X.S)
+		}
+	}
+	return wantPlain("select_rows", "output", &o.Out, len(o.Rows), o.X.C)
+}
+
+// Items is one per row.
+func (o *SelectRows) Items() int { return len(o.Rows) }
+
+// Scratch is none.
+func (o *SelectRows) Scratch() int { return 0 }
+
+// Run copies rows lo to hi-1.
+func (o *SelectRows) Run(lo, hi int, _ []byte) {
+	c := o.X.C
+	for i := lo; i < hi; i++ {
+		r := int(o.Rows[i])
+		copy(o.Out.F[i*c:(i+1)*c], o.X.F[r*c:])
+	}
+}

@@ -1,0 +1,173 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
+)
+
+// Matmul is Out = X · Wᵀ. X is f32 or i8, plain or c4, [S, K]; Out holds one
+// plain f32 activation [S, rows] per member of W.
+//
+// A work item is a few panels of 16 rows with all tokens.
+type Matmul struct {
+	Tier Tier
+	W    *Weight
+	X    Act
+	Out  []Act
+
+	run     matmulFunc
+	unit    int // panels per item
+	scratch int
+}
+
+// matmulFunc computes panels [p0, p1).
+type matmulFunc func(m *Matmul, p0, p1 int, scratch []byte)
+
+// matmulImpl is what the kernel table holds for a matmul.
+type matmulImpl struct {
+	run     matmulFunc
+	unit    func(s, panels int) int
+	scratch func(m *Matmul) int
+}
+
+var genericMatmul = [...]matmulImpl{
+	F32: {matmulFloatGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }},
+	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }},
+}
+
+func oneUnit(int, int) int { return 1 }
+
+// Prepare checks shapes and picks the kernel.
+func (m *Matmul) Prepare() error {
+	if m.W == nil {
+		return fmt.Errorf("matmul: no weight")
+	}
+	if m.X.C != m.W.K {
+		return fmt.Errorf("matmul: input has %d channels, weight has %d", m.X.C, m.W.K)
+	}
+	if len(m.Out) != len(m.W.Rows) {
+		return fmt.Errorf("matmul: %d outputs for a weight of %d members", len(m.Out), len(m.W.Rows))
+	}
+	for i := range m.Out {
+		if err := wantPlain("matmul", "output", &m.Out[i], m.X.S, int(m.W.Rows[i])); err != nil {
+			return err
+		}
+	}
+	impl, err := lookupMatmul(Key{OpMatmul, m.W.Type, m.W.Form, m.X.Elem, m.X.Layout}, m.Tier)
+	if err != nil {
+		return err
+	}
+	m.run, m.unit, m.scratch = impl.run, impl.unit(m.X.S, m.W.panels), impl.scratch(m)
+	return nil
+}
+
+// Items is the number of panel groups.
+func (m *Matmul) Items() int {
+	if m.X.S == 0 {
+		return 0
+	}
+	return ceil(m.W.panels, m.unit)
+}
+
+// Scratch is the room for one expanded slab.
+func (m *Matmul) Scratch() int { return m.scratch }
+
+// Run computes panel groups lo to hi-1.
+func (m *Matmul) Run(lo, hi int, scratch []byte) {
+	m.run(m, lo*m.unit, min(hi*m.unit, m.W.panels), scratch)
+}
+
+// MatmulGroup runs several matmuls of one input as one task.
+type MatmulGroup struct {
+	Tier    Tier
+	Members []Matmul
+	items   int
+}
+
+// Prepare prepares every member with the tier of the group.
+func (g *MatmulGroup) Prepare() error {
+	g.items = 0
+	for i := range g.Members {
+		g.Members[i].Tier = g.Tier
+		if err := g.Members[i].Prepare(); err != nil {
+			return fmt.Errorf("member %d: %w", i, err)
+		}
+		g.items += g.Members[i].Items()
+	}
+	return nil
+}
+
+// Items counts the items of all members.
+func (g *MatmulGroup) Items() int { return g.items }
+
+// Scratch is the largest of the members.
+func (g *MatmulGroup) Scratch() int {
+	n := 0
+	for i := range g.Members {
+		n = max(n, g.Members[i].Scratch())
+	}
+	return n
+}
+
+// Run maps the range to the members in order.
+func (g *MatmulGroup) Run(lo, hi int, scratch []byte) {
+	for i := range g.Members {
+		n := g.Members[i].Items()
+		if a, b := max(lo, 0), min(hi, n); a < b {
+			g.Members[i].Run(a, b, scratch)
+		}
+		lo, hi = lo-n, hi-n
+	}
+}
+
+// Embedding is Out[s] = W[IDs[s]], decoded to f32 plain.
+type Embedding struct {
+	Tier Tier
+	W    *Weight
+	IDs  []int32
+	Out  Act
+}
+
+// Prepare checks the ids against the rows.
+func (e *Embedding) Prepare() error {
+	if e.W == nil {
+		return fmt.Errorf("embedding: no weight")
+	}
+	if _, err := Lookup(Key{Op: OpEmbedding, Weight: e.W.Type, Form: e.W.Form}, e.Tier); err != nil {
+		return err
+	}
+	n := e.W.N()
+	for i, id := range e.IDs {
+		if id < 0 || int(id) >= n {
+			return fmt.Errorf("embedding: id %d at %d, the table has %d rows", id, i, n)
+		}
+	}
+	return wantPlain("embedding", "output", &e.Out, len(e.IDs), e.W.K)
+}
+
+// Items is one per token.
+func (e *Embedding) Items() int { return len(e.IDs) }
+
+// Scratch is none.
+func (e *Embedding) Scratch() int { return 0 }
+
+// Run decodes rows lo to hi-1.
+func (e *Embedding) Run(lo, hi int, _ []byte) {
+	w := e.W
+	for t := lo; t < hi; t++ {
+		dst := e.Out.F[t*w.K : (t+1)*w.K]
+		id := int(e.IDs[t])
+		if w.Form == Rows {
+			pack.DecodeRows(dst, w.Data[id*w.stride:(id+1)*w.stride], w.Type)
+			continue
+		}
+		m := 0
+		for id >= int(w.Rows[m]) {
+			id -= int(w.Rows[m])
+			m++
+		}
+		p := w.first[m] + id/pack.PanelRows
+		pack.DecodeRow(dst, w.Data[p*w.stride:(p+1)*w.stride], w.Type, id%pack.PanelRows)
+	}
+}

@@ -1,0 +1,208 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+)
+
+// QuantizeAct writes X as int8 by scheme s256e32: one float scale per token
+// and slab of 256 channels, one power of two per block of 32. Forms: plain to
+// plain or c4, c4 to c4.
+//
+// A work item is one group: a slab of a tile of tokens.
+type QuantizeAct struct {
+	Tier   Tier
+	X, Out Act
+
+	vector bool
+}
+
+// Scheme is the name of the activation quantisation.
+const Scheme = "s256e32"
+
+// Prepare checks shapes and layouts.
+func (q *QuantizeAct) Prepare() error {
+	if err := wantF32("quantize_act", "input", &q.X, q.X.S, q.X.C); err != nil {
+		return err
+	}
+	if q.Out.Elem != I8 || q.X.Layout == C4 && q.Out.Layout == Plain {
+		return fmt.Errorf("quantize_act: output is %s %s from %s, want i8 in the same layout or c4", q.Out.Elem, q.Out.Layout, q.X.Layout)
+	}
+	q.vector = vectorTier(q.Tier)
+	return wantShape("quantize_act", "output", &q.Out, q.X.S, q.X.C)
+}
+
+// Items is the number of groups.
+func (q *QuantizeAct) Items() int {
+	_, tiles := tile(q.Out.Layout, q.Out.S)
+	return tiles * ceil(q.X.C, Slab)
+}
+
+// Scratch is none.
+func (q *QuantizeAct) Scratch() int { return 0 }
+
+// Run quantises groups lo to hi-1; the groups of a slab follow each other.
+func (q *QuantizeAct) Run(lo, hi int, _ []byte) {
+	w, tiles := tile(q.Out.Layout, q.Out.S)
+	var x [Slab]float32
+	for i := lo; i < hi; i++ {
+		s, first := i/tiles, i%tiles*w
+		for t := first; t < first+w; t++ {
+			n := 0
+			if t < q.X.S {
+				n = min(Slab, q.X.C-s*Slab)
+				q.X.getRun(x[:n], t, s*Slab)
+			}
+			clear(x[n:])
+			q.Out.quantiseSlab(&x, t, s)
+		}
+	}
+}
+
+const infBits = 0x7f800000
+
+// tinyBits is 2^-96: slabs below it become zero, so that no scale is
+// subnormal.
+const tinyBits = (127 - 96) << 23
+
+func absBits(v float32) uint32 { return math.Float32bits(v) &^ (1 << 31) }
+
+// quantiseSlab writes the integers and planes of token t, slab s.
+func (a *Act) quantiseSlab(x *[Slab]float32, t, s int) {
+	g, lane, w := a.group(t, s)
+	n := min(Slab, roundUp(a.C, 64)-s*Slab)
+	var blockMax [8]uint32
+	most := uint32(0)
+	for b := range blockMax {
+		for _, v := range x[32*b : 32*b+32] {
+			blockMax[b] = max(blockMax[b], absBits(v))
+		}
+		most = max(most, blockMax[b])
+	}
+	base, inv, limit := float32(0), float32(0), uint32(0)
+	live := most >= tinyBits && most < infBits
+	switch {
+	case most >= infBits:
+		base = float32(math.NaN())
+	case live:
+		base = math.Float32frombits(most) / 127
+		inv = 1 / base
+		limit = min(math.Float32bits(float32(127*base)), infBits-1)
+	}
+	a.Base[g*w+lane] = base
+	var q [Slab]int8
+	for b := range 8 {
+		e := 0
+		if live {
+			e = max(0, min(20, (int(limit)-int(blockMax[b]))>>23))
+			m := inv * f32.Exp2i(e)
+			for k := 32 * b; k < 32*b+32; k++ {
+				q[k] = int8(max(-127, min(127, f32.RNE(float32(x[k]*m)))))
+			}
+		}
+		a.putBlock(g, lane, w, b, e, q[32*b:32*b+32])
+	}
+	if width, _ := tile(a.Layout, a.S); width == 1 {
+		copy(a.Q[a.off(t, s*Slab):][:n], q[:])
+		return
+	}
+	dst := a.Q[a.off(t, s*Slab):]
+	for k := 0; k < n; k += 4 {
+		copy(dst[4*k:4*k+4], q[k:k+4])
+	}
+}
+
+// putBlock writes the planes of block b.
+func (a *Act) putBlock(g, lane, w, b, e int, q []int8) {
+	var sum [2]int32
+	for i, v := range q {
+		sum[i/16] += int32(v)
+	}
+	total := sum[0] + sum[1]
+	i := (g*8+b)*w + lane
+	a.Exp[i] = -int32(e) << 23
+	a.Init[i] = -128 * total
+	a.Init16[(g*16+2*b)*w+lane] = -128 * sum[0]
+	a.Init16[(g*16+2*b+1)*w+lane] = -128 * sum[1]
+	v := float32(total) * f32.Exp2i(-e)
+	a.BSum[i] = v
+	a.MinPair[((g*4+b/2)*w+lane)*2+b%2] = int16(f32.RNE(8 * v))
+}
+
+// Relayout is Out = X in another layout, f32 or i8.
+type Relayout struct {
+	X, Out Act
+}
+
+// Prepare checks shapes.
+func (r *Relayout) Prepare() error {
+	if r.X.Elem != r.Out.Elem {
+		return fmt.Errorf("relayout: output is %s, want %s", r.Out.Elem, r.X.Elem)
+	}
+	return wantShape("relayout", "output", &r.Out, r.X.S, r.X.C)
+}
+
+// Items is the number of groups of the output.
+func (r *Relayout) Items() int {
+	_, tiles := tile(r.Out.Layout, r.Out.S)
+	return tiles
+}
+
+// Scratch is none.
+func (r *Relayout) Scratch() int { return 0 }
+
+// Run moves tiles lo to hi-1 over all channels.
+func (r *Relayout) Run(lo, hi int, _ []byte) {
+	x, out := &r.X, &r.Out
+	w, _ := tile(out.Layout, out.S)
+	if lo == 0 && out.Elem == F32 {
+		out.zeroPads()
+	}
+	var buf [Slab]float32
+	var q [Slab]int8
+	for t := lo * w; t < hi*w; t++ {
+		for s := range ceil(x.C, Slab) {
+			if out.Elem == F32 {
+				if t < x.S {
+					n := min(Slab, x.C-s*Slab)
+					x.getRun(buf[:n], t, s*Slab)
+					out.putRun(t, s*Slab, buf[:n])
+				}
+				continue
+			}
+			out.copySlab(x, &q, t, s)
+		}
+	}
+}
+
+// copySlab copies the integers and planes of (token t, slab s) of an i8
+// activation; t beyond the tokens writes zeros.
+func (a *Act) copySlab(x *Act, q *[Slab]int8, t, s int) {
+	n := min(Slab, roundUp(a.C, 64)-s*Slab)
+	g, l, w := a.group(t, s)
+	clear(q[:])
+	if t >= a.S {
+		for b := range 8 {
+			a.putBlock(g, l, w, b, 0, q[32*b:32*b+32])
+		}
+		a.Base[g*w+l] = 0
+	} else {
+		x.loadSlab(q, t, s)
+		xg, xl, xw := x.group(t, s)
+		a.Base[g*w+l] = x.Base[xg*xw+xl]
+		for b := range 8 {
+			e := -x.Exp[(xg*8+b)*xw+xl] >> 23
+			a.putBlock(g, l, w, b, int(e), q[32*b:32*b+32])
+		}
+	}
+	dst := a.Q[a.off(t, s*Slab):]
+	if w == 1 {
+		copy(dst, q[:n])
+		return
+	}
+	for k := 0; k < n; k += 4 {
+		copy(dst[4*k:4*k+4], q[k:k+4])
+	}
+}

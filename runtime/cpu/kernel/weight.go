@@ -1,0 +1,109 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// Form is the order of a stored weight.
+type Form uint8
+
+// Packing forms.
+const (
+	Rows Form = iota // as in GGUF
+	P16              // panels of 16 rows (pkg/pack)
+)
+
+func (f Form) String() string { return [...]string{"rows", "p16"}[f&1] }
+
+// Weight is a matrix of N rows by K channels, its rows the concatenation of
+// members. Data is read-only and outlives the weight.
+type Weight struct {
+	Type tensor.Type
+	Form Form
+	Rows []int64 // rows of each member
+	K    int
+	Data []byte
+
+	first  []int // first panel of each member
+	panels int   // panels of all members; a rows-form weight is cut the same way
+	stride int   // bytes of a row, or of a panel
+}
+
+// NewWeight checks data against the geometry: its length must be exact.
+func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weight, error) {
+	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), Data: data}
+	size, err := pack.Size(t, rows, k)
+	if err != nil {
+		return w, err
+	}
+	stride, err := pack.PanelBytes(t, k)
+	if err != nil {
+		return w, err
+	}
+	if f == Rows {
+		if stride, err = t.RowBytes(k); err != nil {
+			return w, err
+		}
+		n := int64(0)
+		for _, r := range rows {
+			n += r
+		}
+		size = n * stride // below the packed size, which was checked
+	}
+	if int64(len(data)) != size {
+		return w, fmt.Errorf("%s %s weight of %v rows, %d channels: got %d bytes, want %d", t, f, rows, k, len(data), size)
+	}
+	w.stride = int(stride)
+	for _, n := range rows {
+		w.first = append(w.first, w.panels)
+		w.panels += int(pack.Panels(n))
+	}
+	return w, nil
+}
+
+// Panels is the number of panels: each member rounded up to whole ones.
+func (w *Weight) Panels() int { return w.panels }
+
+// N is the number of rows.
+func (w *Weight) N() int {
+	n := 0
+	for _, r := range w.Rows {
+		n += int(r)
+	}
+	return n
+}
+
+// panel locates panel p: its member, the first row in the member and how many
+// of the 16 rows exist.
+func (w *Weight) panel(p int) (member, row, n int) {
+	m := len(w.first) - 1
+	for m > 0 && w.first[m] > p {
+		m--
+	}
+	row = (p - w.first[m]) * pack.PanelRows
+	return m, row, min(pack.PanelRows, int(w.Rows[m])-row)
+}
+
+// slab returns the records of slab s of panel p. A rows-form weight is
+// interleaved into buf, which holds maxSlabBytes.
+func (w *Weight) slab(p, s int, buf []byte) []byte {
+	rb, rc := pack.RecordBytes(w.Type), pack.RecordChannels(w.Type)
+	n := min(Slab, w.K-s*Slab)
+	size := ceil(n, rc) * rb
+	if w.Form == P16 {
+		return w.Data[p*w.stride+s*Slab/rc*rb:][:size]
+	}
+	m, row, rows := w.panel(p)
+	for _, r := range w.Rows[:m] {
+		row += int(r)
+	}
+	bytes := s * Slab / w.Type.BlockElems() * w.Type.BlockBytes()
+	pack.Interleave(buf[:size], w.Data[row*w.stride+bytes:], w.Type, w.stride, rows, n)
+	return buf[:size]
+}
+
+// maxSlabBytes is the largest size of one slab of a panel: f32.
+const maxSlabBytes = Slab * 64
