@@ -47,7 +47,7 @@ func (t *ropeTable) view(start, s int) kernel.RopeTable {
 		kernel.BuildRope(t.cos[:n], t.sin[:n], start, s, t.invFreq, t.mscale)
 		t.start, t.n = start, s
 	}
-	return kernel.RopeTable{Cos: t.cos[:n], Sin: t.sin[:n]}
+	return kernel.RopeTable{Half: len(t.invFreq), Cos: t.cos[:n], Sin: t.sin[:n]}
 }
 
 func compileRope(e *executable, n *ir.Node) (step, error) {
