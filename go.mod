@@ -11,4 +11,5 @@ require (
 require (
 	github.com/dlclark/regexp2 v1.11.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
 )
