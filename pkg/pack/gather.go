@@ -129,3 +129,19 @@ func DecodeRows(dst []float32, src []byte, t tensor.Type) {
 		DecodeBlocks(dst, src, t)
 	}
 }
+
+// DecodeMin is the term that type t subtracts (k-quants) or adds (q4_1, q5_1)
+// in 32-channel block b of a GGUF row: dmin*mn or m; zero for other types.
+func DecodeMin(row []byte, t tensor.Type, b int) float32 {
+	var g group
+	bb := t.BlockBytes()
+	switch t {
+	case tensor.Q4_K, tensor.Q5_K:
+		g.read256(t, row[b/8*bb:][:bb])
+		return f32.FromHalf(g.m[0]) * float32(g.mn[b%8])
+	case tensor.Q4_1, tensor.Q5_1:
+		g.read32(t, row[b*bb:][:bb], 0)
+		return f32.FromHalf(g.m[0])
+	}
+	return 0
+}
