@@ -32,7 +32,7 @@ SPECS = {
     "mistral-bf16": spec(MISTRAL, "bfloat16", 96, 352, 2, 4, 1, 32, sliding_window=None, old=True),
     "mistral-window-f32": spec(MISTRAL, "float32", 64, 96, 3, 4, 2, 24, sliding_window=16, gguf=False),
     "qwen2-f32": spec(QWEN2, "float32", 112, 64, 2, 14, 2, 8),
-    "qwen2-bf16-tied-sharded": spec(QWEN2, "bfloat16", 224, 96, 2, 14, 2, 8, tied=True, shard="120KB"),
+    "qwen2-bf16-tied-sharded": spec(QWEN2, "bfloat16", 224, 32, 2, 14, 2, 16, tied=True, shard="120KB"),
     "qwen3-f32-tied": spec(QWEN3, "float32", 64, 96, 2, 4, 2, 32, tied=True),
     "qwen3-bf16-sharded": spec(QWEN3, "bfloat16", 96, 160, 2, 4, 2, 32, vocab=320, shard="120KB", old=True),
 }
