@@ -150,11 +150,7 @@ func encodeQ8(dst []byte, x []float32) {
 	for i, v := range x {
 		q := int32(0)
 		if inv != 0 {
-			y := float32(v * inv)
-			q = int32(y + float32(math.Copysign(0.5, float64(y))))
-			if r := float32(q) - y; r > 0.5 || r < -0.5 { // the sum was rounded up to the next integer
-				q -= int32(math.Copysign(1, float64(r)))
-			}
+			q = int32(math.Round(float64(float32(v * inv))))
 		}
 		dst[2+i] = byte(int8(max(-127, min(127, q))))
 	}

@@ -1,0 +1,235 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// readBack is K and V of one position and head as the cache type holds them.
+func readBack(c *KVCache, pos, h int) (k, v []float32) {
+	rb := c.rowBytes()
+	row := AlignedBytes(2 * roundUp(rb, 64))
+	kb, vb := row[:rb], row[roundUp(rb, 64):][:rb]
+	c.load(pos, h, kb, vb)
+	dec := func(b []byte) []float32 {
+		x := make([]float32, c.HeadDim)
+		for i := range x {
+			switch c.Type {
+			case tensor.F32:
+				x[i] = slice[float32](b, 0, c.HeadDim)[i]
+			case tensor.F16:
+				x[i] = f32.FromHalf(slice[uint16](b, 0, c.HeadDim)[i])
+			default:
+				x[i] = half(b[i/32*34:]) * float32(int8(b[i/32*34+2+i%32]))
+			}
+		}
+		return x
+	}
+	return dec(kb), dec(vb)
+}
+
+type attentionCase struct {
+	kvType           tensor.Type
+	kvHeads, g, d    int
+	start, s, window int
+}
+
+// filled is a cache with random positions below n, in appends of 7.
+func filled(t testing.TB, c attentionCase, n int) *KVCache {
+	cache, err := NewKVCache(c.kvType, c.kvHeads, c.d, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cache.Grow(n); err != nil {
+		t.Fatal(err)
+	}
+	r := rng(uint64(c.d))
+	k, v := gauss(r, n*c.kvHeads*c.d), gauss(r, n*c.kvHeads*c.d)
+	w := c.kvHeads * c.d
+	for p := 0; p < n; p += 7 {
+		s := min(7, n-p)
+		run(t, &KVAppend{Cache: cache, Start: p, K: FromF32(k[p*w:(p+s)*w], s, w), V: FromF32(v[p*w:(p+s)*w], s, w)})
+	}
+	cache.SetLen(n)
+	return cache
+}
+
+func attend(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q Act, l Layout) Act {
+	out := newAct(t, F32, l, q.S, q.C)
+	a := &Attention{Tier: tier, Cache: cache, Q: q, Out: out, Heads: c.kvHeads * c.g, Start: c.start, Window: c.window, Scale: 0.125}
+	a.Partials = make([]float32, MaxPartialFloats(a.Heads, c.d, 2048))
+	for i := range a.Partials {
+		a.Partials[i] = float32(math.NaN())
+	}
+	run(t, a)
+	visible := 0
+	for tok := range q.S {
+		visible += c.start + tok + 1 - a.first(tok)
+	}
+	if got := a.Visited(); got != int64(visible*c.kvHeads) {
+		t.Fatalf("visited %d positions, want %d", got, visible*c.kvHeads)
+	}
+	run(t, &AttentionMerge{a})
+	return out
+}
+
+var attentionCases = []attentionCase{
+	{tensor.F32, 2, 4, 64, 0, 1, 0},
+	{tensor.F32, 1, 3, 20, 3, 5, 0},
+	{tensor.F16, 2, 4, 64, 250, 20, 0},
+	{tensor.F16, 1, 7, 128, 511, 3, 0},
+	{tensor.F16, 1, 8, 32, 700, 1, 0},
+	{tensor.Q8_0, 2, 2, 64, 300, 33, 0},
+	{tensor.Q8_0, 1, 1, 96, 530, 4, 0},
+	{tensor.F32, 1, 2, 64, 400, 40, 100},
+	{tensor.F16, 1, 2, 64, 600, 2, 270},
+	{tensor.Q8_0, 1, 4, 64, 255, 2, 1},
+}
+
+// TestAttentionModel compares with softmax in float64 over the cache content.
+func TestAttentionModel(t *testing.T) {
+	for _, c := range attentionCases {
+		cache := filled(t, c, c.start+c.s)
+		q := plainAct(t, rng(3), c.s, c.kvHeads*c.g*c.d)
+		out := attend(t, Generic, c, cache, q, Plain)
+		for tok := 0; tok < c.s; tok += 3 {
+			for h := range c.kvHeads * c.g {
+				p := c.start + tok
+				first := 0
+				if c.window > 0 {
+					first = max(0, p-c.window+1)
+				}
+				sum, o, abs, big := 0.0, make([]float64, c.d), make([]float64, c.d), 0.0
+				for j := first; j <= p; j++ {
+					k, v := readBack(cache, j, h/c.g)
+					dot, mag := 0.0, 0.0
+					for i := range k {
+						dot += float64(k[i]) * float64(q.At(tok, h*c.d+i))
+						mag += math.Abs(float64(k[i]) * float64(q.At(tok, h*c.d+i)))
+					}
+					big = math.Max(big, mag*0.125)
+					e := math.Exp(dot * 0.125)
+					sum += e
+					for i := range o {
+						o[i] += e * float64(v[i])
+						abs[i] += e * math.Abs(float64(v[i]))
+					}
+				}
+				for i := range o {
+					// a score is off by d roundings of its magnitude, which exp turns into a relative error
+					within(t, fmt.Sprintf("%+v token %d head %d channel %d", c, tok, h, i), out.At(tok, h*c.d+i), o[i]/sum, abs[i]/sum, 2*big*float64(c.d)+600)
+				}
+			}
+		}
+	}
+}
+
+// TestAttentionOneAnswer compares bits between tiers, chunkings (so between
+// split and tiled), layouts, and with a poisoned rest of the cache.
+func TestAttentionOneAnswer(t *testing.T) {
+	for _, c := range attentionCases {
+		n := c.start + c.s
+		cache := filled(t, c, n)
+		w := c.kvHeads * c.g * c.d
+		q := plainAct(t, rng(3), c.s, w)
+		want := attend(t, Generic, c, cache, q, Plain)
+		cache.Poison(n)
+		for _, tier := range Available() {
+			for _, l := range []Layout{Plain, C4} {
+				out := attend(t, tier, c, cache, q, l)
+				sameBits(t, fmt.Sprintf("%+v %s %s", c, tier, l), &out, &want)
+			}
+			for _, step := range []int{1, 3, 7} {
+				for t0 := 0; t0 < c.s; t0 += step {
+					s := min(step, c.s-t0)
+					part := c
+					part.start, part.s = c.start+t0, s
+					out := attend(t, tier, part, cache, FromF32(q.F[t0*w:(t0+s)*w], s, w), C4)
+					ref := FromF32(want.F[t0*w:(t0+s)*w], s, w)
+					sameBits(t, fmt.Sprintf("%+v %s step %d token %d", c, tier, step, t0), &out, &ref)
+				}
+			}
+		}
+	}
+}
+
+// TestAttentionRewrite: positions that were poisoned and then written again
+// are as new.
+func TestAttentionRewrite(t *testing.T) {
+	c := attentionCase{tensor.F16, 2, 2, 64, 290, 1, 0}
+	cache := filled(t, c, 291)
+	want := cache.Save(nil, 291)
+	cache.Poison(100)
+	if bytes.Equal(cache.Save(nil, 291), want) {
+		t.Fatal("poison changed nothing")
+	}
+	again, err := NewKVCache(c.kvType, 2, 64, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Load(want, 291); err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Save(nil, 291); !bytes.Equal(got, want) || again.Len() != 291 {
+		t.Error("save of load differs")
+	}
+	q := plainAct(t, rng(1), 1, 256)
+	fresh := filled(t, c, 291)
+	a, b := attend(t, Generic, c, fresh.Clone(), q, Plain), attend(t, Generic, c, again, q, Plain)
+	sameBits(t, "loaded cache", &b, &a)
+	if again.Load(want[1:], 291) == nil || again.Load(want, 5000) == nil {
+		t.Error("wrong length loaded")
+	}
+}
+
+func TestKVCacheEncode(t *testing.T) {
+	for _, ty := range CacheTypes {
+		c, err := NewKVCache(ty, 1, 64, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Grow(300); err != nil {
+			t.Fatal(err)
+		}
+		if c.Grow(301) == nil {
+			t.Error("grown beyond the maximum")
+		}
+		x := gauss(rng(2), 64)
+		x[40] = -x[41]
+		run(t, &KVAppend{Cache: c, Start: 299, K: FromF32(x, 1, 64), V: FromF32(x, 1, 64)})
+		k, v := readBack(c, 299, 0)
+		for b := 0; b < 64; b += 32 {
+			most := 0.0
+			for _, y := range x[b : b+32] {
+				most = math.Max(most, math.Abs(float64(y)))
+			}
+			bound := map[tensor.Type]float64{tensor.F32: 0, tensor.F16: most / 2048, tensor.Q8_0: most/254 + most/2048}[ty]
+			for i := b; i < b+32; i++ {
+				if math.Abs(float64(k[i]-x[i])) > bound || k[i] != v[i] {
+					t.Errorf("%s: stored %v as %v, %v", ty, x[i], k[i], v[i])
+				}
+			}
+		}
+	}
+	if _, err := NewKVCache(tensor.Q8_0, 1, 48, 10); err == nil {
+		t.Error("q8_0 cache with head_dim 48")
+	}
+	if _, err := NewKVCache(tensor.BF16, 1, 64, 10); err == nil {
+		t.Error("bf16 cache")
+	}
+	// ggml's rounding: halves away from zero
+	var row [34]byte
+	in := make([]float32, 32)
+	in[0], in[1], in[2], in[3] = 127, 0.5, -1.5, 0.49999997
+	encodeQ8(row[:], in)
+	for i, want := range []int8{127, 1, -2, 0} {
+		if int8(row[2+i]) != want {
+			t.Errorf("q8_0 of %v = %d, want %d", in[i], int8(row[2+i]), want)
+		}
+	}
+}

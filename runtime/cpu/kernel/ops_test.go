@@ -1,0 +1,283 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"testing"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+)
+
+// within compares with a float64 model, error in units of 2^-24 of scale.
+func within(t *testing.T, what string, got float32, want, scale, units float64) {
+	t.Helper()
+	if math.Abs(float64(got)-want) > units*0x1p-24*math.Max(scale, 0x1p-100) {
+		t.Fatalf("%s = %v, want %v", what, got, want)
+	}
+}
+
+func TestRMSNorm(t *testing.T) {
+	for _, c := range [][2]int{{64, 64}, {256, 64}, {300, 300}, {96, 24}, {2048, 2048}} {
+		for _, s := range []int{1, 3, 4, 5, 65} {
+			r := rng(uint64(c[0] + s))
+			x, w := plainAct(t, r, s, c[0]), gauss(r, c[1])
+			want := newAct(t, F32, Plain, s, c[0])
+			run(t, &RMSNorm{X: x, Out: want, Weight: w, Dim: c[1], Eps: 1e-6})
+			for tok := range s {
+				for k := 0; k < c[0]; k += c[1] {
+					ss := 0.0
+					for i := range c[1] {
+						ss += float64(x.At(tok, k+i)) * float64(x.At(tok, k+i))
+					}
+					rr := 1 / math.Sqrt(ss/float64(c[1])+1e-6)
+					for i := range c[1] {
+						v := float64(x.At(tok, k+i)) * rr * float64(w[i])
+						// the chain of c/16 roundings of ss enters by half, then six more
+						within(t, "rms_norm", want.At(tok, k+i), v, math.Abs(v), float64(c[1])/32+12)
+					}
+				}
+			}
+			b := plainAct(t, r, s, c[0])
+			sum := newAct(t, F32, Plain, s, c[0])
+			run(t, &Add{A: x, B: b, Out: sum})
+			wantAdd := newAct(t, F32, Plain, s, c[0])
+			run(t, &RMSNorm{X: sum, Out: wantAdd, Weight: w, Dim: c[1], Eps: 1e-6})
+			for _, tier := range Available() {
+				for _, l := range []Layout{Plain, C4} {
+					out := newAct(t, F32, l, s, c[0])
+					run(t, &RMSNorm{Tier: tier, X: x, Out: out, Weight: w, Dim: c[1], Eps: 1e-6})
+					sameBits(t, fmt.Sprintf("rms_norm %v S=%d %s %s", c, s, tier, l), &out, &want)
+					outAdd, outSum := newAct(t, F32, l, s, c[0]), newAct(t, F32, Plain, s, c[0])
+					run(t, &AddRMSNorm{Tier: tier, A: x, B: b, Sum: outSum, Out: outAdd, Weight: w, Dim: c[1], Eps: 1e-6})
+					sameBits(t, "add_rms_norm", &outAdd, &wantAdd)
+					sameBits(t, "add_rms_norm sum", &outSum, &sum)
+				}
+			}
+		}
+	}
+}
+
+// TestElementwise compares every tier with float64 and with the generic bits.
+func TestElementwise(t *testing.T) {
+	for _, n := range []int{1, 15, 16, 17, 4096, 5000} {
+		r := rng(uint64(n))
+		a, b := plainAct(t, r, 3, n), plainAct(t, r, 3, n)
+		for i, v := range []float32{0, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), -100, 100, 88.5, -87.31, 1e-40} {
+			if i < len(a.F) {
+				a.F[len(a.F)-1-i] = v
+			}
+		}
+		bias := gauss(r, n)
+		sig := func(x float64) float64 { return x / (1 + math.Exp(-x)) }
+		gel := func(x float64) float64 {
+			return 0.5 * x * (1 + math.Tanh(0.7978845608028654*(x+0.044715*x*x*x)))
+		}
+		cases := []struct {
+			name string
+			task func(Tier, Act) Task
+			f    func(x, y, bias float64) float64
+			ulp  float64
+		}{
+			{"add", func(ti Tier, o Act) Task { return &Add{Tier: ti, A: a, B: b, Out: o} }, func(x, y, _ float64) float64 { return x + y }, 1},
+			{"mul", func(ti Tier, o Act) Task { return &Mul{Tier: ti, A: a, B: b, Out: o} }, func(x, y, _ float64) float64 { return x * y }, 1},
+			{"silu", func(ti Tier, o Act) Task { return &Silu{Tier: ti, X: a, Out: o} }, func(x, _, _ float64) float64 { return sig(x) }, 6},
+			{"gelu", func(ti Tier, o Act) Task { return &GeluTanh{Tier: ti, X: a, Out: o} }, func(x, _, _ float64) float64 { return gel(x) }, 0},
+			{"bias", func(ti Tier, o Act) Task { return &AddBias{Tier: ti, X: a, Bias: bias, Out: o} }, func(x, _, b float64) float64 { return x + b }, 1},
+			{"gated silu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return sig(x) * y }, 7},
+			{"gated gelu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, Kind: GeluAct, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return gel(x) * y }, 0},
+		}
+		for _, c := range cases {
+			want := newAct(t, F32, Plain, 3, n)
+			run(t, c.task(Generic, want))
+			for i := range want.F {
+				x, y := float64(a.F[i]), float64(b.F[i])
+				w := c.f(x, y, float64(bias[i%n]))
+				if w != w || math.Abs(w) > 1e38 || math.Abs(x) > 80 {
+					continue
+				}
+				scale, units := math.Abs(w), c.ulp
+				if units == 0 { // gelu: 1+tanh cancels for negative x, the error is relative to |x| (and the factor)
+					scale, units = math.Abs(x)*max(1, math.Abs(y)), 8
+				}
+				within(t, fmt.Sprintf("%s(%v, %v)", c.name, x, y), want.F[i], w, scale, units)
+			}
+			for _, tier := range Available() {
+				for _, l := range []Layout{Plain, C4} {
+					if l == C4 && c.name[0] != 'g' || c.name == "gelu" && l == C4 {
+						continue
+					}
+					out := newAct(t, F32, l, 3, n)
+					run(t, c.task(tier, out))
+					sameBits(t, fmt.Sprintf("%s n=%d %s %s", c.name, n, tier, l), &out, &want)
+				}
+			}
+		}
+	}
+}
+
+func TestRope(t *testing.T) {
+	for _, c := range []struct{ heads, d, dim int }{{3, 64, 64}, {2, 128, 128}, {2, 64, 32}, {4, 20, 10}} {
+		r := rng(uint64(c.d))
+		inv := make([]float32, c.dim/2)
+		for i := range inv {
+			inv[i] = float32(math.Pow(10000, -2*float64(i)/float64(c.dim)))
+		}
+		for _, start := range []int{0, 5, 40000} {
+			s := 5
+			tab := RopeTable{make([]float32, s*len(inv)), make([]float32, s*len(inv)), len(inv)}
+			BuildRope(tab.Cos, tab.Sin, start, s, inv, 1)
+			x, k := plainAct(t, r, s, c.heads*c.d), plainAct(t, r, s, c.d)
+			want, wantK := newAct(t, F32, Plain, s, c.heads*c.d), newAct(t, F32, Plain, s, c.d)
+			run(t, &Rope{X: x, Out: want, HeadDim: c.d, Dim: c.dim, Table: tab})
+			run(t, &Rope{X: k, Out: wantK, HeadDim: c.d, Dim: c.dim, Table: tab})
+			for tok := range s {
+				for i := range c.heads * c.d {
+					h, j := i/c.d*c.d, i%c.d
+					v := float64(x.At(tok, i))
+					sc := math.Abs(v)
+					if j < c.dim {
+						half := c.dim / 2
+						ang := float64(float32(start+tok) * inv[j%half])
+						lo, hi := float64(x.At(tok, h+j%half)), float64(x.At(tok, h+j%half+half))
+						v = lo*math.Cos(ang) - hi*math.Sin(ang)
+						if j >= half {
+							v = hi*math.Cos(ang) + lo*math.Sin(ang)
+						}
+						sc = math.Abs(lo) + math.Abs(hi)
+					}
+					within(t, "rope", want.At(tok, i), v, sc, 3)
+				}
+			}
+			qn, kn := gauss(r, c.d), gauss(r, c.d)
+			normQ, normK := newAct(t, F32, Plain, s, c.heads*c.d), newAct(t, F32, Plain, s, c.d)
+			run(t, &RMSNorm{X: x, Out: normQ, Weight: qn, Dim: c.d, Eps: 1e-6})
+			run(t, &RMSNorm{X: k, Out: normK, Weight: kn, Dim: c.d, Eps: 1e-6})
+			run(t, &Rope{X: normQ, Out: normQ, HeadDim: c.d, Dim: c.dim, Table: tab})
+			run(t, &Rope{X: normK, Out: normK, HeadDim: c.d, Dim: c.dim, Table: tab})
+			for _, tier := range Available() {
+				out := newAct(t, F32, Plain, s, c.heads*c.d)
+				outK := newAct(t, F32, Plain, s, c.d)
+				run(t, &RopeQK{Tier: tier, Q: x, K: k, QOut: out, KOut: outK, HeadDim: c.d, Dim: c.dim, Table: tab})
+				sameBits(t, "rope_qk q", &out, &want)
+				sameBits(t, "rope_qk k", &outK, &wantK)
+				run(t, &RopeQK{Tier: tier, Q: x, K: k, QOut: out, KOut: outK, HeadDim: c.d, Dim: c.dim, Table: tab, QNorm: qn, KNorm: kn, Eps: 1e-6})
+				sameBits(t, "rope_qk normed q", &out, &normQ)
+				sameBits(t, "rope_qk normed k", &outK, &normK)
+			}
+		}
+	}
+}
+
+func TestSelectRows(t *testing.T) {
+	x := plainAct(t, rng(1), 7, 30)
+	out := newAct(t, F32, Plain, 3, 30)
+	run(t, &SelectRows{X: x, Out: out, Rows: []int32{6, 0, 6}})
+	for i, r := range []int{6, 0, 6} {
+		w := FromF32(x.F[r*30:(r+1)*30], 1, 30)
+		g := FromF32(out.F[i*30:(i+1)*30], 1, 30)
+		sameBits(t, "select_rows", &g, &w)
+	}
+	if (&SelectRows{X: x, Out: out, Rows: []int32{0, 7, 1}}).Prepare() == nil {
+		t.Error("row beyond the input accepted")
+	}
+}
+
+func TestTopK(t *testing.T) {
+	r := rng(3)
+	nan := float32(math.NaN())
+	for _, v := range []int{1, 16, 37, 5000} {
+		logits := FromF32(make([]float32, 2*v), 2, v)
+		for i := range logits.F {
+			logits.F[i] = float32(r.IntN(50)) / 4 // many ties
+		}
+		if v > 1 {
+			logits.F[v+v/2], logits.F[v+1] = nan, nan
+		}
+		saved := append([]float32(nil), logits.F...)
+		ids, scale, bias := []int32{int32(v - 1), 0, int32(v - 1)}, []float32{2, 0.5, 1}, []float32{0, 1.5, -0.25}
+		for _, k := range []int{1, min(v, 5), v} {
+			for _, tier := range Available() {
+				o := &TopK{Tier: tier, Logits: logits, K: k, AdjIDs: ids, AdjScale: scale, AdjBias: bias,
+					IDs: make([]int32, 2*k), Vals: make([]float32, 2*k), LSE: make([]float32, 2)}
+				run(t, o)
+				for row := range 2 {
+					l := append([]float32(nil), saved[row*v:(row+1)*v]...)
+					for i, id := range ids {
+						if l[id] > 0 {
+							l[id] /= scale[i]
+						} else {
+							l[id] *= scale[i]
+						}
+						l[id] += bias[i]
+					}
+					order := make([]int, v)
+					sum, m := 0.0, math.Inf(-1)
+					for i := range order {
+						order[i] = i
+						m = math.Max(m, float64(l[i]))
+					}
+					for _, x := range l {
+						sum += math.Exp(float64(x))
+					}
+					sort.SliceStable(order, func(i, j int) bool {
+						a, b := l[order[i]], l[order[j]]
+						return a > b || a == a && b != b
+					})
+					for i := range k {
+						g := o.Vals[row*k+i]
+						if int(o.IDs[row*k+i]) != order[i] || g != l[order[i]] && g == g {
+							t.Fatalf("V=%d k=%d row %d place %d: id %d (%v), want %d (%v)", v, k, row, i, o.IDs[row*k+i], g, order[i], l[order[i]])
+						}
+					}
+					if want := math.Log(sum); want == want {
+						within(t, "lse", o.LSE[row], want, math.Abs(want)+1, float64(v)/32+8)
+					} else if o.LSE[row] == o.LSE[row] {
+						t.Fatalf("lse of a row with NaN is %v", o.LSE[row])
+					}
+				}
+			}
+		}
+		for i := range saved {
+			if math.Float32bits(saved[i]) != math.Float32bits(logits.F[i]) {
+				t.Fatal("logits were not restored")
+			}
+		}
+	}
+}
+
+// TestNoAllocation: Prepare and Run allocate nothing.
+func TestNoAllocation(t *testing.T) {
+	r := rng(8)
+	x := plainAct(t, r, 5, 256)
+	q := quantised(t, x, C4)
+	w := forms(t, WeightTypes[3], []int64{48}, 256, randomWeight(r, WeightTypes[3], 48, 256))[P16]
+	out := outputs(t, &w, 5)
+	tab := RopeTable{make([]float32, 5*32), make([]float32, 5*32), 32}
+	for _, tier := range Available() {
+		tasks := []Task{
+			&Matmul{Tier: tier, W: &w, X: q, Out: out},
+			&QuantizeAct{Tier: tier, X: x, Out: q},
+			&RMSNorm{Tier: tier, X: x, Out: newAct(t, F32, C4, 5, 256), Weight: gauss(r, 256), Dim: 256, Eps: 1},
+			&Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab},
+			&GatedAct{Tier: tier, Gate: x, Up: x, Out: newAct(t, F32, C4, 5, 256)},
+			&TopK{Tier: tier, Logits: x, K: 5, IDs: make([]int32, 25), Vals: make([]float32, 25), LSE: make([]float32, 5)},
+		}
+		for _, task := range tasks {
+			if err := task.Prepare(); err != nil {
+				t.Fatal(err)
+			}
+			scratch := AlignedBytes(task.Scratch())
+			if n := testing.AllocsPerRun(5, func() {
+				if task.Prepare() == nil {
+					task.Run(0, task.Items(), scratch)
+				}
+			}); n != 0 {
+				t.Errorf("%T %s allocates %v times", task, tier, n)
+			}
+		}
+	}
+	if f32.RNE(0.5) != 0 {
+		t.Error("RNE(0.5)")
+	}
+}
