@@ -26,6 +26,9 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
+// BenchmarkEncodeGo is BenchmarkEncode without the vector searches.
+func BenchmarkEncodeGo(b *testing.B) { withoutVectors(func() { BenchmarkEncode(b) }) }
+
 func BenchmarkDecode(b *testing.B) {
 	for _, c := range codecs {
 		if c.Type == tensor.Q8_1 {

@@ -162,21 +162,13 @@ func largest(t tensor.Type) float32 {
 
 // firstAbove is the index of the first NaN or magnitude above limit, or -1.
 func firstAbove(x []float32, limit float32) int {
-	const step = 256
-	above := math.Float32bits(limit) // magnitudes compare as integers
-	for base := 0; base < len(x); base += step {
-		part := x[base:min(base+step, len(x))]
-		var top uint32
-		for _, v := range part {
-			top = max(top, math.Float32bits(v)&0x7fffffff)
-		}
-		if top <= above {
-			continue
-		}
-		for i, v := range part {
-			if math.Float32bits(v)&0x7fffffff > above {
-				return base + i
-			}
+	above := math.Float32bits(limit)
+	if magnitude(x) <= above {
+		return -1
+	}
+	for i, v := range x {
+		if math.Float32bits(v)&0x7fffffff > above {
+			return i
 		}
 	}
 	return -1

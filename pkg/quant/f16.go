@@ -17,8 +17,14 @@ func f16ToF32(h uint16) float32 {
 }
 
 // f32ToF16 rounds to the nearest half, ties to even; a NaN stays a NaN, values
-// of 65520 and above become Inf.
-func f32ToF16(f float32) uint16 { return float16.Fromfloat32(f).Bits() }
+// of 65520 and above become Inf. What rounds to a normal half is done here.
+func f32ToF16(f float32) uint16 {
+	u := math.Float32bits(f)
+	if a := u & 0x7fffffff; a-0x38800000 < 0x477fe000-0x38800000 {
+		return uint16(u>>16&0x8000 | (a-0x38000000+0xfff+a>>13&1)>>13)
+	}
+	return float16.Fromfloat32(f).Bits()
+}
 
 // f16Finite reports whether the half is neither Inf nor NaN.
 func f16Finite(h uint16) bool { return h&0x7c00 != 0x7c00 }

@@ -29,14 +29,14 @@ func badF32(data []byte) int {
 }
 
 func decodeF16(dst []float32, src []byte) {
-	for i := range dst {
+	for i := widenF16(dst, src); i < len(dst); i++ {
 		dst[i] = f16ToF32(binary.LittleEndian.Uint16(src[2*i:]))
 	}
 }
 
 func encodeF16(dst []byte, src []float32) {
-	for i, v := range src {
-		binary.LittleEndian.PutUint16(dst[2*i:], f32ToF16(v))
+	for i := narrowF16(dst, src); i < len(src); i++ {
+		binary.LittleEndian.PutUint16(dst[2*i:], f32ToF16(src[i]))
 	}
 }
 
@@ -92,4 +92,19 @@ func badF64(data []byte) int {
 		}
 	}
 	return -1
+}
+
+// magnitudeGo is the portable version of magnitude.
+func magnitudeGo(x []float32) uint32 {
+	var a, b, c, d uint32
+	for ; len(x) >= 4; x = x[4:] {
+		a = max(a, math.Float32bits(x[0])&0x7fffffff)
+		b = max(b, math.Float32bits(x[1])&0x7fffffff)
+		c = max(c, math.Float32bits(x[2])&0x7fffffff)
+		d = max(d, math.Float32bits(x[3])&0x7fffffff)
+	}
+	for _, v := range x {
+		a = max(a, math.Float32bits(v)&0x7fffffff)
+	}
+	return max(a, b, c, d)
 }

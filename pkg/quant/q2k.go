@@ -34,7 +34,6 @@ var q2_KSearch = func() *minSearch {
 func encodeQ2_K(dst []byte, src []float32) {
 	var q [superBlock]byte
 	var scale, least, weight [16]float32
-	var aux [16]byte
 	for len(src) >= superBlock {
 		x := (*[superBlock]float32)(src)
 		var topScale, topMin float32
@@ -43,7 +42,7 @@ func encodeQ2_K(dst []byte, src []float32) {
 			for i, v := range xs {
 				weight[i] = abs32(v)
 			}
-			scale[j], least[j] = q2_KSearch.run(xs, weight[:], q[16*j:16*j+16], aux[:])
+			scale[j], least[j] = q2_KSearch.run(xs, weight[:], q[16*j:16*j+16])
 			if scale[j] > topScale {
 				topScale = scale[j]
 			}

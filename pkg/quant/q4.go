@@ -95,16 +95,32 @@ func signedMax(x *[32]float32) float32 {
 
 // extremes are the smallest and the largest value, the first of equals.
 func extremes(x *[32]float32) (lowest, highest float32) {
-	lowest, highest = math.MaxFloat32, -math.MaxFloat32
+	lo, hi := int32(math.MaxInt32), int32(math.MinInt32)
 	for _, v := range x {
-		if v < lowest {
-			lowest = v
-		}
-		if v > highest {
-			highest = v
+		k := ordered(v)
+		lo, hi = min(lo, k), max(hi, k)
+	}
+	return firstZero(x, fromOrdered(lo)), firstZero(x, fromOrdered(hi))
+}
+
+// ordered maps floats to integers of the same order, -0 before 0.
+func ordered(v float32) int32 {
+	k := int32(math.Float32bits(v))
+	return k ^ k>>31&math.MaxInt32
+}
+
+func fromOrdered(k int32) float32 { return math.Float32frombits(uint32(k ^ k>>31&math.MaxInt32)) }
+
+// firstZero gives a zero the sign of the first zero in x.
+func firstZero(x *[32]float32, v float32) float32 {
+	if v == 0 {
+		for _, z := range x {
+			if z == 0 {
+				return z
+			}
 		}
 	}
-	return lowest, highest
+	return v
 }
 
 // inverse is 1/d, 0 for d = 0. It is not ok when d is so small that 1/d is Inf

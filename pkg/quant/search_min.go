@@ -25,10 +25,10 @@ func newMinSearch(levels int32, first, step float32, tries int) *minSearch {
 	return s
 }
 
-// run quantises x with the weights w into q. aux is scratch of the same length.
-// It returns the scale and the negated minimum, both non-negative.
-func (s *minSearch) run(x, w []float32, q, aux []byte) (scale, least float32) {
-	w, q, aux = w[:len(x)], q[:len(x)], aux[:len(x)]
+// run quantises at most 32 values x with the weights w into q. It returns the
+// scale and the negated minimum, both non-negative.
+func (s *minSearch) run(x, w []float32, q []byte) (scale, least float32) {
+	w, q = w[:len(x)], q[:len(x)]
 	lo, hi := x[0], x[0]
 	sumW := w[0]
 	sumX := float32(sumW * x[0])
@@ -49,24 +49,14 @@ func (s *minSearch) run(x, w []float32, q, aux []byte) (scale, least float32) {
 		clear(q)
 		return 0, -lo
 	}
+	var quants [2]subBlock32
+	found, fresh := quants[0][:len(x)], quants[1][:len(x)]
 	inv := float32(s.levels) / (hi - lo)
 	scale = 1 / inv
-	for i, v := range x {
-		q[i] = byte(max(0, min(s.levels, nearest(inv*(v-lo)))))
-	}
-	best := s.error(x, w, q, scale, lo)
-	for try := range s.tries {
-		inv = s.spans[try] / (hi - lo)
-		var sumL, sumL2, sumXL float32
-		for i, v := range x {
-			l := max(0, min(s.levels, nearest(inv*(v-lo))))
-			aux[i] = byte(l)
-			fl := float32(l)
-			wl := float32(w[i] * fl)
-			sumL += wl
-			sumL2 += float32(wl * fl)
-			sumXL += float32(wl * v)
-		}
+	s.sums(x, w, found, inv, lo)
+	best := s.error(x, w, found, scale, lo)
+	for _, span := range s.spans[:s.tries] {
+		sumL, sumL2, sumXL := s.sums(x, w, fresh, span/(hi-lo), lo)
 		det := float32(sumW*sumL2) - float32(sumL*sumL)
 		if !(det > 0) {
 			continue
@@ -77,26 +67,44 @@ func (s *minSearch) run(x, w []float32, q, aux []byte) (scale, least float32) {
 			tryLo = 0
 			tryScale = sumXL / sumL2
 		}
-		if e := s.error(x, w, aux, tryScale, tryLo); e < best {
-			copy(q, aux)
+		if e := s.error(x, w, fresh, tryScale, tryLo); e < best {
+			found, fresh = fresh, found
 			best, scale, lo = e, tryScale, tryLo
 		}
+	}
+	for i, l := range found {
+		q[i] = byte(int32(l))
 	}
 	return scale, -lo
 }
 
+// sums rounds (x-lo)*inv to the quants l and returns the weighted sums of l, l²
+// and l*x.
+func (s *minSearch) sums(x, w, quants []float32, inv, lo float32) (sumL, sumL2, sumXL float32) {
+	w, quants = w[:len(x)], quants[:len(x)]
+	levels := s.levels
+	for i, v := range x {
+		l := float32(max(0, min(levels, nearest(inv*(v-lo)))))
+		quants[i] = l
+		wl := float32(w[i] * l)
+		sumL += wl
+		sumL2 += float32(wl * l)
+		sumXL += float32(wl * v)
+	}
+	return sumL, sumL2, sumXL
+}
+
 // error is the weighted error of representing x as scale*q + lo.
-func (s *minSearch) error(x, w []float32, q []byte, scale, lo float32) float32 {
+func (s *minSearch) error(x, w, q []float32, scale, lo float32) (sum float32) {
 	w, q = w[:len(x)], q[:len(x)]
-	var sum float32
 	if s.absolute {
 		for i, v := range x {
-			sum += float32(w[i] * abs32(float32(scale*float32(q[i]))+lo-v))
+			sum += float32(w[i] * abs32(float32(scale*q[i])+lo-v))
 		}
 		return sum
 	}
 	for i, v := range x {
-		diff := float32(scale*float32(q[i])) + lo - v
+		diff := float32(scale*q[i]) + lo - v
 		sum += float32(w[i] * float32(diff*diff))
 	}
 	return sum
@@ -169,9 +177,8 @@ func quantiseGo(q *[superBlock]byte, x *[superBlock]float32, d, m *[16]float32, 
 func (w *superBlockWork) searchSubBlock(x *[superBlock]float32, s *minSearch, j int) (scale, least float32) {
 	xs := (*subBlock32)(x[32*j:])
 	var weight subBlock32
-	var aux [32]byte
 	searchWeights(xs, &weight)
-	return s.run(xs[:], weight[:], w.q[32*j:32*j+32], aux[:])
+	return s.run(xs[:], weight[:], w.q[32*j:32*j+32])
 }
 
 // searchWeights gives each value its magnitude plus the root mean square of

@@ -1,5 +1,7 @@
 package quant
 
+import "math"
+
 // The search for the scale of signed quants -32..31: the value of largest
 // magnitude is mapped to -32, then to -(32+i/10) for i from -9 to 9, each time
 // with the quants rounded and the scale refitted by least squares weighted by
@@ -40,38 +42,38 @@ func searchSym(x *[16]float32, q *[16]byte) float32 {
 		*q = [16]byte{}
 		return 0
 	}
-	inv := symSpans[0] / top
-	sumXL, sumL2 := symSums(x, inv)
-	symQuants(x, inv, q)
-	var scale float32
-	if sumL2 != 0 {
-		scale = sumXL / sumL2
+	var w, wx [16]float32
+	for i, v := range x {
+		w[i] = float32(v * v)
+		wx[i] = float32(w[i] * v)
 	}
-	best := float32(scale * sumXL)
-	for _, span := range symSpans[1:] {
-		inv = span / top
-		sumXL, sumL2 = symSums(x, inv)
-		if sumL2 > 0 && float32(sumXL*sumXL) > float32(best*sumL2) {
-			symQuants(x, inv, q)
+	var scale, best, found float32
+	for try, span := range symSpans {
+		inv := span / top
+		var sumXL, sumL2 float32
+		for i, v := range x {
+			// The rounded values are adjacent floats: clamp their bits.
+			k := int32(math.Float32bits(float32(inv*v) + symZero))
+			l := math.Float32frombits(uint32(max(symLowest, min(symHighest, k)))) - symZero
+			sumXL += float32(wx[i] * l)
+			sumL2 += float32(float32(w[i]*l) * l)
+		}
+		if try == 0 || sumL2 > 0 && float32(sumXL*sumXL) > float32(best*sumL2) {
 			scale = sumXL / sumL2
 			best = float32(scale * sumXL)
+			found = inv
 		}
+	}
+	for i, v := range x {
+		q[i] = byte(symLevels + max(-symLevels, min(symLevels-1, nearest(found*v))))
 	}
 	return scale
 }
 
-func symSums(x *[16]float32, inv float32) (sumXL, sumL2 float32) {
-	for _, v := range x {
-		l := float32(max(-symLevels, min(symLevels-1, nearest(inv*v))))
-		w := float32(v * v)
-		sumXL += float32(float32(w*v) * l)
-		sumL2 += float32(float32(w*l) * l)
-	}
-	return sumXL, sumL2
-}
-
-func symQuants(x *[16]float32, inv float32, q *[16]byte) {
-	for i, v := range x {
-		q[i] = byte(symLevels + max(-symLevels, min(symLevels-1, nearest(inv*v))))
-	}
-}
+// symZero rounds what is added to it; symLowest and symHighest are the bits of
+// symZero-32 and symZero+31.
+const (
+	symZero    = 12582912
+	symLowest  = 0x4b400000 - symLevels
+	symHighest = 0x4b400000 + symLevels - 1
+)
