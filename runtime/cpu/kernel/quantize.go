@@ -128,7 +128,7 @@ func (a *Act) putBlock(g, lane, w, b, e int, q []int8) {
 	a.Init16[(g*16+2*b+1)*w+lane] = -128 * sum[1]
 	v := float32(total) * f32.Exp2i(-e)
 	a.BSum[i] = v
-	a.MinPair[((g*4+b/2)*w+lane)*2+b%2] = int16(f32.RNE(8 * v))
+	a.MinPair[((g*4+b/2)*w+lane)*2+b%2] = int16(f32.RNE(float32(8 * v)))
 }
 
 // Relayout is Out = X in another layout, f32 or i8.
