@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tessera-llm/tessera/internal/hostile"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -23,7 +24,18 @@ func FuzzGGUF(f *testing.F) {
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 	}
-	f.Add(gguf3(2, 0))
+	for _, c := range hostile.Cases() {
+		if c.Format != hostile.GGUF || c.Layer != hostile.Container {
+			continue
+		}
+		path, err := c.Write(f.TempDir())
+		if err != nil {
+			f.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err == nil && len(b) < 1<<16 {
+			f.Add(b)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := parse(data)
 		if err != nil {
@@ -57,12 +69,4 @@ func FuzzGGUF(f *testing.F) {
 		}
 		h.splitOf()
 	})
-}
-
-// gguf3 is the start of a file: magic, version 3 and the counts.
-func gguf3(nTensors, nKV byte) []byte {
-	b := make([]byte, 24)
-	copy(b, "GGUF\x03")
-	b[8], b[16] = nTensors, nKV
-	return b
 }

@@ -5,8 +5,8 @@ package gguf
 const (
 	MaxHeader      = 512 << 20 // bytes of header: metadata, tensor list and padding
 	MaxString      = 256 << 20 // bytes of one string value
-	MaxKeys        = 1 << 16   // metadata entries
-	MaxTensors     = 1 << 20   // tensors of one shard
+	MaxKeys        = 1 << 14   // metadata entries
+	MaxTensors     = 1 << 16   // tensors of one shard
 	MaxKeyName     = 65535     // bytes of a key, the limit of the format
 	MaxTensorName  = 63        // bytes of a tensor name, the limit of the reference reader
 	MaxDims        = 4         // dimensions of a tensor

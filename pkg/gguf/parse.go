@@ -93,7 +93,7 @@ func (c *cursor) start(h *header) (nTensors, nKV uint64, err error) {
 	case v == 2 || v == 3:
 	case v == 1:
 		return 0, 0, fmt.Errorf("GGUF version 1 is not supported (want 2 or 3); convert the model again")
-	case v&0xffff == 0:
+	case v != 0 && v&0xffff == 0:
 		return 0, 0, fmt.Errorf("big-endian GGUF is not supported (version field 0x%08x)", v)
 	default:
 		return 0, 0, fmt.Errorf("GGUF version %d is not supported, want 2 or 3", v)
@@ -127,6 +127,9 @@ func (c *cursor) kv() (kv rawKV, err error) {
 		return kv, err
 	}
 	name := c.buf[kv.key.off:][:kv.key.len]
+	if err := checkName("key", string(name)); err != nil {
+		return kv, err
+	}
 	fail := func(err error) (rawKV, error) { return kv, fmt.Errorf("key %q: %w", name, err) }
 	if kv.typ, err = c.valueType(); err != nil {
 		return fail(err)
@@ -207,6 +210,9 @@ func (c *cursor) tensor() (r rawTensor, err error) {
 		return r, err
 	}
 	name := c.buf[r.name.off:][:r.name.len]
+	if err := checkName("name", string(name)); err != nil {
+		return r, err
+	}
 	fail := func(err error) (rawTensor, error) { return r, fmt.Errorf("%q: %w", name, err) }
 	if r.rank, err = c.u32(); err != nil {
 		return fail(err)
@@ -236,9 +242,6 @@ func (h *header) setKeys(kvs []rawKV) error {
 	h.values = make([]Value, len(kvs))
 	for i, kv := range kvs {
 		key := h.at(kv.key)
-		if err := checkName("key", key); err != nil {
-			return fmt.Errorf("metadata entry %d: %w", i, err)
-		}
 		if _, twice := h.byKey[key]; twice {
 			return fmt.Errorf("duplicate key %q", key)
 		}
@@ -297,9 +300,6 @@ func (h *header) setTensors(raws []rawTensor, size int64) error {
 // info converts one tensor without its place.
 func (h *header) info(r rawTensor) (tensor.Info, error) {
 	info := tensor.Info{Name: h.at(r.name), Shape: make(tensor.Shape, r.rank)}
-	if err := checkName("name", info.Name); err != nil {
-		return info, fmt.Errorf("tensor list: %w", err)
-	}
 	for i, d := range r.dims[:r.rank] {
 		if d > math.MaxInt64 {
 			return info, fmt.Errorf("tensor %q: dimension %d is %d, beyond int64", info.Name, i, d)

@@ -20,6 +20,7 @@ import (
 
 	lib "github.com/nlpodyssey/safetensors"
 
+	"github.com/tessera-llm/tessera/internal/hostile"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -424,6 +425,7 @@ func FuzzSafetensors(f *testing.F) {
 	for _, s := range []string{`{}`, `{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`, `{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},"a":1}`} {
 		f.Add(append(binary.LittleEndian.AppendUint64(nil, uint64(len(s))), s+"x"...))
 	}
+	addHostile(f, hostile.Safetensors, "model.safetensors")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		h, err := parse(data)
 		if err != nil {
@@ -450,11 +452,28 @@ func FuzzSafetensors(f *testing.F) {
 	})
 }
 
+// addHostile seeds a fuzz target with the malformed files of a format.
+func addHostile(f *testing.F, format hostile.Format, name string) {
+	for _, c := range hostile.Cases() {
+		if c.Format != format {
+			continue
+		}
+		path, err := c.Write(f.TempDir())
+		if err != nil {
+			f.Fatal(err)
+		}
+		if b, err := os.ReadFile(filepath.Join(path, name)); err == nil && len(b) < 1<<16 {
+			f.Add(b)
+		}
+	}
+}
+
 // FuzzIndex: every accepted index names plain files.
 func FuzzIndex(f *testing.F) {
 	for _, s := range []string{`{"weight_map":{"a":"m.safetensors"},"metadata":{"total_size":1}}`, `{"weight_map":{"a":"../x"}}`, `{"weight_map":{}}`} {
 		f.Add([]byte(s))
 	}
+	addHostile(f, hostile.Index, IndexName)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		weights, err := parseIndex(data)
 		if err == nil && len(weights) == 0 {
