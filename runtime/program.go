@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -18,30 +19,10 @@ type Program struct {
 }
 
 // Meta is what users of a model need to know beside its graphs.
-type Meta struct {
-	Name          string   `json:"name"`
-	Arch          string   `json:"arch"`
-	Layers        int      `json:"layers"`
-	Hidden        int      `json:"hidden"`
-	Vocab         int      `json:"vocab"`
-	ContextLength int      `json:"context_length"`
-	KVType        string   `json:"kv_type"` // default cache type
-	BOS           int32    `json:"bos"`     // -1: none
-	AddBOS        bool     `json:"add_bos"`
-	Stop          []int32  `json:"stop"` // ids that end generation
-	Sampling      Sampling `json:"sampling"`
-}
+type Meta = format.Meta
 
-// Sampling is generation_config's part of Meta: defaults for a sampler. Zero
-// values mean "not stated".
-type Sampling struct {
-	DoSample          bool    `json:"do_sample"`
-	Temperature       float32 `json:"temperature"`
-	TopK              int     `json:"top_k"`
-	TopP              float32 `json:"top_p"`
-	MinP              float32 `json:"min_p"`
-	RepetitionPenalty float32 `json:"repetition_penalty"`
-}
+// Sampling is generation_config's part of Meta: defaults for a sampler.
+type Sampling = format.Sampling
 
 // Check tells whether the segments fit together: every input is external or
 // made by an earlier segment, with equal types.

@@ -21,7 +21,8 @@ type Options struct {
 	Type         quant.Target // weight type or mixture; the zero value keeps
 	Requantise   bool         // allow one block type to become another
 	Target       *target.Target
-	DecoderParts int // 0 is 1
+	DecoderParts int  // 0 is 1
+	NoTokenizer  bool // leave the tokenizer out
 	Disable      []string
 	StopAfter    string
 	// After sees the graph as built and after every pass (--dump-after).

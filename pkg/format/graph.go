@@ -1,0 +1,152 @@
+package format
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tessera-llm/tessera/pkg/format/tesserapb"
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// encodeSegment is the content of a .seg file.
+func encodeSegment(s ir.Segment) ([]byte, error) {
+	g := s.Graph.Renumber()
+	p := &tesserapb.Graph{Inputs: ids(g.Inputs), Outputs: ids(g.Outputs)}
+	for _, v := range g.Values() {
+		pv := &tesserapb.Value{Name: v.Name, Elem: tesserapb.Elem(v.Type.Elem), Scheme: v.Type.Scheme, Layout: tesserapb.Layout(v.Layout), Mark: v.Mark}
+		for _, d := range v.Type.Shape {
+			pv.Shape = append(pv.Shape, int64(d))
+		}
+		p.Values = append(p.Values, pv)
+	}
+	for _, st := range g.States {
+		p.States = append(p.States, &tesserapb.State{Name: st.Name, Heads: st.Heads, HeadDim: st.HeadDim, Elem: st.Elem})
+	}
+	for _, w := range g.Weights {
+		p.Weights = append(p.Weights, &tesserapb.Weight{Name: w.Name})
+	}
+	for _, n := range g.Nodes {
+		pn := &tesserapb.Node{Op: n.Op, In: ids(n.In), Weights: n.Weights, States: n.States, Out: ids(n.Out)}
+		for _, a := range n.Attrs {
+			pn.Attrs = append(pn.Attrs, encodeAttr(a))
+		}
+		p.Nodes = append(p.Nodes, pn)
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(&tesserapb.Segment{Version: segmentVersion, Name: s.Name, Kind: s.Kind, Graph: p})
+}
+
+func ids(list []ir.ValueID) []int32 {
+	out := make([]int32, len(list))
+	for i, v := range list {
+		out[i] = int32(v)
+	}
+	return out
+}
+
+func encodeAttr(a ir.Attr) *tesserapb.Attr {
+	p := &tesserapb.Attr{Key: a.Key}
+	switch a.Kind {
+	case ir.Int:
+		p.Value = &tesserapb.Attr_I{I: a.I}
+	case ir.Float:
+		p.Value = &tesserapb.Attr_F{F: a.F}
+	case ir.String:
+		p.Value = &tesserapb.Attr_S{S: a.S}
+	case ir.Ints:
+		p.Value = &tesserapb.Attr_L{L: &tesserapb.Ints{V: a.L}}
+	}
+	return p
+}
+
+// decodeSegment parses and verifies a .seg file. weight finds a named weight
+// in the index.
+func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.Segment, error) {
+	var p tesserapb.Segment
+	if err := proto.Unmarshal(data, &p); err != nil {
+		return ir.Segment{}, fmt.Errorf("not a segment: %w", err)
+	}
+	if p.Version != segmentVersion {
+		return ir.Segment{}, fmt.Errorf("segment version %d, this program reads %d", p.Version, segmentVersion)
+	}
+	if len(p.ProtoReflect().GetUnknown()) > 0 || p.Graph == nil {
+		return ir.Segment{}, fmt.Errorf("the segment has unknown fields or no graph")
+	}
+	g, err := decodeGraph(p.Graph, weight)
+	if err != nil {
+		return ir.Segment{}, err
+	}
+	g.Name = p.Name
+	if err := ir.Verify(g); err != nil {
+		return ir.Segment{}, err
+	}
+	return ir.Segment{Name: p.Name, Kind: p.Kind, Graph: g}, nil
+}
+
+func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir.Graph, error) {
+	if len(p.Values) > ir.MaxValues || len(p.Nodes) > ir.MaxNodes || len(p.Weights) > MaxWeights || len(p.States) > ir.MaxNodes {
+		return nil, fmt.Errorf("%d values, %d nodes, %d weights: more than this program accepts", len(p.Values), len(p.Nodes), len(p.Weights))
+	}
+	g := ir.NewGraph("")
+	for _, v := range p.Values {
+		if v.Elem < 0 || v.Elem > tesserapb.Elem_ELEM_I32 || v.Layout < 0 || v.Layout > tesserapb.Layout_LAYOUT_C4 {
+			return nil, fmt.Errorf("value %.60q: element type %d or layout %d is unknown", v.Name, v.Elem, v.Layout)
+		}
+		t := ir.Type{Elem: ir.Elem(v.Elem), Scheme: v.Scheme}
+		for _, d := range v.Shape {
+			t.Shape = append(t.Shape, ir.Dim(d))
+		}
+		val := g.NewValue(v.Name, t)
+		val.Layout, val.Mark = ir.Layout(v.Layout), v.Mark
+	}
+	g.Inputs, g.Outputs = valueIDs(p.Inputs), valueIDs(p.Outputs)
+	for _, s := range p.States {
+		g.AddState(&ir.State{Name: s.Name, Heads: s.Heads, HeadDim: s.HeadDim, Elem: s.Elem})
+	}
+	seen := map[string]bool{}
+	for _, w := range p.Weights {
+		if seen[w.Name] {
+			return nil, fmt.Errorf("weight %.60q is listed twice", w.Name)
+		}
+		seen[w.Name] = true
+		e, err := weight(w.Name)
+		if err != nil {
+			return nil, err
+		}
+		g.Weights = append(g.Weights, &ir.Weight{Name: w.Name, Expr: e})
+	}
+	for _, n := range p.Nodes {
+		nd := &ir.Node{Op: n.Op, In: valueIDs(n.In), Weights: n.Weights, States: n.States, Out: valueIDs(n.Out)}
+		for _, a := range n.Attrs {
+			attr, err := decodeAttr(a)
+			if err != nil {
+				return nil, fmt.Errorf("op %.60q: %w", n.Op, err)
+			}
+			nd.Attrs = append(nd.Attrs, attr)
+		}
+		g.Nodes = append(g.Nodes, nd)
+	}
+	return g, nil
+}
+
+func valueIDs(list []int32) []ir.ValueID {
+	out := make([]ir.ValueID, len(list))
+	for i, v := range list {
+		out[i] = ir.ValueID(v)
+	}
+	return out
+}
+
+func decodeAttr(a *tesserapb.Attr) (ir.Attr, error) {
+	switch v := a.Value.(type) {
+	case *tesserapb.Attr_I:
+		return ir.IntAttr(a.Key, v.I), nil
+	case *tesserapb.Attr_F:
+		return ir.FloatAttr(a.Key, v.F), nil
+	case *tesserapb.Attr_S:
+		return ir.StringAttr(a.Key, v.S), nil
+	case *tesserapb.Attr_L:
+		return ir.IntsAttr(a.Key, v.L.GetV()...), nil
+	}
+	return ir.Attr{}, fmt.Errorf("attribute %.60q has no value", a.Key)
+}

@@ -1,0 +1,227 @@
+package format
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tessera-llm/tessera/internal/folder"
+	"github.com/tessera-llm/tessera/internal/mmap"
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// Bundle is an open bundle. Weights are mapped; nothing of them is read by
+// Open.
+type Bundle struct {
+	Path     string
+	Manifest *Manifest
+	Segments []ir.Segment // weights are ExprStored, named as in the index
+
+	maps  map[string]*mmap.Mapping
+	index map[[2]string]*WeightEntry // (file, weight)
+}
+
+// IsBundle reports whether path looks like a bundle: a folder with a
+// manifest.
+func IsBundle(path string) bool {
+	st, err := os.Stat(filepath.Join(path, ManifestName))
+	return err == nil && st.Mode().IsRegular()
+}
+
+// Open opens the bundle at path, checks its manifest and its graphs, and maps
+// its weights. Errors name the file.
+func Open(path string) (*Bundle, error) {
+	text, err := folder.Read(filepath.Join(path, ManifestName), MaxManifest)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not a bundle: it has no %s", path, ManifestName)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bundle: %w", err)
+	}
+	m, err := decodeManifest(text)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %s: %w", path, ManifestName, err)
+	}
+	b := &Bundle{Path: path, Manifest: m, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{}}
+	if err := b.open(); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("bundle %s: %w", path, err)
+	}
+	return b, nil
+}
+
+func (b *Bundle) open() error {
+	for _, f := range b.Manifest.Files {
+		if err := b.checkFile(f); err != nil {
+			return err
+		}
+	}
+	for i := range b.Manifest.Weights {
+		w := &b.Manifest.Weights[i]
+		b.index[[2]string{w.File, w.Name}] = w
+		if b.maps[w.File] != nil {
+			continue
+		}
+		p, err := folder.Resolve(b.Path, w.File)
+		if err != nil {
+			return err
+		}
+		if b.maps[w.File], err = mmap.Map(p); err != nil {
+			return err
+		}
+	}
+	for _, e := range b.Manifest.Segments {
+		s, err := b.segment(e)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.File, err)
+		}
+		b.Segments = append(b.Segments, s)
+	}
+	return nil
+}
+
+func (b *Bundle) checkFile(f FileEntry) error {
+	p, err := folder.Resolve(b.Path, f.Name)
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(p)
+	if err != nil {
+		return err
+	}
+	if st.Size() != f.Bytes {
+		return fmt.Errorf("%s has %d bytes, the manifest says %d: the file is damaged or incomplete, convert again", f.Name, st.Size(), f.Bytes)
+	}
+	return nil
+}
+
+func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
+	data, err := b.File(e.File, MaxSegment)
+	if err != nil {
+		return ir.Segment{}, err
+	}
+	s, err := decodeSegment(data, func(name string) (*ir.Expr, error) {
+		w := b.entry(e.Weights, name)
+		if w == nil {
+			return nil, fmt.Errorf("weight %.60q is not in the index of %s", name, e.Weights)
+		}
+		t, err := tensor.ParseType(w.Type)
+		if err != nil {
+			return nil, err
+		}
+		form, err := ir.ParseForm(w.Form)
+		if err != nil {
+			return nil, err
+		}
+		return ir.StoredExpr(w.Name, t, w.Shape, form, w.Rows), nil
+	})
+	if err != nil {
+		return ir.Segment{}, err
+	}
+	if s.Name != e.Name || s.Kind != e.Kind {
+		return ir.Segment{}, fmt.Errorf("the file holds segment %.60q (%.20s), the manifest says %.60q (%.20s)", s.Name, s.Kind, e.Name, e.Kind)
+	}
+	return s, nil
+}
+
+// SharedFile holds the weights of several segments.
+const SharedFile = "shared.bin"
+
+// entry finds a weight of a segment: in the segment's own file, then in the
+// shared one.
+func (b *Bundle) entry(file, name string) *WeightEntry {
+	if w := b.index[[2]string{file, name}]; w != nil {
+		return w
+	}
+	return b.index[[2]string{SharedFile, name}]
+}
+
+// Bytes returns the mapped data of w, a weight of the named segment.
+func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
+	i := slices.IndexFunc(b.Manifest.Segments, func(e SegmentEntry) bool { return e.Name == segment })
+	file := ""
+	if i >= 0 {
+		file = b.Manifest.Segments[i].Weights
+	}
+	e := b.entry(file, w.Expr.Name)
+	if w.Kind != ir.ExprStored || e == nil {
+		return nil, fmt.Errorf("bundle %s holds no weight %s of segment %s", b.Path, w.Name, segment)
+	}
+	return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
+}
+
+// File reads a file of the bundle that the manifest lists, at most limit
+// bytes. It returns an error that wraps os.ErrNotExist when there is none.
+func (b *Bundle) File(name string, limit int64) ([]byte, error) {
+	if !slices.ContainsFunc(b.Manifest.Files, func(f FileEntry) bool { return f.Name == name }) {
+		return nil, fmt.Errorf("bundle %s has no file %s: %w", b.Path, name, os.ErrNotExist)
+	}
+	p, err := folder.Resolve(b.Path, name)
+	if err != nil {
+		return nil, err
+	}
+	return folder.Read(p, limit)
+}
+
+// Check reads every file and compares digests. progress, when set, is told
+// the bytes read.
+func (b *Bundle) Check(progress func(n int64)) error {
+	for _, f := range b.Manifest.Files {
+		p, err := folder.Resolve(b.Path, f.Name)
+		if err != nil {
+			return err
+		}
+		sum, err := digest(p, progress)
+		if err != nil {
+			return err
+		}
+		if sum != f.SHA256 {
+			return fmt.Errorf("bundle %s: %s does not have the content it was written with (sha256 %s, want %s): convert again", b.Path, f.Name, sum, f.SHA256)
+		}
+	}
+	return nil
+}
+
+func digest(path string, progress func(n int64)) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		if progress != nil && n > 0 {
+			progress(int64(n))
+		}
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// Close unmaps the weights.
+func (b *Bundle) Close() error {
+	var first error
+	for _, m := range b.maps {
+		if m == nil {
+			continue
+		}
+		if err := m.Close(); first == nil {
+			first = err
+		}
+	}
+	b.maps = nil
+	return first
+}

@@ -1,0 +1,29 @@
+package format
+
+// Version of the bundle format. Version 0 is freely broken until the CPU
+// engine is accepted; a reader accepts exactly its own version.
+//
+// 0: protobuf graphs, p16 packing forms as in pkg/pack, activation scheme
+// s256e32.
+const Version = 0
+
+// segmentVersion is the version inside each .seg file.
+const segmentVersion = 1
+
+// Features that this reader knows. A bundle that requires another one is
+// refused.
+var Features = []string{"p16", "s256e32"}
+
+// Layout of weight files.
+const (
+	TensorAlign = 64    // every weight starts on this
+	FileAlign   = 16384 // weight files are padded to this
+)
+
+// Limits on what is read from a bundle.
+const (
+	MaxManifest = 64 << 20
+	MaxSegment  = 64 << 20
+	MaxFiles    = 4096
+	MaxWeights  = 1 << 18
+)
