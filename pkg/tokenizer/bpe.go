@@ -71,7 +71,7 @@ func newBPE(v *vocab, rules []mergeRule, spec *modelSpec) (*bpe, error) {
 	}
 	for r := range b.low {
 		b.low[r] = -1
-		if id, ok := v.lookup(string(rune(r))); ok {
+		if id, ok := v.plain(string(rune(r))); ok {
 			b.low[r] = id
 		}
 	}
@@ -88,7 +88,7 @@ func (b *bpe) findCuts() {
 	cuts := map[rune]bool{}
 	for _, r := range b.rules {
 		for _, id := range [2]int32{r.a, r.b} {
-			if k := b.v.kinds[id]; k == Byte || id == b.spec.Unk {
+			if k := b.v.kind(id); k == Byte || id == b.spec.Unk {
 				return
 			}
 		}
@@ -138,10 +138,11 @@ func (b *bpe) word(m *merger, w string) error {
 // whole looks a word up as a token.
 func (b *bpe) whole(m *merger, w string) (int32, bool) {
 	if !b.spec.ByteLevel {
-		return b.v.lookup(w)
+		return b.v.plain(w)
 	}
 	m.buf = appendMapped(m.buf[:0], w)
-	return b.v.lookupBytes(m.buf)
+	id, ok := b.v.lookupBytes(m.buf)
+	return id, ok && b.v.isPlain(id)
 }
 
 // byteSymbols starts a word of single bytes.
@@ -167,7 +168,7 @@ func (b *bpe) charSymbols(m *merger, w string) {
 		id := int32(-1)
 		if r < rune(len(b.low)) {
 			id = b.low[r]
-		} else if x, ok := b.v.lookup(w[i : i+n]); ok {
+		} else if x, ok := b.v.plain(w[i : i+n]); ok {
 			id = x
 		}
 		switch {

@@ -23,7 +23,7 @@ type cacheEntry struct {
 func keyOf(w string) (k cacheKey, slot uint64) {
 	n := len(w)
 	if n <= 8 {
-		k[0] = load(w)
+		k[0] = word8(w)
 	} else {
 		var b [32]byte
 		copy(b[:], w)
@@ -37,8 +37,8 @@ func keyOf(w string) (k cacheKey, slot uint64) {
 	return k, h >> (64 - cacheBits)
 }
 
-// load reads up to 8 bytes, little-endian.
-func load(w string) uint64 {
+// word8 reads up to 8 bytes, little-endian.
+func word8(w string) uint64 {
 	var x uint64
 	switch n := len(w); {
 	case n == 8:

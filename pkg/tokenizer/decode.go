@@ -49,6 +49,9 @@ func (d *StreamDecoder) Push(id int32) string {
 	if !ok || d.skip && kind == Control {
 		return ""
 	}
+	if s, ok := d.t.spelt[id]; ok {
+		piece = s
+	}
 	sp := &d.t.spec.Decode
 	first := !d.some
 	d.some = true

@@ -74,12 +74,12 @@ func (s *spm) word(m *merger, w string) error {
 	m.syms = m.syms[:0]
 	for i := 0; i < len(w); {
 		n := min(leadLen(w[i]), len(w)-i)
-		id, _ := s.v.lookup(w[i : i+n])
+		id, _ := s.v.plain(w[i : i+n])
 		m.syms = append(m.syms, sym{id, int32(i), int32(n)})
 		i += n
 	}
 	m.run(func(a, b sym) (uint32, int32) {
-		id, ok := s.v.lookup(w[a.start : b.start+b.n])
+		id, ok := s.v.plain(w[a.start : b.start+b.n])
 		if !ok {
 			return noRank, -1
 		}

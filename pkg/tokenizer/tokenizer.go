@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"fmt"
-	"sort"
 	"sync"
 )
 
@@ -17,8 +16,9 @@ type Tokenizer struct {
 	model     model
 	norm      []normalizer
 	pre       []splitter
-	added     *matcher // in the text as it comes
-	addedNorm *matcher // in normalised text
+	added     *matcher         // in the text as it comes
+	addedNorm *matcher         // in normalised text
+	spelt     map[int32]string // added tokens that are matched, and decoded, in a normalised spelling
 	cutWords  bool
 
 	mu   sync.Mutex
@@ -96,6 +96,12 @@ func (t *Tokenizer) buildAdded() error {
 			}
 		}
 		t.addedNorm.add(pattern.s, a)
+		if pattern.s != a.Content {
+			if t.spelt == nil {
+				t.spelt = map[int32]string{}
+			}
+			t.spelt[a.ID] = pattern.s
+		}
 	}
 	return nil
 }
@@ -109,7 +115,7 @@ func (t *Tokenizer) Piece(id int32) (piece string, kind Kind, ok bool) {
 	if id < 0 || int(id) >= t.v.size() || t.v.kinds[id] == Unassigned {
 		return "", Unassigned, false
 	}
-	return t.v.piece(id), t.v.kinds[id], true
+	return t.v.piece(id), t.v.kind(id), true
 }
 
 // TokenID finds a token by its piece.
@@ -142,11 +148,11 @@ type SpecialToken struct {
 // Special lists the control, user-defined and unknown tokens by id.
 func (t *Tokenizer) Special() []SpecialToken {
 	var out []SpecialToken
-	for id, k := range t.v.kinds {
+	for id := range t.v.kinds {
+		k := t.v.kind(int32(id))
 		if k == Control || k == UserDefined || k == Unknown {
 			out = append(out, SpecialToken{int32(id), t.v.piece(int32(id)), k})
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
 }

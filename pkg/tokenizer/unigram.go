@@ -36,13 +36,16 @@ func newUnigram(v *vocab, scores []float64, spec *modelSpec) (*unigram, error) {
 	u := &unigram{v: v, spec: spec, scores: scores, trie: map[uint64]int32{}, token: []int32{-1}}
 	lowest := math.Inf(1)
 	for id, x := range scores {
-		if v.kinds[id] == Unassigned {
+		if v.kinds[id] == Unassigned || v.kinds[id]&addedOnly != 0 {
 			continue
 		}
 		if x != x || math.IsInf(x, 0) {
 			return nil, fmt.Errorf("score of token %d is not finite", id)
 		}
 		lowest = min(lowest, x)
+		if !v.isPlain(int32(id)) {
+			continue
+		}
 		node := int32(0)
 		for _, b := range []byte(v.piece(int32(id))) {
 			key := uint64(node)<<8 | uint64(b)
@@ -137,7 +140,7 @@ func (u *unigram) unknown(syms []sym, w string) []sym {
 			out = append(make([]sym, 0, len(syms)+16), syms[:i]...)
 		}
 		text := w[x.start : x.start+x.n]
-		if id, ok := u.v.lookup(text); ok {
+		if id, ok := u.v.plain(text); ok {
 			out = append(out, sym{id, x.start, x.n})
 			continue
 		}

@@ -15,12 +15,18 @@ const maxTokens = 1 << 24
 type vocab struct {
 	blob  string
 	ends  []uint32 // end of piece i in blob
-	kinds []Kind
+	kinds []Kind   // with addedOnly
 
 	seed  maphash.Seed
 	table []uint32 // id+1 by hash, open addressing; 0 is empty
 	mask  uint64
 }
+
+// addedOnly marks the kind of a token that the model does not have: it comes
+// from the added tokens alone.
+const addedOnly Kind = 0x80
+
+func (v *vocab) kind(id int32) Kind { return v.kinds[id] &^ addedOnly }
 
 // size is the number of ids, assigned or not.
 func (v *vocab) size() int { return len(v.ends) }
@@ -77,6 +83,21 @@ func (v *vocab) lookup(s string) (int32, bool) {
 		}
 	}
 	return -1, false
+}
+
+// plain finds a piece that a model may make from text: one of the model's own
+// tokens, and none that steers it or stands for something else than its text.
+func (v *vocab) plain(s string) (int32, bool) {
+	id, ok := v.lookup(s)
+	if ok && !v.isPlain(id) {
+		return -1, false
+	}
+	return id, ok
+}
+
+func (v *vocab) isPlain(id int32) bool {
+	k := v.kinds[id]
+	return k == Normal || k == UserDefined || k == Unused
 }
 
 // lookupBytes is lookup for a scratch buffer.

@@ -26,12 +26,12 @@ func Regexp(pattern string) (Finder, error) {
 	if err := portable(pattern); err != nil {
 		return nil, fmt.Errorf("split pattern %q: %w", clip(pattern), err)
 	}
-	re, err := compile(pattern)
+	re, err := compile(modern(pattern))
 	if err != nil {
 		return nil, fmt.Errorf("split pattern %q: %w", clip(pattern), err)
 	}
 	re.MatchTimeout = matchTimeout
-	return &regexpFinder{re: re}, nil
+	return &regexpFinder{re, pattern}, nil
 }
 
 // compile turns a panic of the regular expression parser into an error.
@@ -73,10 +73,16 @@ func portable(p string) error {
 				if name := p[i+2 : i+end]; !categories[name] {
 					return fmt.Errorf("unknown property \\%c{%s}", e, name)
 				}
+				if e == 'P' && depth > 0 {
+					return fmt.Errorf("\\P in a set is not supported")
+				}
 				i += end
 				continue
 			}
-			if !isASCIIPunct(e) && !strings.ContainsRune("sSdnrtfvb", rune(e)) {
+			if depth > 0 && (e == 'D' || e == 'W') {
+				return fmt.Errorf("\\%c in a set is not supported", e)
+			}
+			if !isASCIIPunct(e) && !strings.ContainsRune("sSdDwWnrtfvb", rune(e)) {
 				return fmt.Errorf("escape \\%c is not supported", e)
 			}
 			if e == 'b' && depth > 0 {
@@ -119,7 +125,10 @@ var categories = func() map[string]bool {
 }()
 
 // regexpFinder searches with the engine, which works on runes.
-type regexpFinder struct{ re *regexp2.Regexp }
+type regexpFinder struct {
+	re      *regexp2.Regexp
+	pattern string
+}
 
 // Each implements Finder.
 func (f *regexpFinder) Each(s string, found func(start, end int)) error {
@@ -137,7 +146,7 @@ func (f *regexpFinder) Each(s string, found func(start, end int)) error {
 		found(from, advance(m.Index+m.Length))
 	}
 	if err != nil {
-		return fmt.Errorf("split pattern %q: %w", clip(f.re.String()), err)
+		return fmt.Errorf("split pattern %q: %w", clip(f.pattern), err)
 	}
 	return nil
 }

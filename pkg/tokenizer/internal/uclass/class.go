@@ -26,6 +26,7 @@ const (
 	Word      // \w of the Whitespace pre-tokenizer
 	Accent    // what the StripAccents normaliser removes
 	NormLater // combining or decomposing only in Unicode versions newer than the normalisers'
+	RegexWord // \w of regular expressions
 
 	L = Lu | Ll | Lt | Lm | Lo
 )

@@ -68,6 +68,7 @@ def main():
     for a, b in json.load(open(os.path.join(here, "normlater.json"))):
         later.update(range(a, b + 1))
     sets.append(("NormLater", later))
+    sets.append(("RegexWord", by_regex(r"\w")))
 
     flags = [0] * 0x110000
     for bit, (_, s) in enumerate(sets):
