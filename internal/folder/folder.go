@@ -89,11 +89,14 @@ func within(root, path string) bool {
 // Read returns the whole file, which must be regular, at most limit bytes long
 // and not a git-lfs pointer.
 func Read(path string, limit int64) ([]byte, error) {
-	if st, err := os.Stat(path); err != nil { // before Open: a pipe would block
+	st, err := os.Stat(path) // before Open: a pipe would block
+	if err != nil {
 		return nil, err
-	} else if !st.Mode().IsRegular() {
+	}
+	if !st.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", path)
-	} else if st.Size() > limit {
+	}
+	if st.Size() > limit {
 		return nil, fmt.Errorf("%s: %d bytes, at most %d are read", path, st.Size(), limit)
 	}
 	f, err := os.Open(path)
@@ -101,13 +104,15 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	data := make([]byte, st.Size()+1) // one more, to see that the end is the end
+	n, err := io.ReadFull(f, data)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return nil, err
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: grew beyond %d bytes while it was read", path, limit)
+	if n == len(data) {
+		return nil, fmt.Errorf("%s: grew while it was read", path)
 	}
+	data = data[:n:n]
 	if IsPointer(data) {
 		return nil, PointerError(path)
 	}

@@ -82,11 +82,13 @@ func ggufModelCases() []Case {
 		return Case{Name: "gguf-model/" + name, Format: GGUF, Layer: Model, Want: want,
 			Write: lazy("m.gguf", func() files { return files{"m.gguf": baseGGUF(keys, rows, typ)} })}
 	}
-	set := func(key, name string, entry []byte) Case {
-		return c(key+"-"+name, key, func(m map[string][]byte) { m["llama."+key] = entry }, nil, tF32)
+	set := func(key, name, want string, entry []byte) Case {
+		return c(key+"-"+name, want, func(m map[string][]byte) { m["llama."+key] = entry }, nil, tF32)
 	}
-	num := func(key, name string, n uint32) Case { return set(key, name, kvU32("llama."+key, n)) }
-	float := func(key, name string, x float64) Case { return set(key, name, kvF32("llama."+key, float32(x))) }
+	num := func(key, name, want string, n uint32) Case { return set(key, name, want, kvU32("llama."+key, n)) }
+	float := func(key, name, want string, x float64) Case {
+		return set(key, name, want, kvF32("llama."+key, float32(x)))
+	}
 	without := func(key string) Case {
 		return c("without-"+key, key, func(m map[string][]byte) { delete(m, "llama."+key) }, nil, tF32)
 	}
@@ -113,19 +115,19 @@ func ggufModelCases() []Case {
 	}
 	return []Case{
 		without("block_count"), without("embedding_length"), without("attention.head_count"), without("feed_forward_length"),
-		num("block_count", "zero", 0), num("block_count", "billion", 1000000000), num("block_count", "max", math.MaxUint32), num("block_count", "two", 2),
-		set("block_count", "string", kvString("llama.block_count", "1")),
-		set("block_count", "negative", kv("llama.block_count", vI32, u32(math.MaxUint32))),
-		set("block_count", "float", kvF32("llama.block_count", 1)),
-		num("embedding_length", "zero", 0), num("embedding_length", "max", math.MaxUint32), num("embedding_length", "other", 512),
-		num("attention.head_count", "zero", 0), num("attention.head_count", "max", math.MaxUint32),
-		num("attention.head_count_kv", "zero", 0), num("attention.head_count_kv", "not-a-divisor", 3),
-		set("attention.head_count_kv", "array-too-long", kv("llama.attention.head_count_kv", vArray, u32(vU32), u64(2), u32(1), u32(2))),
-		float("attention.layer_norm_rms_epsilon", "nan", math.NaN()), float("attention.layer_norm_rms_epsilon", "inf", math.Inf(1)),
-		float("attention.layer_norm_rms_epsilon", "negative", -1),
-		float("rope.freq_base", "nan", math.NaN()), float("rope.freq_base", "zero", 0), float("rope.freq_base", "inf", math.Inf(1)),
-		num("rope.dimension_count", "too-large", 4096), num("rope.dimension_count", "odd", 3),
-		set("rope.scaling.type", "unknown", kvString("llama.rope.scaling.type", "spiral")),
+		num("block_count", "zero", "block_count", 0), num("block_count", "billion", "number of layers", 1000000000), num("block_count", "max", "number of layers", math.MaxUint32), num("block_count", "two", "blk.1.", 2),
+		set("block_count", "string", "block_count", kvString("llama.block_count", "1")),
+		set("block_count", "negative", "block_count", kv("llama.block_count", vI32, u32(math.MaxUint32))),
+		set("block_count", "float", "block_count", kvF32("llama.block_count", 1)),
+		num("embedding_length", "zero", "embedding_length", 0), num("embedding_length", "max", "hidden size", math.MaxUint32), num("embedding_length", "other", "256", 512),
+		num("attention.head_count", "zero", "attention.head_count", 0), num("attention.head_count", "max", "heads", math.MaxUint32),
+		num("attention.head_count_kv", "zero", "attention.head_count_kv", 0), num("attention.head_count_kv", "not-a-divisor", "number of KV heads", 3),
+		set("attention.head_count_kv", "array-too-long", "attention.head_count_kv", kv("llama.attention.head_count_kv", vArray, u32(vU32), u64(2), u32(1), u32(2))),
+		float("attention.layer_norm_rms_epsilon", "nan", "rms norm epsilon", math.NaN()), float("attention.layer_norm_rms_epsilon", "inf", "rms norm epsilon", math.Inf(1)),
+		float("attention.layer_norm_rms_epsilon", "negative", "rms norm epsilon", -1),
+		float("rope.freq_base", "nan", "rope theta", math.NaN()), float("rope.freq_base", "zero", "rope theta", 0), float("rope.freq_base", "inf", "rope theta", math.Inf(1)),
+		num("rope.dimension_count", "too-large", "rope.dimension_count", 4096), num("rope.dimension_count", "odd", "rope.dimension_count", 3),
+		set("rope.scaling.type", "unknown", "rope.scaling.type", kvString("llama.rope.scaling.type", "spiral")),
 		c("unknown-architecture", "foo", func(m map[string][]byte) { m["general.architecture"] = kvString("general.architecture", "foo") }, nil, tF32),
 		drop("blk.0.attn_q.weight"), drop("output_norm.weight"), drop("token_embd.weight"),
 		c("tensor-extra", "blk.0.extra.weight", nil, func(rs []row) []row { return append(rs, row{"blk.0.extra.weight", []uint64{32}}) }, tF32),

@@ -78,8 +78,8 @@ func hfModelCases() []Case {
 		return Case{Name: "hf-model/" + name, Format: Folder, Layer: Model, Want: want,
 			Write: lazy("", func() files { return baseFiles(cfg, ts) })}
 	}
-	set := func(key string, name string, value any) Case {
-		return c(key+"-"+name, key, func(cfg map[string]any, _ map[string]dims) { cfg[key] = value })
+	set := func(key, name, want string, value any) Case {
+		return c(key+"-"+name, want, func(cfg map[string]any, _ map[string]dims) { cfg[key] = value })
 	}
 	without := func(key string) Case {
 		return c("without-"+key, key, func(cfg map[string]any, _ map[string]dims) { delete(cfg, key) })
@@ -95,23 +95,23 @@ func hfModelCases() []Case {
 	q := "model.layers.0.self_attn.q_proj.weight"
 	return []Case{
 		without("hidden_size"), without("num_hidden_layers"), without("num_attention_heads"), without("vocab_size"), without("intermediate_size"),
-		c("without-architectures", "architectures", func(cfg map[string]any, _ map[string]dims) { delete(cfg, "architectures"); delete(cfg, "model_type") }),
-		c("unknown-architecture", "FooForCausalLM", func(cfg map[string]any, _ map[string]dims) {
+		c("without-architectures", "model_type", func(cfg map[string]any, _ map[string]dims) { delete(cfg, "architectures"); delete(cfg, "model_type") }),
+		c("unknown-architecture", "\"foo\"", func(cfg map[string]any, _ map[string]dims) {
 			cfg["architectures"], cfg["model_type"] = []string{"FooForCausalLM"}, "foo"
 		}),
-		set("num_hidden_layers", "negative", -1), set("num_hidden_layers", "zero", 0), set("num_hidden_layers", "billion", 1000000000),
-		set("num_hidden_layers", "fraction", 1.5), set("num_hidden_layers", "string", "1"), set("num_hidden_layers", "beyond-int64", raw("1e30")),
-		set("num_hidden_layers", "two", 2),
-		set("hidden_size", "negative", -256), set("hidden_size", "zero", 0), set("hidden_size", "huge", raw("4611686018427387904")),
-		set("num_attention_heads", "zero", 0), set("num_attention_heads", "negative", -2), set("num_attention_heads", "billion", 1000000000),
-		set("num_key_value_heads", "zero", 0), set("num_key_value_heads", "not-a-divisor", 3), set("num_key_value_heads", "list", []int{1}),
-		set("vocab_size", "negative", -1), set("vocab_size", "billion", 1000000000), set("intermediate_size", "negative", -1),
-		set("hidden_act", "unknown", "tanhshrink"), set("hidden_act", "number", 1),
-		set("rms_norm_eps", "negative", -1e-5), set("rms_norm_eps", "string", "1e-5"),
-		set("rope_theta", "zero", 0), set("rope_theta", "negative", -10000.0),
-		set("rope_scaling", "unknown-type", map[string]any{"rope_type": "spiral", "factor": 2.0}),
-		set("rope_scaling", "list", []int{1}),
-		set("head_dim", "zero", 0), set("head_dim", "odd", 127), set("head_dim", "negative", -128),
+		set("num_hidden_layers", "negative", "number of layers", -1), set("num_hidden_layers", "zero", "number of layers", 0), set("num_hidden_layers", "billion", "number of layers", 1000000000),
+		set("num_hidden_layers", "fraction", "num_hidden_layers", 1.5), set("num_hidden_layers", "string", "num_hidden_layers", "1"), set("num_hidden_layers", "beyond-int64", "num_hidden_layers", raw("1e30")),
+		set("num_hidden_layers", "two", "model.layers.1.", 2),
+		set("hidden_size", "negative", "hidden size", -256), set("hidden_size", "zero", "hidden size", 0), set("hidden_size", "huge", "hidden size", raw("4611686018427387904")),
+		set("num_attention_heads", "zero", "heads", 0), set("num_attention_heads", "negative", "heads", -2), set("num_attention_heads", "billion", "heads", 1000000000),
+		set("num_key_value_heads", "zero", "number of KV heads", 0), set("num_key_value_heads", "not-a-divisor", "number of KV heads", 3), set("num_key_value_heads", "list", "num_key_value_heads", []int{1}),
+		set("vocab_size", "negative", "vocabulary size", -1), set("vocab_size", "billion", "vocabulary size", 1000000000), set("intermediate_size", "negative", "intermediate size", -1),
+		set("hidden_act", "unknown", "hidden_act", "tanhshrink"), set("hidden_act", "number", "hidden_act", 1),
+		set("rms_norm_eps", "negative", "rms norm epsilon", -1e-5), set("rms_norm_eps", "string", "rms_norm_eps", "1e-5"),
+		set("rope_theta", "zero", "rope theta", 0), set("rope_theta", "negative", "rope theta", -10000.0),
+		set("rope_scaling", "unknown-type", "rope_scaling", map[string]any{"rope_type": "spiral", "factor": 2.0}),
+		set("rope_scaling", "list", "array", []int{1}),
+		set("head_dim", "zero", "head dim", 0), set("head_dim", "odd", "head dim", 127), set("head_dim", "negative", "head dim", -128),
 		tensor("tensor-missing", q, q, nil),
 		tensor("norm-missing", "model.norm.weight", "model.norm.weight", nil),
 		tensor("head-missing", "lm_head.weight", "lm_head.weight", nil),
