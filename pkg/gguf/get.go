@@ -16,6 +16,18 @@ func (f *File) Has(key string) bool { _, ok := f.Value(key); return ok }
 // Keys lists all keys in file order.
 func (f *File) Keys() []string { return append([]string(nil), f.head.keys...) }
 
+// KV returns all entries in file order for a Writer, except those that say how
+// this File is split.
+func (f *File) KV() []KV {
+	kvs := make([]KV, 0, len(f.head.keys))
+	for i, key := range f.head.keys {
+		if key != keySplitNo && key != keySplitCount && key != keySplitTensors {
+			kvs = append(kvs, KV{key, f.head.values[i]})
+		}
+	}
+	return kvs
+}
+
 // Value returns the value as stored.
 func (f *File) Value(key string) (Value, bool) { return f.head.value(key) }
 

@@ -311,6 +311,40 @@ func TestSplitWriter(t *testing.T) {
 	}
 }
 
+// TestMergeSplit writes a Python split as one file: the same as the whole one.
+func TestMergeSplit(t *testing.T) {
+	f := open(t, "testdata/split-00001-of-00002.gguf")
+	var out bytes.Buffer
+	w, err := NewWriter(&out, Options{KV: f.KV(), Tensors: f.Tensors()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range f.Tensors() {
+		x, err := f.Tensor(i.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.WriteBytes(i.Name, x.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m := open(t, writeFile(t, "m.gguf", out.Bytes()))
+	all := open(t, "testdata/all.gguf")
+	if len(m.Tensors()) != len(all.Tensors()) || len(m.Shards()) != 1 {
+		t.Fatalf("%d tensors in %d shards", len(m.Tensors()), len(m.Shards()))
+	}
+	for _, i := range all.Tensors() {
+		a, _ := all.Tensor(i.Name)
+		b, err := m.Tensor(i.Name)
+		if err != nil || !bytes.Equal(a.Data, b.Data) || !a.Shape.Equal(b.Shape) {
+			t.Errorf("%s differs: %v", i.Name, err)
+		}
+	}
+}
+
 func TestSharedVocabularies(t *testing.T) {
 	for _, name := range []string{"deepseek-llm", "falcon", "gpt-2", "llama-spm", "starcoder"} {
 		f := open(t, testutil.SharedData(t, "vocab/ggml-vocab-"+name+".gguf"))
