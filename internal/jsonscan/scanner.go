@@ -195,57 +195,6 @@ func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// number consumes a number: grammar of RFC 8259, finite as float64.
-func (s *Scanner) number() error {
-	at := s.pos
-	at0 := func() byte {
-		if s.pos < len(s.data) {
-			return s.data[s.pos]
-		}
-		return 0
-	}
-	digits := func() bool {
-		from := s.pos
-		for c := at0(); c >= '0' && c <= '9'; c = at0() {
-			s.pos++
-		}
-		return s.pos > from
-	}
-	if at0() == '-' {
-		s.pos++
-	}
-	ok := true
-	if at0() == '0' {
-		s.pos++
-	} else {
-		ok = digits()
-	}
-	if ok && at0() == '.' {
-		s.pos++
-		ok = digits()
-	}
-	float := false
-	if c := at0(); ok && (c == 'e' || c == 'E') {
-		float = true
-		s.pos++
-		if c := at0(); c == '+' || c == '-' {
-			s.pos++
-		}
-		ok = digits()
-	}
-	if !ok || isWord(at0()) || at0() == '.' {
-		s.pos = at
-		return s.errorf("malformed number %s", s.found())
-	}
-	if float || s.pos-at > 300 {
-		if _, err := strconv.ParseFloat(string(s.data[at:s.pos]), 64); err != nil {
-			s.pos = at
-			return s.errorf("number out of range: %s", s.found())
-		}
-	}
-	return nil
-}
-
 // found shows what stands here, shortened.
 func (s *Scanner) found() string {
 	if s.pos >= len(s.data) {
@@ -272,35 +221,4 @@ func clip(key string) string {
 		key = key[:80] + "..."
 	}
 	return strconv.Quote(key)
-}
-
-// keySet holds the keys of one object; few keys cost no map.
-type keySet struct {
-	few  []string
-	many map[string]struct{}
-}
-
-// add reports whether key is new.
-func (k *keySet) add(key string) bool {
-	if k.many == nil {
-		for _, f := range k.few {
-			if f == key {
-				return false
-			}
-		}
-		k.few = append(k.few, key)
-		if len(k.few) > 16 {
-			k.many = make(map[string]struct{}, 64)
-			for _, f := range k.few {
-				k.many[f] = struct{}{}
-			}
-			k.few = nil
-		}
-		return true
-	}
-	if _, ok := k.many[key]; ok {
-		return false
-	}
-	k.many[key] = struct{}{}
-	return true
 }
