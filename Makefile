@@ -1,0 +1,50 @@
+# make build | test | demo | release | generate | fuzz | bench | check
+# Everything needs Go and nothing else, unless the target says so.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+export CGO_ENABLED = 0
+
+.PHONY: build test demo release generate fuzz vet
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
+
+# The one test command: README and .ci/run call it.
+test: vet
+	$(GO) test ./...
+
+vet:
+	$(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+
+# Convert the trained checkpoint, run all four segments, print text and speed.
+DEMO ?= testdata/models/war-and-peace
+PROMPT ?= The prince looked at
+demo: build
+	rm -rf bin/demo.tess
+	bin/tessera convert $(DEMO) -o bin/demo.tess --type q8_0
+	bin/tessera run bin/demo.tess -p "$(PROMPT)" -n 120 --seed 7
+
+PLATFORMS = linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+release:
+	@for p in $(PLATFORMS); do \
+	  os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+	  echo dist/tessera-$$os-$$arch$$ext; \
+	  GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/tessera-$$os-$$arch$$ext ./cmd/convert || exit 1; \
+	done
+
+# Generated code is committed; this reproduces it.
+generate:
+	cd internal/generate && $(GO) run . ../../pkg/format/tesserapb graph.proto
+
+# Every fuzz target for FUZZTIME each.
+FUZZTIME ?= 30s
+fuzz:
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -h '^func Fuzz' $$pkg/*_test.go | sed 's/func \(Fuzz[A-Za-z0-9_]*\).*/\1/'); do \
+	    echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done

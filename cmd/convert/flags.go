@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/quant"
+	"github.com/tessera-llm/tessera/pkg/target"
+)
+
+// Flags that several commands share.
+var (
+	typeFlag     = &cli.StringFlag{Name: "type", Value: "keep", Usage: "weight `TYPE` or mixture when given a checkpoint: keep, f32, f16, bf16, q8_0, q4_0, q4_k_m, q6_k, ..."}
+	requantFlag  = &cli.BoolFlag{Name: "requantise", Usage: "let --type change weights that are quantised already (loses more than quantising floats)"}
+	disableFlag  = &cli.StringSliceFlag{Name: "disable", Usage: "leave out a `PASS` (repeatable; tessera passes lists them)"}
+	stopFlag     = &cli.StringFlag{Name: "stop-after", Usage: "end the rewrites behind `PASS`"}
+	partsFlag    = &cli.IntFlag{Name: "decoder-parts", Value: 1, Usage: "cut the decoder into `N` segments"}
+	threadsFlag  = &cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "worker threads (0: physical cores)"}
+	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: f32, f16 or q8_0 (default: the model's)"}
+	contextFlag  = &cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the session (0: the model's own, at most 8192)"}
+	chunkFlag    = &cli.IntFlag{Name: "chunk", Value: 512, Usage: "prompt tokens per call; never changes a result"}
+	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: "cpu, or reference (float64, slow)"}
+	noCacheFlag  = &cli.BoolFlag{Name: "no-cache", Usage: "given a checkpoint, convert in memory instead of into the cache"}
+	jsonFlag     = &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
+	tokensFlag   = &cli.StringFlag{Name: "tokens", Usage: "token ids, comma-separated: `1,2,3`"}
+	outputFlag   = &cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `PATH`"}
+	checkpointFs = []cli.Flag{typeFlag, requantFlag, disableFlag, stopFlag, partsFlag, noCacheFlag}
+	engineFs     = []cli.Flag{threadsFlag, kvFlag, contextFlag, chunkFlag, backendFlag}
+)
+
+// convertOptions reads the flags of checkpointFs.
+func convertOptions(c *cli.Context) (convert.Options, error) {
+	t, err := quant.ParseTarget(c.String("type"))
+	if err != nil {
+		return convert.Options{}, usage(c, "--type: %w", err)
+	}
+	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Target: target.CPU, DecoderParts: c.Int("decoder-parts"),
+		Disable: c.StringSlice("disable"), StopAfter: c.String("stop-after")}, nil
+}
+
+// oneArg returns the only positional argument.
+func oneArg(c *cli.Context, what string) (string, error) {
+	if c.NArg() != 1 {
+		return "", usage(c, "%d arguments, want one: %s", c.NArg(), what)
+	}
+	return c.Args().First(), nil
+}
+
+// parseIDs reads "1,2,3".
+func parseIDs(s string) ([]int32, error) {
+	var ids []int32
+	for i, f := range strings.Split(s, ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(f), 10, 32)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("token %d is %.20q, want a number ≥ 0", i, f)
+		}
+		ids = append(ids, int32(n))
+	}
+	return ids, nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tessera-llm/tessera/internal/progress"
+	"github.com/tessera-llm/tessera/pkg/cache"
+	"github.com/tessera-llm/tessera/pkg/checkpoint"
+	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/tokenizer"
+	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu"
+	"github.com/tessera-llm/tessera/runtime/reference"
+)
+
+// opened is a program with the texts that belong to it.
+type opened struct {
+	prog *runtime.Program
+	text func() (*tokenizer.Tokenizer, error) // nil tokenizer: there is none
+	ckpt *checkpoint.Checkpoint               // nil for a bundle
+}
+
+func (o *opened) Close() error {
+	if o.prog.Close != nil {
+		return o.prog.Close()
+	}
+	return nil
+}
+
+// open opens a bundle, or a checkpoint through the cache.
+func open(c *cli.Context, path string) (*opened, error) {
+	if format.IsBundle(path) {
+		for _, f := range checkpointFs {
+			if name := f.Names()[0]; c.IsSet(name) && name != "no-cache" {
+				return nil, usage(c, "--%s changes a conversion, but %s is a bundle: give the checkpoint, or use tessera convert or tessera segment", name, path)
+			}
+		}
+		return openBundle(path)
+	}
+	o, err := convertOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	ck, err := checkpoint.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := convert.NewPlan(c.Context, ck, o)
+	if err != nil {
+		ck.Close()
+		return nil, err
+	}
+	if c.Bool("no-cache") {
+		p := plan.Program(workers(c))
+		p.Close = ck.Close
+		return &opened{prog: p, ckpt: ck, text: func() (*tokenizer.Tokenizer, error) { return convert.Tokenizer(ck) }}, nil
+	}
+	defer ck.Close()
+	kept, err := cache.Default()
+	if err != nil {
+		return nil, err
+	}
+	bar := progress.New(os.Stderr, "convert "+path+" into the cache", "B")
+	dir, err := kept.Get(c.Context, plan, convert.WriteOptions{Workers: workers(c), Progress: bar.Set}, func() {
+		fmt.Fprintln(os.Stderr, "waiting for another tessera that converts the same checkpoint")
+	})
+	bar.Done()
+	if err != nil {
+		return nil, err
+	}
+	return openBundle(dir)
+}
+
+func openBundle(path string) (*opened, error) {
+	b, err := format.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &opened{prog: runtime.BundleProgram(b), text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) }}, nil
+}
+
+// bundleTokenizer loads the compiled tokenizer; nil when the bundle has none.
+func bundleTokenizer(b *format.Bundle) (*tokenizer.Tokenizer, error) {
+	data, err := b.File(format.TokenizerFile, format.MaxText)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := tokenizer.Load(data)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %s: %w", b.Path, format.TokenizerFile, err)
+	}
+	return t, nil
+}
+
+// needTokenizer is for commands that cannot do without.
+func (o *opened) needTokenizer() (*tokenizer.Tokenizer, error) {
+	t, err := o.text()
+	if err == nil && t == nil {
+		err = fmt.Errorf("the model has no tokenizer: give token ids with --tokens 1,2,3")
+	}
+	return t, err
+}
+
+// model compiles the program for the backend the flags choose. Closing the
+// model closes o.
+func (o *opened) model(c *cli.Context) (*runtime.Model, error) {
+	b, err := pickBackend(c)
+	if err != nil {
+		return nil, err
+	}
+	return runtime.New(o.prog, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: c.Int("chunk"), Context: c.Int("context"), KVType: c.String("kv-type")})
+}
+
+func pickBackend(c *cli.Context) (backend.Backend, error) {
+	switch name := c.String("backend"); name {
+	case "cpu", "":
+		return cpu.Backend{}, nil
+	case "reference":
+		return reference.Backend{}, nil
+	default:
+		return nil, usage(c, "--backend %q: want cpu or reference", name)
+	}
+}
+
+// workers is the number of goroutines that evaluate weights.
+func workers(c *cli.Context) int {
+	if n := c.Int("threads"); n > 0 {
+		return n
+	}
+	return cpu.DefaultThreads()
+}
