@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"math"
 	"os"
 	"strings"
@@ -212,16 +211,4 @@ func dropTinyBlocks(x []float32) []float32 {
 		}
 	}
 	return kept
-}
-
-func ExampleSupported() {
-	for _, s := range Supported()[:5] {
-		fmt.Println(s.Type, s.Decode, s.Encode)
-	}
-	// Output:
-	// f32 true true
-	// f16 true true
-	// bf16 true true
-	// f64 true false
-	// q4_0 true true
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes decode.txt and encode.txt: digests that the Go tests recompute.
+"""Writes decode.txt and encode.txt: digests that the Go tests recompute, and
+errors.txt: the errors of ggml's quantisers.
 
   gen.py --lib path/to/libggml-base.so   (a shared library with ggml_quantize_chunk)
 
@@ -122,7 +123,8 @@ def main():
     quantize = lib.ggml_quantize_chunk
     quantize.restype = ctypes.c_size_t
     quantize.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p] + [ctypes.c_int64] * 3 + [ctypes.c_void_p]
-    with open(os.path.join(a.out, "encode.txt"), "w") as f:
+    with open(os.path.join(a.out, "encode.txt"), "w") as f, open(os.path.join(a.out, "errors.txt"), "w") as g:
+        g.write("# type  kind of values  root mean square error of ggml over root mean square (gen/gen.py)\n")
         f.write("# type  kind of values  sha256 of the blocks of %d elements (gen/gen.py)\n" % ELEMS)
         for t in [T.F16, T.BF16] + list(HALVES):
             for k, kind in enumerate(KINDS):
@@ -136,6 +138,9 @@ def main():
                 n = quantize(t.value, x.ctypes.data, out.ctypes.data, 0, len(x) // row, row, None)
                 assert n == out.nbytes, (t, n, out.nbytes)
                 f.write("%s %s %s\n" % (t.name.lower(), kind, digest(out)))
+                if kind in ("weights", "scaled", "outlier"):
+                    d = gguf.quants.dequantize(out, t).astype(np.float64) - x
+                    g.write("%s %s %.9f\n" % (t.name.lower(), kind, np.sqrt(np.sum(d * d) / np.sum(x.astype(np.float64)**2))))
 
 
 if __name__ == "__main__":
