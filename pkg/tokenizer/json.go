@@ -46,7 +46,7 @@ func fromJSON(data, config []byte) (*Tokenizer, error) {
 		case "added_tokens":
 			p.added, err = sc.Raw()
 		case "model":
-			p.model, err = readModel(sc)
+			p.model, err = readModel(sc, len(data))
 		default:
 			err = sc.Skip()
 		}
@@ -155,7 +155,7 @@ func (p *jsonParts) addTokens(sp *spec) error {
 			return fmt.Errorf("token %q: id %d in the file, but its place in the vocabulary gives %d", a.Content, *a.ID, id)
 		}
 		if !ok {
-			if err := m.pieces.set(id, a.Content, kind|addedOnly, m.entries+len(list)); err != nil {
+			if err := m.pieces.set(id, a.Content, kind|addedOnly, m.limit+len(list)); err != nil {
 				return err
 			}
 			known[a.Content] = id

@@ -15,6 +15,7 @@ type jsonModel struct {
 	spec    modelSpec
 	pieces  pieces
 	entries int         // tokens of the model itself
+	limit   int         // of ids
 	rules   []mergeRule // resolved by resolve
 	pairs   [][2]string // bpe
 	scores  []float64   // unigram
@@ -23,8 +24,10 @@ type jsonModel struct {
 	small   map[string][]byte
 }
 
-func readModel(sc *jsonscan.Scanner) (*jsonModel, error) {
-	m := &jsonModel{small: map[string][]byte{}, spec: modelSpec{Unk: -1}}
+// readModel reads the model; size is that of the file.
+func readModel(sc *jsonscan.Scanner, size int) (*jsonModel, error) {
+	// A token takes at least six bytes of the file. Gaps in the ids are rare.
+	m := &jsonModel{limit: size/4 + 1<<12, small: map[string][]byte{}, spec: modelSpec{Unk: -1}}
 	vocabs := 0
 	err := sc.Object(func(key string) error {
 		switch key {
@@ -112,12 +115,7 @@ func (m *jsonModel) settings() error {
 
 // readVocab reads {"piece": id}.
 func (m *jsonModel) readVocab(sc *jsonscan.Scanner) error {
-	type entry struct {
-		piece string
-		id    int64
-	}
-	var list []entry
-	err := sc.Object(func(key string) error {
+	return sc.Object(func(key string) error {
 		raw, err := sc.Raw()
 		if err != nil {
 			return err
@@ -126,19 +124,12 @@ func (m *jsonModel) readVocab(sc *jsonscan.Scanner) error {
 		if err != nil {
 			return fmt.Errorf("vocab: id of %q is %.40s, want a whole number", key, raw)
 		}
-		list = append(list, entry{key, id})
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	m.entries = len(list)
-	for _, e := range list {
-		if err := m.pieces.set(e.id, e.piece, Normal, len(list)); err != nil {
+		m.entries++
+		if err := m.pieces.set(id, key, Normal, m.limit); err != nil {
 			return fmt.Errorf("vocab: %w", err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // readScored reads [["piece", score]].
@@ -168,13 +159,13 @@ func (m *jsonModel) readScored(sc *jsonscan.Scanner) error {
 		}
 		m.scores = append(m.scores, score)
 		m.entries++
-		return m.pieces.set(int64(i), piece, Normal, i)
+		return m.pieces.set(int64(i), piece, Normal, m.limit)
 	})
 }
 
 // readMerges reads ["a b"] or [["a", "b"]].
 func (m *jsonModel) readMerges(sc *jsonscan.Scanner) error {
-	m.pairs = [][2]string{}
+	m.pairs = make([][2]string, 0, m.entries)
 	return sc.Array(func(i int) error {
 		var pair [2]string
 		if sc.Peek() == '[' {

@@ -155,10 +155,10 @@ type pieces struct {
 }
 
 // set adds a token. The ids may have gaps, but not so wide that memory would
-// not be in proportion to the file; entries is how many it holds.
-func (p *pieces) set(id int64, text string, kind Kind, entries int) error {
-	if id < 0 || id >= maxTokens || id > 2*int64(entries)+1<<16 {
-		return fmt.Errorf("token %q: id %d, out of range for a vocabulary of %d tokens", text, id, entries)
+// not be in proportion to the file: they must be below limit.
+func (p *pieces) set(id int64, text string, kind Kind, limit int) error {
+	if id < 0 || id >= maxTokens || id >= int64(limit) {
+		return fmt.Errorf("token %q: id %d, want 0 to %d", text, id, min(limit, maxTokens)-1)
 	}
 	for int64(len(p.text)) <= id {
 		p.text = append(p.text, "")

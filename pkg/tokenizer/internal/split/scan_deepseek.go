@@ -56,27 +56,46 @@ func (rs runes) has(r rune) bool {
 	return i < len(rs) && r >= rs[i][0]
 }
 
+// bitmap answers has for the first 65,536 code points without a search.
+func (rs runes) bitmap() *[1 << 10]uint64 {
+	var bits [1 << 10]uint64
+	for _, r := range rs {
+		for c := r[0]; c <= min(r[1], 0xFFFF); c++ {
+			bits[c>>6] |= 1 << (c & 63)
+		}
+	}
+	return &bits
+}
+
 // runOf matches [set]+, with \s? before it if space.
 func runOf(set runes, space bool) Scanner {
-	return func(t *uclass.Table, s string, i int) int {
-		run := func(at int) int {
-			for at < len(s) {
-				r, n := uclass.Rune(s, at)
+	bits := set.bitmap()
+	run := func(s string, at int) int {
+		for at < len(s) {
+			r, n := rune(s[at]), 1
+			if r >= 0x80 {
+				r, n = uclass.Rune(s, at)
+			}
+			if r > 0xFFFF {
 				if !set.has(r) {
 					break
 				}
-				at += n
+			} else if bits[r>>6]&(1<<(r&63)) == 0 {
+				break
 			}
-			return at
+			at += n
 		}
+		return at
+	}
+	return func(t *uclass.Table, s string, i int) int {
 		if space {
 			if k, n := t.At(s, i); k&uclass.Space != 0 {
-				if e := run(i + n); e > i+n {
+				if e := run(s, i+n); e > i+n {
 					return e
 				}
 			}
 		}
-		return run(i)
+		return run(s, i)
 	}
 }
 
