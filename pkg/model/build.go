@@ -57,6 +57,12 @@ func BuildHF(path string, src tensor.Source, config []byte, o Options) (*Model, 
 	return build(in, f, c, o)
 }
 
+// ParseConfig reads a config.json.
+func ParseConfig(config []byte) (*Config, error) {
+	c, _, err := readHF(config)
+	return c, err
+}
+
 func readHF(config []byte) (*Config, *family, error) {
 	h, err := parseHF(config)
 	if err != nil {

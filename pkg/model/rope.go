@@ -60,20 +60,15 @@ func (r *Rope) check() error {
 // division by the scaling. For llama3 the divisors are those that a converter
 // writes to rope_freqs.weight, so both containers give the same bits.
 func (r *Rope) InvFreq() []float32 {
-	inv := make([]float32, r.Dim/2)
-	theta := float64(float32(r.Theta))
-	for i := range inv {
-		e := float32(2*i) / float32(r.Dim)
-		inv[i] = 1 / float32(math.Pow(theta, float64(e)))
-	}
+	inv := r.plain()
 	switch r.Type {
 	case "linear":
 		for i := range inv {
 			inv[i] /= float32(r.Factor)
 		}
 	case "llama3":
-		for i := range inv {
-			inv[i] /= r.llama3(inv[i])
+		for i, d := range r.Llama3Divisors() {
+			inv[i] /= d
 		}
 	case "divisors":
 		for i := range inv {
@@ -81,6 +76,27 @@ func (r *Rope) InvFreq() []float32 {
 		}
 	}
 	return inv
+}
+
+// plain is inv_freq without scaling.
+func (r *Rope) plain() []float32 {
+	inv := make([]float32, r.Dim/2)
+	theta := float64(float32(r.Theta))
+	for i := range inv {
+		e := float32(2*i) / float32(r.Dim)
+		inv[i] = 1 / float32(math.Pow(theta, float64(e)))
+	}
+	return inv
+}
+
+// Llama3Divisors is what a GGUF of a llama3 rotation holds as
+// rope_freqs.weight.
+func (r *Rope) Llama3Divisors() []float32 {
+	div := r.plain()
+	for i, f := range div {
+		div[i] = r.llama3(f)
+	}
+	return div
 }
 
 // llama3 is the divisor of one frequency, in the float32 steps of torch, where
