@@ -10,10 +10,12 @@
 // Invariants:
 //   - Decoding is exact in the sense of GGUF: the same float32 operations in
 //     the same order as the Python package gguf, so the same bits.
-//   - Encoding gives the bytes that llama.cpp's quantisers give on
-//     x86-64 without an importance matrix. Every product that meets an addition
+//   - Encoding gives the bytes that llama.cpp's quantisers give on x86-64
+//     without an importance matrix (but for MXFP4 blocks of magnitudes below
+//     2^-125, where those are undefined). Every product that meets an addition
 //     is rounded first (an explicit float32 conversion), so that the bytes do
 //     not depend on the platform's fused instructions.
+//   - The vector versions (search_amd64.s) give the bits of the Go versions.
 //   - A block is encoded from its own elements only: rows may be cut at block
 //     boundaries and encoded by any number of goroutines.
 //   - Encoding to a block type fails for NaN, Inf and scales beyond f16; it
