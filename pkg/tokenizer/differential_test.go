@@ -109,7 +109,13 @@ func compareCase(t *testing.T, tok *Tokenizer, c *diffCase, offsets bool) bool {
 	if plain == nil {
 		plain = c.IDs
 	}
-	if got, err = tok.Encode(text, EncodeOptions{}); err != nil || !slices.Equal(got, plain) {
+	got, err = tok.Encode(text, EncodeOptions{})
+	if hasControl(tok, plain) { // a Unigram model of the package makes them of text; ours must not
+		if err != nil || hasControl(tok, got) {
+			t.Errorf("%q without special tokens: got %q (%v)", text, showPieces(tok, got), err)
+			return false
+		}
+	} else if err != nil || !slices.Equal(got, plain) {
 		t.Errorf("%q without special tokens:\n got %q\nwant %q (%v)", text, showPieces(tok, got), showPieces(tok, plain), err)
 		return false
 	}
@@ -122,6 +128,13 @@ func compareCase(t *testing.T, tok *Tokenizer, c *diffCase, offsets bool) bool {
 		return false
 	}
 	return compareOffsets(t, tok, c, text, offsets)
+}
+
+func hasControl(tok *Tokenizer, ids []int32) bool {
+	return slices.ContainsFunc(ids, func(id int32) bool {
+		_, k, _ := tok.Piece(id)
+		return k == Control
+	})
 }
 
 // compareOffsets checks that EncodeOffsets gives the same ids, and their
