@@ -4,7 +4,8 @@ import "strings"
 
 // DecodeOptions controls Decode.
 type DecodeOptions struct {
-	// SkipSpecial leaves control tokens out.
+	// SkipSpecial leaves control tokens out, and the unknown token if the
+	// source calls it special.
 	SkipSpecial bool
 }
 
@@ -45,8 +46,8 @@ func (t *Tokenizer) NewDecoder(o DecodeOptions) *StreamDecoder {
 
 // Push takes a token and returns the text that is complete now.
 func (d *StreamDecoder) Push(id int32) string {
-	piece, kind, ok := d.t.Piece(id)
-	if !ok || d.skip && kind == Control {
+	piece, _, ok := d.t.Piece(id)
+	if !ok || d.skip && d.t.hidden[id] {
 		return ""
 	}
 	if s, ok := d.t.spelt[id]; ok {

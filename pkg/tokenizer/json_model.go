@@ -219,8 +219,8 @@ func (m *jsonModel) resolve(v *vocab, sp *spec) error {
 		}
 		sp.Model.Unk = int32(*m.unkID)
 	}
-	if id := sp.Model.Unk; id >= 0 && v.kinds[id] == Normal {
-		v.kinds[id] = Unknown
+	if id := sp.Model.Unk; id >= 0 {
+		v.kinds[id] = Unknown | v.kinds[id]&addedOnly
 	}
 	if sp.Model.ByteFallback {
 		for id := range v.ends {

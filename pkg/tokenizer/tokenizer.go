@@ -19,6 +19,7 @@ type Tokenizer struct {
 	added     *matcher         // in the text as it comes
 	addedNorm *matcher         // in normalised text
 	spelt     map[int32]string // added tokens that are matched, and decoded, in a normalised spelling
+	hidden    map[int32]bool   // special tokens
 	cutWords  bool
 
 	mu   sync.Mutex
@@ -82,8 +83,12 @@ func (t *Tokenizer) buildModel() (err error) {
 // buildAdded fills the two matchers. Tokens that are matched in normalised
 // text are normalised themselves.
 func (t *Tokenizer) buildAdded() error {
+	t.hidden = map[int32]bool{}
 	for i := range t.spec.Added {
 		a := &t.spec.Added[i]
+		if a.Special {
+			t.hidden[a.ID] = true
+		}
 		if !a.Normalized {
 			t.added.add(a.Content, a)
 			continue
