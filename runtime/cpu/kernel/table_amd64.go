@@ -1,3 +1,13 @@
 package kernel
 
-func addArch(func(Key, Tier, *matmulImpl)) {}
+func addArch(add func(Key, Tier, *matmulImpl)) {
+	for _, ty := range WeightTypes {
+		for _, op := range []Op{OpMatmul, OpMatmulGroup} {
+			for _, l := range []Layout{Plain, C4} {
+				if ty.Quantised() {
+					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// gemmArgs is read by the GEMM kernels at fixed offsets.
+type gemmArgs struct {
+	w      unsafe.Pointer // 0: bytes [3][64][64]
+	scale  unsafe.Pointer // 8: f32 [3][8 or 16][16]
+	act    unsafe.Pointer // 16: the slab of the c4 activation
+	init   unsafe.Pointer // 24: init, init16, minpair or bsum plane of the slab
+	exp    unsafe.Pointer // 32
+	base   unsafe.Pointer // 40
+	c      unsafe.Pointer // 48: f32 [tiles][4][48]
+	tiles  int            // 56
+	blocks int            // 64: blocks of 32 in the slab
+	skip   int            // 72: plane bytes of the blocks a short slab lacks
+	min    unsafe.Pointer // 80
+	dmin   unsafe.Pointer // 88
+}
+
+//go:noescape
+func gemmOffset(a *gemmArgs)
+
+//go:noescape
+func gemmOffset16(a *gemmArgs)
+
+//go:noescape
+func gemmMin(a *gemmArgs)
+
+//go:noescape
+func gemmMinF(a *gemmArgs)
+
+//go:noescape
+func expandQ8_0(w *byte, scale *float32, rec *byte, n int)
+
+//go:noescape
+func expandQ4_0(w *byte, scale *float32, rec *byte, n int)
+
+//go:noescape
+func expandQ4_1(w *byte, scale, min *float32, rec *byte, n int)
+
+//go:noescape
+func expandQ5_0(w *byte, scale *float32, rec *byte, n int)
+
+//go:noescape
+func expandQ5_1(w *byte, scale, min *float32, rec *byte, n int)
+
+//go:noescape
+func expandQ4_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
+
+//go:noescape
+func expandQ5_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
+
+//go:noescape
+func expandQ6_K(w *byte, scale *float32, rec *byte)
+
+const (
+	groupPanels = 3   // panels of one GEMM kernel
+	gemmTokens  = 512 // tokens of one pass over the weights
+)
+
+// vnniScratch is one slab of three expanded panels.
+type vnniScratch struct {
+	w     [groupPanels][64 * 64]byte
+	scale [groupPanels * 16 * 16]float32 // panels 8*16 apart, 16*16 for q6_k
+	minF  [groupPanels][8 * 16]float32
+	min   [groupPanels][4 * 16 * 2]int16
+	dmin  [groupPanels][16]float32
+	_     [64]byte                // keeps slab and w apart in the cache
+	slab  [maxSlabBytes]byte      // for weights in rows form
+	out   [pack.PanelRows]float32 // a panel that does not fill its rows
+}
+
+const vnniScratchBytes = (int(unsafe.Sizeof(vnniScratch{})) + 63) &^ 63
+
+// expand fills panel i of the scratch from the records of one slab.
+func (v *vnniScratch) expand(i int, t tensor.Type, rec []byte) {
+	w, n := &v.w[i][0], len(rec)/pack.RecordBytes(t)
+	scale := &v.scale[i*128]
+	switch t {
+	case tensor.Q8_0:
+		expandQ8_0(w, scale, &rec[0], n)
+	case tensor.Q4_0:
+		expandQ4_0(w, scale, &rec[0], n)
+	case tensor.Q4_1:
+		expandQ4_1(w, scale, &v.minF[i][0], &rec[0], n)
+	case tensor.Q5_0:
+		expandQ5_0(w, scale, &rec[0], n)
+	case tensor.Q5_1:
+		expandQ5_1(w, scale, &v.minF[i][0], &rec[0], n)
+	case tensor.Q4_K:
+		expandQ4_K(w, scale, &v.min[i][0], &v.dmin[i][0], &rec[0])
+	case tensor.Q5_K:
+		expandQ5_K(w, scale, &v.min[i][0], &v.dmin[i][0], &rec[0])
+	case tensor.Q6_K:
+		expandQ6_K(w, &v.scale[i*256], &rec[0])
+	}
+}
+
+// matmulQuantAVX512 computes panels [p0, p1) for i8 activations.
+func matmulQuantAVX512(m *Matmul, p0, p1 int, scratch []byte) {
+	if m.X.Layout == Plain || m.X.S == 1 {
+		for t := range m.X.S {
+			gemvQuant(m, t, p0, p1, scratch)
+		}
+		return
+	}
+	for p := p0; p < p1; p += groupPanels {
+		for t := 0; t < m.X.S; t += gemmTokens {
+			gemmQuant(m, p, min(groupPanels, p1-p), t, min(gemmTokens, m.X.S-t), scratch)
+		}
+	}
+}
+
+// gemmQuant computes n panels from p on for the tokens [t0, t0+count) of a c4
+// activation; t0 is a multiple of 4.
+func gemmQuant(m *Matmul, p, n, t0, count int, scratch []byte) {
+	v := (*vnniScratch)(unsafe.Pointer(unsafe.SliceData(scratch[:vnniScratchBytes])))
+	tiles := ceil(count, 4)
+	c := slice[float32](scratch, vnniScratchBytes, tiles*4*groupPanels*16)
+	clear(c)
+	w, x := m.W, &m.X
+	var a gemmArgs
+	a.w, a.scale = unsafe.Pointer(&v.w), unsafe.Pointer(&v.scale)
+	a.c, a.tiles = unsafe.Pointer(unsafe.SliceData(c)), tiles
+	_, all := tile(C4, x.S)
+	for s := range ceil(w.K, Slab) {
+		width := min(Slab, roundUp(w.K, 64)-s*Slab)
+		for i := range n {
+			v.expand(i, w.Type, w.slab(p+i, s, v.slab[:]))
+		}
+		g := s*all + t0/4
+		a.act = unsafe.Pointer(&x.Q[x.off(t0, s*Slab)])
+		a.exp, a.base = unsafe.Pointer(&x.Exp[g*32]), unsafe.Pointer(&x.Base[g*4])
+		a.blocks, a.skip = width/32, (8-width/32)*16
+		switch w.Type {
+		case tensor.Q6_K:
+			a.init = unsafe.Pointer(&x.Init16[g*64])
+			gemmOffset16(&a)
+		case tensor.Q4_K, tensor.Q5_K:
+			a.init, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
+			gemmMin(&a)
+		case tensor.Q4_1, tensor.Q5_1:
+			a.init, a.min = unsafe.Pointer(&x.BSum[g*32]), unsafe.Pointer(&v.minF)
+			gemmMinF(&a)
+		default:
+			a.init = unsafe.Pointer(&x.Init[g*32])
+			gemmOffset(&a)
+		}
+	}
+	storeTile(m, p, n, t0, count, c, groupPanels)
+}
+
+// storeTile copies the C tile [tokens][per panels][16] to the outputs.
+func storeTile(m *Matmul, p, n, t0, count int, c []float32, per int) {
+	for i := range n {
+		member, row, rows := m.W.panel(p + i)
+		out := &m.Out[member]
+		for t := range count {
+			src := c[(t*per+i)*16:][:16]
+			dst := out.F[(t0+t)*out.C+row:]
+			if rows == 16 {
+				*(*[16]float32)(dst) = *(*[16]float32)(src)
+			} else {
+				copy(dst[:rows], src)
+			}
+		}
+	}
+}
+
+func vnniScratchSize(m *Matmul) int {
+	return vnniScratchBytes + 4*min(gemmTokens, roundUp(m.X.S, 4))*groupPanels*16
+}
+
+func vnniUnit(s, panels int) int {
+	if s > 1 {
+		return groupPanels
+	}
+	return max(1, min(8, panels/16))
+}
+
+var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize}
