@@ -22,11 +22,12 @@ type stmt interface {
 type (
 	constExpr struct{ v Value }
 
-	// nameExpr reads a variable: the first set slot of refs, else the context.
+	// nameExpr reads a variable: the first set slot of refs, else, if vars, what the rendering was given.
 	nameExpr struct {
 		name string
 		str  *Str
 		refs []slotRef
+		vars bool
 		line int
 	}
 	tupleExpr struct{ items []expr }

@@ -84,6 +84,11 @@ func at(st *state, seq Value, i int) (Value, error) {
 
 // sliceBounds clips Python slice bounds to n and returns how many elements they take.
 func sliceBounds(lo, hi, step Value, n int) (start, stride, count int, err error) {
+	start, _, stride, count, err = sliceRange(lo, hi, step, n)
+	return
+}
+
+func sliceRange(lo, hi, step Value, n int) (start, end, stride, count int, err error) {
 	get := func(v Value, def int) (int, error) {
 		switch v := v.(type) {
 		case none:
@@ -128,7 +133,7 @@ func sliceBounds(lo, hi, step Value, n int) (start, stride, count int, err error
 	if err != nil {
 		return
 	}
-	end, err := clip(hi, defHi)
+	end, err = clip(hi, defHi)
 	if err != nil {
 		return
 	}
@@ -137,7 +142,7 @@ func sliceBounds(lo, hi, step Value, n int) (start, stride, count int, err error
 	} else if stride < 0 && end < start {
 		count = (start-end-1)/-stride + 1
 	}
-	return start, stride, count, nil
+	return start, end, stride, count, nil
 }
 
 // slice is obj[lo:hi:step].
@@ -155,7 +160,7 @@ func slice(st *state, obj, lo, hi, step Value) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	start, stride, count, err := sliceBounds(lo, hi, step, n)
+	start, end, stride, count, err := sliceRange(lo, hi, step, n)
 	if err != nil {
 		return nil, err
 	}
@@ -163,9 +168,7 @@ func slice(st *state, obj, lo, hi, step Value) (Value, error) {
 	case *Str:
 		return sliceStr(st, o, start, stride, count)
 	case *rangeObj:
-		r := &rangeObj{start: o.start + int64(start)*o.step, step: o.step * int64(stride)}
-		r.stop = r.start + int64(count)*r.step
-		return r, nil
+		return &rangeObj{o.start + int64(start)*o.step, o.start + int64(end)*o.step, o.step * int64(stride)}, nil
 	case *List:
 		items, err := sliceItems(st, o.items, start, stride, count)
 		return &List{items: items}, err
@@ -229,11 +232,11 @@ var foreign = map[string][]string{
 
 // attribute is getattr(obj, name), nil when the object has no such attribute.
 func attribute(st *state, obj Value, name string) (Value, error) {
-	if u, ok := obj.(*Undefined); ok {
-		return nil, u.err()
-	}
 	if strings.HasPrefix(name, "__") && slices.Contains(dunders, name) {
 		return unsafeAttr(obj, name), nil
+	}
+	if u, ok := obj.(*Undefined); ok {
+		return nil, u.err()
 	}
 	kind := typeName(obj)
 	if slices.Contains(mutators[kind], name) {
@@ -268,6 +271,12 @@ func attribute(st *state, obj Value, name string) (Value, error) {
 			return o.stop, nil
 		case "step":
 			return o.step, nil
+		case "count", "index":
+			items := make([]Value, o.len())
+			for i := range items {
+				items[i] = o.start + int64(i)*o.step
+			}
+			return listMethod(name, items), st.allocItems(len(items))
 		}
 	case *Namespace:
 		v := o.attrs.getName(name)

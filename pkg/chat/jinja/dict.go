@@ -45,10 +45,12 @@ func hashKey(v Value, depth int) (any, error) {
 		return bigKey(v.String()), nil
 	case *Undefined:
 		return undefKey{}, nil
-	case *List, *Dict, *Namespace:
-		if _, ok := v.(*Namespace); !ok {
+	case *dictView:
+		if v.kind != viewValues {
 			return nil, typeErr("unhashable type: '%s'", typeName(v))
 		}
+	case *List, *Dict:
+		return nil, typeErr("unhashable type: '%s'", typeName(v))
 	case *Tuple:
 		if depth > nestLimit {
 			return nil, errf(KindRecursion, "tuple nested more than %d levels deep", nestLimit)

@@ -31,11 +31,13 @@ func (e *nameExpr) eval(st *state, f *frame) (Value, error) {
 			return v, nil
 		}
 	}
-	if v := st.vars.getName(e.name); v != nil {
-		return v, nil
-	}
-	if v, ok := globals[e.name]; ok {
-		return v, nil
+	if e.vars {
+		if v := st.vars.getName(e.name); v != nil {
+			return v, nil
+		}
+		if v, ok := globals[e.name]; ok {
+			return v, nil
+		}
 	}
 	return &Undefined{name: e.str}, nil
 }

@@ -287,10 +287,10 @@ func filterIndent(st *state, v Value, a *args) (Value, error) {
 	}
 	s, ok := v.(*Str)
 	if !ok {
-		_, err := binary(st, "+", v, newStr("\n"))
-		if err == nil {
-			err = typeErr("indent: expected str, got %s", typeName(v))
+		if _, isList := v.(*List); isList { // Python extends the list and fails at the next step
+			return nil, errf(KindAttribute, "'list' object has no attribute 'splitlines'")
 		}
+		_, err := binary(st, "+", v, newStr("\n"))
 		return nil, err
 	}
 	if s.markup {

@@ -17,6 +17,7 @@ type fspec struct {
 	zero  bool
 	width int64
 	group byte
+	noNeg bool  // z: a result that is zero has no sign
 	prec  int64 // -1 without
 	verb  byte  // 0 without
 }
@@ -36,6 +37,10 @@ func parseSpec(spec *Str) (fspec, error) {
 	filled := i > 1
 	if i < len(s) && strings.IndexByte("+- ", s[i]) >= 0 {
 		f.sign = s[i]
+		i++
+	}
+	if i < len(s) && s[i] == 'z' {
+		f.noNeg = true
 		i++
 	}
 	if i < len(s) && s[i] == '#' {
@@ -142,6 +147,9 @@ func (f *fspec) str(st *state, x *Str) (*Str, error) {
 	if f.sign != 0 {
 		return nil, valueErr("Sign not allowed in string format specifier")
 	}
+	if f.noNeg {
+		return nil, valueErr("Negative zero coercion (z) not allowed in string format specifier")
+	}
 	if f.alt {
 		return nil, valueErr("Alternate form (#) not allowed in string format specifier")
 	}
@@ -244,6 +252,9 @@ func (f *fspec) int(st *state, v Value, n *big.Int) (*Str, error) {
 	if f.prec >= 0 {
 		return nil, valueErr("Precision not allowed in integer format specifier")
 	}
+	if f.noNeg {
+		return nil, valueErr("Negative zero coercion (z) not allowed in format specifier with integer")
+	}
 	neg := n.Sign() < 0
 	abs := new(big.Int).Abs(n)
 	base, prefix := 10, ""
@@ -302,6 +313,9 @@ func (f *fspec) float(st *state, v Value, x float64) (*Str, error) {
 	}
 	neg := math.Signbit(x) && !math.IsNaN(x)
 	body := formatFloatVerb(math.Abs(x), verb, prec, f.alt)
+	if mant, _, _ := strings.Cut(strings.ToLower(body), "e"); f.noNeg && strings.Trim(mant, "0.") == "" {
+		neg = false
+	}
 	whole, tail := body, ""
 	if k := strings.IndexAny(body, ".eE"); k >= 0 && !math.IsInf(x, 0) && !math.IsNaN(x) {
 		whole, tail = body[:k], body[k:]

@@ -69,7 +69,7 @@ func (s *runeIter) next(st *state) (Value, bool, error) {
 		return nil, false, nil
 	}
 	_, n := utf8.DecodeRuneInString(s.x.s[s.i:])
-	v := s.x.sub(s.i, s.i+n)
+	v := s.x.sub(s.i, s.i+n).plain() // iterating over markup gives plain characters
 	s.i += n
 	return v, true, st.alloc(48)
 }

@@ -201,6 +201,9 @@ func (lx *lexer) blockEnd(p int) (end int, ok bool) {
 func (lx *lexer) raw() error {
 	for p := lx.pos; ; {
 		k := strings.Index(lx.src[p:], "{%")
+		if k < 0 && lx.pos == len(lx.src) {
+			return nil // jinja2 notices a missing end only at the next character
+		}
 		if k < 0 {
 			return errf(KindSyntax, "Missing end of raw directive")
 		}
@@ -218,6 +221,9 @@ func (lx *lexer) raw() error {
 
 func (lx *lexer) comment() error {
 	k := strings.Index(lx.src[lx.pos:], "#}")
+	if k < 0 && lx.pos == len(lx.src) {
+		return nil
+	}
 	if k < 0 {
 		return errf(KindSyntax, "Missing end of comment tag")
 	}

@@ -52,7 +52,7 @@ func (l Limits) withDefaults() Limits {
 const nestLimit = 500
 
 // intBits bounds integers; Python itself refuses to print more than 4300 decimal digits.
-const intBits = 16384
+const intBits = 65536
 
 // state is one rendering: its limits, its variables and where text goes.
 type state struct {

@@ -155,9 +155,6 @@ func round(v Value, prec int64) (Value, error) {
 	case 'f':
 		return roundFloat(n.f, prec)
 	case 0:
-		if u, ok := v.(*Undefined); ok {
-			return nil, u.err()
-		}
 		return nil, typeErr("type %s doesn't define __round__ method", typeName(v))
 	}
 	if prec >= 0 {

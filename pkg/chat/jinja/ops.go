@@ -105,6 +105,9 @@ func binary(st *state, op string, a, b Value) (Value, error) {
 		return nil, u.err()
 	}
 	if u, ok := b.(*Undefined); ok {
+		if s, ok := a.(*Str); ok && s.markup && op == "*" {
+			return nil, typeErr("'Undefined' object cannot be interpreted as an integer")
+		}
 		return nil, u.err()
 	}
 	switch op {
@@ -387,7 +390,7 @@ func power(x, y num) (Value, error) {
 	if a < 0 && !math.IsInf(a, 0) && !math.IsInf(b, 0) && b != math.Trunc(b) {
 		return nil, errf(KindUnsupported, "a negative number to a fractional power is complex")
 	}
-	r := math.Pow(a, b)
+	r := pow(a, b)
 	if math.IsInf(r, 0) && !math.IsInf(a, 0) && !math.IsInf(b, 0) {
 		return nil, errf(KindOverflow, "(34, 'Numerical result out of range')")
 	}

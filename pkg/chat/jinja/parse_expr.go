@@ -18,9 +18,9 @@ func (p *parser) plainName() (*nameTarget, error) {
 }
 
 // assignTarget parses what stands left of = or of "in": names, namespace attributes, tuples of them.
-func (p *parser) assignTarget(namespace bool, end string) (target, error) {
+func (p *parser) assignTarget(namespace bool) (target, error) {
 	line := p.cur().line
-	e, err := p.tuple(tupleOpts{simple: true, namespace: namespace, end: end})
+	e, err := p.tuple(tupleOpts{simple: true, namespace: namespace})
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,10 @@ func (*nsRefExpr) eval(*state, *frame) (Value, error) {
 }
 
 type tupleOpts struct {
-	simple    bool   // names and literals only
-	namespace bool   // ns.attr allowed
-	cond      bool   // inline if allowed
-	parens    bool   // in parentheses, so it may be empty
-	end       string // a name that ends the tuple
+	simple    bool // names and literals only
+	namespace bool // ns.attr allowed
+	cond      bool // inline if allowed
+	parens    bool // in parentheses, so it may be empty
 }
 
 func (p *parser) tuple(o tupleOpts) (expr, error) {
@@ -83,7 +82,7 @@ func (p *parser) tuple(o tupleOpts) (expr, error) {
 			}
 		}
 		k := p.cur().kind
-		if k == tokVarEnd || k == tokBlockEnd || p.isOp(")") || o.end != "" && p.isName(o.end) {
+		if k == tokVarEnd || k == tokBlockEnd || p.isOp(")") {
 			break
 		}
 		var e expr

@@ -279,7 +279,7 @@ func (p *parser) print(line int) (stmt, error) {
 
 func (p *parser) set(line int) (stmt, error) {
 	p.next()
-	tgt, err := p.assignTarget(true, "")
+	tgt, err := p.assignTarget(true)
 	if err != nil {
 		return nil, err
 	}
@@ -324,19 +324,19 @@ func (p *parser) forBlock(line int) (stmt, error) {
 	s := &forStmt{line: line}
 	start := p.i
 	var err error
-	if s.target, err = p.assignTarget(false, "in"); err != nil {
+	if s.target, err = p.assignTarget(false); err != nil {
 		return nil, err
 	}
 	after := p.i
 	p.i = start // the same names once more, for the scope of the test
-	if s.testTarget, err = p.assignTarget(false, "in"); err != nil {
+	if s.testTarget, err = p.assignTarget(false); err != nil {
 		return nil, err
 	}
 	p.i = after
 	if err := p.expectName("in"); err != nil {
 		return nil, err
 	}
-	if s.iter, err = p.tuple(tupleOpts{end: "recursive"}); err != nil {
+	if s.iter, err = p.tuple(tupleOpts{}); err != nil {
 		return nil, err
 	}
 	if p.skipName("if") {
@@ -371,7 +371,7 @@ func (p *parser) with(line int) (stmt, error) {
 				return nil, err
 			}
 		}
-		t, err := p.assignTarget(false, "")
+		t, err := p.assignTarget(false)
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,13 @@ func (p *percenter) count() (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if b, isBool := v.(bool); isBool {
+			v, _ = intArg(b)
+		}
 		n, ok := v.(int64)
+		if !ok && isInt(v) {
+			return 0, errf(KindOverflow, "Python int too large to convert to C ssize_t")
+		}
 		if !ok {
 			return 0, typeErr("* wants int")
 		}
@@ -98,6 +104,10 @@ func (p *percenter) count() (int64, error) {
 }
 
 func (p *percenter) conversion() (*Str, error) {
+	if p.peek() == '%' {
+		p.i++
+		return newStr("%"), nil
+	}
 	var keyed Value
 	if p.peek() == '(' {
 		if p.dict == nil {
@@ -119,6 +129,10 @@ func (p *percenter) conversion() (*Str, error) {
 		var err error
 		if keyed, err = item(p.st, p.dict, key); err != nil {
 			return nil, err
+		}
+		switch p.dict.(type) {
+		case *List, *rangeObj:
+			return nil, typeErr("%s indices must be integers or slices, not str", typeName(p.dict))
 		}
 		if keyed == nil {
 			return nil, errf(KindKey, "%s", pyQuote(key.s))
@@ -168,9 +182,6 @@ func (p *percenter) conversion() (*Str, error) {
 	}
 	verb := p.x.s[p.i]
 	p.i++
-	if verb == '%' {
-		return newStr("%"), nil
-	}
 	v := keyed
 	if v == nil {
 		if v, err = p.value(); err != nil {
@@ -206,10 +217,14 @@ func (p *percenter) format(f *fspec, verb byte, v Value) (*Str, error) {
 		s, ok := v.(*Str)
 		if !ok {
 			n, isNum := v.(int64)
-			if !isNum {
+			if b, isBool := v.(bool); isBool {
+				n, _ = intArg(b)
+				isNum = true
+			}
+			if !isNum && !isInt(v) {
 				return nil, typeErr("%%c requires int or char")
 			}
-			if n < 0 || n > 0x10ffff {
+			if !isNum || n < 0 || n > 0x10ffff {
 				return nil, errf(KindOverflow, "%%c arg not in range(0x110000)")
 			}
 			s = newStr(string(rune(n)))
@@ -221,7 +236,14 @@ func (p *percenter) format(f *fspec, verb byte, v Value) (*Str, error) {
 	case 'd', 'i', 'u', 'o', 'x', 'X':
 		return p.integer(f, verb, v)
 	case 'e', 'E', 'f', 'F', 'g', 'G':
-		x, err := toFloat(v)
+		if u, ok := v.(*Undefined); ok {
+			return nil, u.err()
+		}
+		n := toNum(v)
+		if n.kind == 0 {
+			return nil, typeErr("must be real number, not %s", typeName(v))
+		}
+		x, err := n.float()
 		if err != nil {
 			return nil, err
 		}
@@ -272,7 +294,7 @@ func (p *percenter) integer(f *fspec, verb byte, v Value) (*Str, error) {
 	if strings.IndexByte("oxX", verb) >= 0 {
 		need = "an integer"
 	}
-	if u, ok := v.(*Undefined); ok {
+	if u, ok := v.(*Undefined); ok && need != "an integer" {
 		return nil, u.err()
 	}
 	if n.kind == 0 || n.kind == 'f' && need == "an integer" {

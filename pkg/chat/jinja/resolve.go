@@ -2,17 +2,17 @@ package jinja
 
 import "slices"
 
-// resolver gives every variable its slot. Names are scoped as jinja2 scopes them: the template, macros,
-// call blocks, loops, with, filter and set blocks open a scope; if does not. A name that is stored
-// anywhere in a scope has a slot there; reading it looks from the innermost such scope outwards
-// and takes the first slot that is set, then the variables given to the rendering.
+// resolver gives every variable its slot. The template, macros, call blocks, loops, with, filter and set blocks
+// open a scope; if does not. Every scope that stores a name has a slot for it; reading the name looks from the
+// innermost such scope outwards as far as the origins of symbols.go say.
 type resolver struct {
 	scope *scope
 	soft  bool // in an if: unknown filters and tests fail only when they are reached
 }
 
 type scope struct {
-	names  map[string]int
+	*symbols
+	slots  map[string]int
 	unit   *unit
 	parent *scope
 	reads  map[string]bool // names read through this scope
@@ -24,14 +24,18 @@ type unit struct {
 	parent *unit
 }
 
-func (r *resolver) push(u *unit, names []string) slotRange {
-	s := &scope{names: map[string]int{}, unit: u, parent: r.scope, reads: map[string]bool{}}
+// push opens a scope in the frame u; fill collects its names.
+func (r *resolver) push(u *unit, fill func(s *symbols)) slotRange {
+	var outer *symbols
+	if r.scope != nil {
+		outer = r.scope.symbols
+	}
+	s := &scope{symbols: newSymbols(outer), slots: map[string]int{}, unit: u, parent: r.scope, reads: map[string]bool{}}
+	fill(s.symbols)
 	base := u.n
-	for _, n := range names {
-		if _, ok := s.names[n]; !ok {
-			s.names[n] = u.n
-			u.n++
-		}
+	for _, n := range s.order {
+		s.slots[n] = u.n
+		u.n++
 	}
 	r.scope = s
 	return slotRange{base, u.n - base}
@@ -39,41 +43,28 @@ func (r *resolver) push(u *unit, names []string) slotRange {
 
 func (r *resolver) pop() { r.scope = r.scope.parent }
 
-func (r *resolver) refs(name string) []slotRef {
-	var out []slotRef
+func (r *resolver) name(e *nameExpr) {
+	e.refs, e.vars = nil, true
 	up := 0
 	u := r.scope.unit
 	for s := r.scope; s != nil; s = s.parent {
 		for ; u != s.unit; u = u.parent {
 			up++
 		}
-		s.reads[name] = true
-		if slot, ok := s.names[name]; ok {
-			out = append(out, slotRef{up, slot})
+		s.reads[e.name] = true
+		slot, ok := s.slots[e.name]
+		if !ok {
+			continue
+		}
+		e.refs = append(e.refs, slotRef{up, slot})
+		switch s.origin[e.name] {
+		case fromVars:
+			return
+		case fromNone, fromCall:
+			e.vars = false
+			return
 		}
 	}
-	return out
-}
-
-// stores lists the names that statements store in their own scope.
-func stores(body []stmt) []string {
-	var out []string
-	for _, s := range body {
-		switch s := s.(type) {
-		case *setStmt:
-			out = append(out, targetNames(s.target)...)
-		case *setBlockStmt:
-			out = append(out, targetNames(s.target)...)
-		case *macroStmt:
-			out = append(out, s.target.name)
-		case *ifStmt:
-			for _, b := range s.bodies {
-				out = append(out, stores(b)...)
-			}
-			out = append(out, stores(s.orelse)...)
-		}
-	}
-	return out
 }
 
 func targetNames(t target) []string {
@@ -90,25 +81,17 @@ func targetNames(t target) []string {
 	return nil
 }
 
-func (r *resolver) target(t target) error {
+func (r *resolver) target(t target) {
 	switch t := t.(type) {
 	case *nameTarget:
-		for s := r.scope; ; s = s.parent {
-			if slot, ok := s.names[t.name]; ok {
-				t.slot = slot
-				return nil
-			}
-		}
+		t.slot = r.scope.slots[t.name]
 	case *nsTarget:
-		return r.expr(t.ns)
+		r.name(t.ns)
 	case *tupleTarget:
 		for _, it := range t.items {
-			if err := r.target(it); err != nil {
-				return err
-			}
+			r.target(it)
 		}
 	}
-	return nil
 }
 
 func (r *resolver) body(body []stmt) error {
@@ -120,15 +103,13 @@ func (r *resolver) body(body []stmt) error {
 	return nil
 }
 
-// inner resolves a body in a scope of its own within the current frame.
-func (r *resolver) inner(body []stmt, extra ...string) (slotRange, error) {
+// hard runs f outside the mercy of an if.
+func (r *resolver) hard(f func() error) error {
 	soft := r.soft
 	r.soft = false
-	rng := r.push(r.scope.unit, append(extra, stores(body)...))
-	err := r.body(body)
-	r.pop()
+	err := f()
 	r.soft = soft
-	return rng, err
+	return err
 }
 
 func (r *resolver) stmt(s stmt) error {
@@ -136,32 +117,24 @@ func (r *resolver) stmt(s stmt) error {
 	case *outputStmt:
 		return r.exprs(s.items)
 	case *setStmt:
-		if err := r.expr(s.val); err != nil {
-			return err
-		}
-		return r.target(s.target)
+		r.target(s.target)
+		return r.expr(s.val)
 	case *setBlockStmt:
-		return r.setBlock(s)
-	case *ifStmt:
-		soft := r.soft
-		r.soft = true
-		err := r.exprs(s.tests)
-		for _, b := range s.bodies {
-			if err == nil {
-				err = r.body(b)
+		r.target(s.target)
+		return r.hard(func() error {
+			s.scope = r.push(r.scope.unit, func(y *symbols) { y.visit(s.body) })
+			defer r.pop()
+			if err := r.body(s.body); err != nil {
+				return err
 			}
-		}
-		if err == nil {
-			err = r.body(s.orelse)
-		}
-		r.soft = soft
-		return err
+			return r.expr(s.filter)
+		})
+	case *ifStmt:
+		return r.ifStmt(s)
 	case *forStmt:
-		return r.loop(s)
+		return r.hard(func() error { return r.loop(s) })
 	case *macroStmt:
-		if err := r.target(s.target); err != nil {
-			return err
-		}
+		r.target(s.target)
 		return r.macro(s.def)
 	case *callStmt:
 		if err := r.macro(s.def); err != nil || s.call == nil {
@@ -169,58 +142,54 @@ func (r *resolver) stmt(s stmt) error {
 		}
 		return r.expr(s.call)
 	case *filterStmt:
-		soft := r.soft
-		r.soft = false
-		s.scope = r.push(r.scope.unit, stores(s.body))
-		err := r.body(s.body)
-		if err == nil {
-			err = r.expr(s.filter)
-		}
-		r.pop()
-		r.soft = soft
-		return err
+		return r.hard(func() error {
+			s.scope = r.push(r.scope.unit, func(y *symbols) { y.visit(s.body); y.loads(s.filter) })
+			defer r.pop()
+			if err := r.body(s.body); err != nil {
+				return err
+			}
+			return r.expr(s.filter)
+		})
 	case *withStmt:
 		return r.with(s)
 	}
 	return nil
 }
 
-func (r *resolver) setBlock(s *setBlockStmt) error {
+func (r *resolver) ifStmt(s *ifStmt) error {
 	soft := r.soft
-	r.soft = false
-	s.scope = r.push(r.scope.unit, stores(s.body))
-	err := r.body(s.body)
-	if err == nil && s.filter != nil {
-		err = r.expr(s.filter)
-	}
-	r.pop()
-	r.soft = soft
-	if err != nil {
+	r.soft = true
+	defer func() { r.soft = soft }()
+	if err := r.exprs(s.tests); err != nil {
 		return err
 	}
-	return r.target(s.target)
+	for _, b := range s.bodies {
+		if err := r.body(b); err != nil {
+			return err
+		}
+	}
+	return r.body(s.orelse)
 }
 
 func (r *resolver) with(s *withStmt) error {
 	if err := r.exprs(s.vals); err != nil {
 		return err
 	}
-	var names []string
-	for _, t := range s.targets {
-		names = append(names, targetNames(t)...)
-	}
-	soft := r.soft
-	r.soft = false
-	s.scope = r.push(r.scope.unit, append(names, stores(s.body)...))
-	for _, t := range s.targets {
-		if err := r.target(t); err != nil {
-			return err
+	return r.hard(func() error {
+		s.scope = r.push(r.scope.unit, func(y *symbols) {
+			for _, t := range s.targets {
+				for _, n := range targetNames(t) {
+					y.param(n)
+				}
+			}
+			y.visit(s.body)
+		})
+		defer r.pop()
+		for _, t := range s.targets {
+			r.target(t)
 		}
-	}
-	err := r.body(s.body)
-	r.pop()
-	r.soft = soft
-	return err
+		return r.body(s.body)
+	})
 }
 
 func (r *resolver) loop(s *forStmt) error {
@@ -230,97 +199,97 @@ func (r *resolver) loop(s *forStmt) error {
 	if err := r.expr(s.iter); err != nil {
 		return err
 	}
-	soft := r.soft
-	r.soft = false
 	u := r.scope.unit
 	if s.recursive {
 		u = &unit{parent: u}
 	}
-	names := targetNames(s.target)
-	if s.test != nil {
-		s.testScope = r.push(u, names)
-		if err := r.target(s.testTarget); err != nil {
-			return err
+	params := func(y *symbols) {
+		for _, n := range targetNames(s.target) {
+			y.param(n)
 		}
+	}
+	if s.test != nil {
+		s.testScope = r.push(u, func(y *symbols) { params(y); y.loads(s.test) })
+		r.target(s.testTarget)
 		if err := r.expr(s.test); err != nil {
 			return err
 		}
 		r.pop()
 	}
-	s.bodyScope = r.push(u, append(append(names, "loop"), stores(s.body)...))
-	if err := r.target(s.target); err != nil {
-		return err
-	}
+	s.bodyScope = r.push(u, func(y *symbols) { y.param("loop"); params(y); y.visit(s.body) })
+	r.target(s.target)
 	if err := r.body(s.body); err != nil {
 		return err
 	}
 	s.loopSlot = -1
 	if r.scope.reads["loop"] || s.recursive {
-		s.loopSlot = r.scope.names["loop"]
+		s.loopSlot = r.scope.slots["loop"]
 	}
 	r.pop()
-	s.elseScope = r.push(u, stores(s.orelse))
+	s.elseScope = r.push(u, func(y *symbols) { y.visit(s.orelse) })
 	err := r.body(s.orelse)
 	r.pop()
 	s.nslots = u.n
-	r.soft = soft
 	return err
 }
 
 // storesLoop reports whether a name called loop is assigned anywhere in the loop.
 func storesLoop(s *forStmt) bool {
-	if slices.Contains(targetNames(s.target), "loop") {
-		return true
-	}
 	found := false
-	walkStmts(append(append([]stmt{}, s.body...), s.orelse...), func(st stmt) {
+	walkStmts([]stmt{s}, func(st stmt) {
+		var t target
 		switch st := st.(type) {
 		case *setStmt:
-			found = found || slices.Contains(targetNames(st.target), "loop")
+			t = st.target
 		case *setBlockStmt:
-			found = found || slices.Contains(targetNames(st.target), "loop")
+			t = st.target
 		case *forStmt:
-			found = found || slices.Contains(targetNames(st.target), "loop")
+			t = st.target
 		}
+		found = found || slices.Contains(targetNames(t), "loop")
 	}, nil)
 	return found
 }
 
 func (r *resolver) macro(d *macroDef) error {
 	d.usesCaller, d.usesKwargs, d.usesVarargs = specials(d.body)
-	u := &unit{parent: r.scope.unit}
-	names := append([]string{}, d.params...)
 	if i := slices.Index(d.params, "caller"); i >= 0 && d.usesCaller && i < len(d.params)-len(d.defaults) {
 		return atLine(errf(KindAssertion, `When defining macros or call blocks the special "caller" argument must be omitted or be given a default.`), d.line)
 	}
 	d.usesKwargs = d.usesKwargs && !slices.Contains(d.params, "kwargs")
 	d.usesVarargs = d.usesVarargs && !slices.Contains(d.params, "varargs")
-	if d.usesCaller {
-		names = append(names, "caller")
-	}
-	if d.usesKwargs {
-		names = append(names, "kwargs")
-	}
-	if d.usesVarargs {
-		names = append(names, "varargs")
-	}
-	soft := r.soft
-	r.soft = false
-	r.push(u, append(names, stores(d.body)...))
-	slot := r.scope.names
-	d.paramSlots = d.paramSlots[:0]
-	for _, n := range d.params {
-		d.paramSlots = append(d.paramSlots, slot[n])
-	}
-	d.callerSlot, d.kwargsSlot, d.varargSlot = slot["caller"], slot["kwargs"], slot["varargs"]
-	err := r.exprs(d.defaults)
-	if err == nil {
-		err = r.body(d.body)
-	}
-	r.pop()
-	d.nslots = u.n
-	r.soft = soft
-	return err
+	return r.hard(func() error {
+		u := &unit{parent: r.scope.unit}
+		r.push(u, func(y *symbols) {
+			for _, p := range d.params {
+				y.param(p)
+			}
+			if d.usesCaller {
+				y.param("caller")
+			}
+			if d.usesKwargs {
+				y.param("kwargs")
+			}
+			if d.usesVarargs {
+				y.param("varargs")
+			}
+			y.loads(d.defaults...)
+			y.visit(d.body)
+		})
+		defer r.pop()
+		slot := r.scope.slots
+		d.paramSlots = nil
+		for _, n := range d.params {
+			d.paramSlots = append(d.paramSlots, slot[n])
+		}
+		d.callerSlot, d.kwargsSlot, d.varargSlot = slot["caller"], slot["kwargs"], slot["varargs"]
+		if err := r.exprs(d.defaults); err != nil {
+			return err
+		}
+		err := r.body(d.body)
+		d.nslots = u.n
+		return err
+	})
 }
 
 // specials finds which of caller, kwargs and varargs a body reads before it stores them.
@@ -350,81 +319,4 @@ func specials(body []stmt) (caller, kwargs, varargs bool) {
 		}
 	})
 	return state["caller"] == 1, state["kwargs"] == 1, state["varargs"] == 1
-}
-
-func (r *resolver) exprs(list []expr) error {
-	for _, e := range list {
-		if err := r.expr(e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *resolver) args(a *callArgs) error {
-	if err := r.exprs(a.pos); err != nil {
-		return err
-	}
-	if err := r.exprs(a.vals); err != nil {
-		return err
-	}
-	return r.exprs([]expr{a.star, a.dstar})
-}
-
-func (r *resolver) expr(e expr) error {
-	switch e := e.(type) {
-	case nil:
-	case *nameExpr:
-		e.refs = r.refs(e.name)
-	case *filterExpr:
-		e.fn = filters[e.name]
-		if e.fn == nil {
-			if err := r.unknown("filter", e.name, refusedFilters, e.line); err != nil {
-				return err
-			}
-		}
-		if err := r.expr(e.node); err != nil {
-			return err
-		}
-		return r.args(&e.args)
-	case *testExpr:
-		e.fn = tests[e.name]
-		if e.fn == nil {
-			if err := r.unknown("test", e.name, nil, e.line); err != nil {
-				return err
-			}
-		}
-		if err := r.expr(e.node); err != nil {
-			return err
-		}
-		return r.args(&e.args)
-	case *callExpr:
-		if err := r.expr(e.fn); err != nil {
-			return err
-		}
-		return r.args(&e.args)
-	case *condExpr:
-		soft := r.soft
-		r.soft = true
-		err := r.exprs([]expr{e.test, e.yes, e.no})
-		r.soft = soft
-		return err
-	default:
-		for _, c := range children(e) {
-			if err := r.expr(c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (r *resolver) unknown(what, name string, refused []string, line int) error {
-	if slices.Contains(refused, name) {
-		return atLine(errf(KindUnsupported, "%s %s is not supported in chat templates", what, pyQuote(name)), line)
-	}
-	if r.soft {
-		return nil
-	}
-	return atLine(errf(KindAssertion, "No %s named %s.", what, pyQuote(name)), line)
 }

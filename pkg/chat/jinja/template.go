@@ -40,7 +40,7 @@ func Parse(src string) (*Template, error) {
 	}
 	u := &unit{}
 	r := &resolver{}
-	r.push(u, stores(body))
+	r.push(u, func(y *symbols) { y.visit(body) })
 	if err := r.body(body); err != nil {
 		return nil, err
 	}

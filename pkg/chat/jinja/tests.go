@@ -128,11 +128,17 @@ func testSame(_ *state, v Value, a *args) (bool, error) {
 }
 
 func testFilter(_ *state, v Value, a *args) (bool, error) {
+	if _, err := hashKey(v, 0); err != nil {
+		return false, err
+	}
 	s, ok := v.(*Str)
 	return ok && filters[s.s] != nil, a.none("filter")
 }
 
 func testTest(_ *state, v Value, a *args) (bool, error) {
+	if _, err := hashKey(v, 0); err != nil {
+		return false, err
+	}
 	s, ok := v.(*Str)
 	return ok && tests[s.s] != nil, a.none("test")
 }
