@@ -7,14 +7,31 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// blockBytes is about the size of the blocks in which a weight is evaluated.
-const blockBytes = 1 << 20
+// blockBytes is about the size of the blocks in which a weight is evaluated;
+// a variable only for tests.
+var blockBytes int64 = 1 << 20
 
 // block is a run of rows and the place of its bytes in the weight. Blocks are
 // cut at fixed places: the result does not depend on who evaluates them.
 type block struct {
 	lo, hi    int64 // rows
 	off, size int64 // bytes
+}
+
+// simple moves slices of packed weights below the packing: whole members are
+// cut, so the bytes are the same, and packing goes by panels.
+func simple(e *ir.Expr) (*ir.Expr, error) {
+	if e.Kind != ir.ExprSliceRows || e.Form == ir.Rows {
+		return e, nil
+	}
+	x, err := simple(e.Args[0])
+	if err != nil || x.Kind != ir.ExprPack {
+		return e, err
+	}
+	if x, err = ir.Slice(x.Args[0], e.Lo, e.Hi); err != nil {
+		return nil, err
+	}
+	return ir.PackAs(x, e.Form)
 }
 
 // blocks cuts e. A block of a packed weight is a run of panels of one member.
@@ -66,13 +83,10 @@ func panelBlocks(e *ir.Expr) ([]block, error) {
 	return all, nil
 }
 
-// evaluate returns the bytes of one block: a view, or dst's memory. dst may be
-// nil; then a buffer of the evaluator is used.
+// evaluate returns the bytes of one block: a view, a buffer of the evaluator,
+// or dst, which a packed block needs.
 func (v *evaluator) evaluate(e *ir.Expr, b block, dst []byte) ([]byte, error) {
 	if e.Kind == ir.ExprPack {
-		if dst == nil {
-			dst = make([]byte, b.size)
-		}
 		return dst, v.pack(e, b.lo, b.hi, dst)
 	}
 	if e.Form != ir.Rows {
@@ -110,22 +124,6 @@ func (v *evaluator) packedStored(e *ir.Expr) ([]byte, error) {
 			return nil, fmt.Errorf("members of a packed weight end at byte %d of %d", lo+size, len(data))
 		}
 		return data[lo : lo+size], nil
-	case ir.ExprPack:
-		size, err := Size(e)
-		if err != nil {
-			return nil, err
-		}
-		all, err := panelBlocks(e)
-		if err != nil {
-			return nil, err
-		}
-		buf := make([]byte, size)
-		for _, b := range all {
-			if err := v.pack(e, b.lo, b.hi, buf[b.off:b.off+b.size]); err != nil {
-				return nil, err
-			}
-		}
-		return buf, nil
 	}
 	return nil, fmt.Errorf("cannot evaluate packed expression %q", e.Kind)
 }

@@ -71,6 +71,9 @@ func Bytes(e *ir.Expr, src Source, workers int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e, err = simple(e); err != nil {
+		return nil, err
+	}
 	if data, ok, err := view(e, src, workers); ok || err != nil {
 		return data, err
 	}

@@ -47,6 +47,10 @@ type done struct {
 // run evaluates the blocks of e with several workers and gives them to sink in
 // order, at most two per worker ahead. With dst, blocks land there instead.
 func run(ctx context.Context, e *ir.Expr, src Source, o Options, dst []byte, sink func(block, []byte) error) error {
+	e, err := simple(e)
+	if err != nil {
+		return err
+	}
 	all, err := blocks(e)
 	if err != nil {
 		return err
