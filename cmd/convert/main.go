@@ -91,7 +91,7 @@ a checkpoint is converted once, into a cache.
   tessera verify model/ --type q4_k_m
   tessera bench model.tess`,
 		Commands: []*cli.Command{
-			convertCommand(), runCommand(),
+			inspectCommand(), convertCommand(), segmentCommand(), verifyCommand(), runCommand(), tokenizeCommand(), passesCommand(),
 		},
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {}, // report does it

@@ -104,7 +104,7 @@ func (p *Plan) listWeights() error {
 			pw := Weight{Segment: s.Name, Weight: w, Bytes: size, Sources: sources(w.Expr)}
 			// A small constant, as the rotary frequencies, is cheaper copied
 			// than shared.
-			if readers[w.Name] == 1 || w.Kind == ir.ExprConst {
+			if readers[w.Name] == 1 || isConst(w) {
 				p.Weights = append(p.Weights, pw)
 				continue
 			}

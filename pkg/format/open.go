@@ -156,6 +156,30 @@ func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 	return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
 }
 
+// Stored returns the mapped data of the weight called name, wherever it lies.
+// Where several files hold it, they hold the same.
+func (b *Bundle) Stored(name string) ([]byte, error) {
+	for _, e := range b.Manifest.Weights {
+		if e.Name == name {
+			return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
+		}
+	}
+	return nil, fmt.Errorf("bundle %s holds no weight %s", b.Path, name)
+}
+
+// Sources lists the checkpoint tensors behind the stored weights that e reads.
+func (b *Bundle) Sources(e *ir.Expr) []string {
+	var names []string
+	e.Walk(func(x *ir.Expr) {
+		for _, w := range b.Manifest.Weights {
+			if x.Kind == ir.ExprStored && w.Name == x.Name && names == nil {
+				names = w.Sources
+			}
+		}
+	})
+	return names
+}
+
 // File reads a file of the bundle that the manifest lists, at most limit
 // bytes. It returns an error that wraps os.ErrNotExist when there is none.
 func (b *Bundle) File(name string, limit int64) ([]byte, error) {

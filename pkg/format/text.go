@@ -16,3 +16,6 @@ const (
 
 // MaxText bounds a text file that is read whole.
 const MaxText = 256 << 20
+
+// TextFiles lists the names a bundle may carry beside graphs and weights.
+var TextFiles = []string{TokenizerFile, TemplateFile, TemplatesFile, GenerationConfigFile}

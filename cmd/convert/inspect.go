@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tessera-llm/tessera/internal/progress"
+	"github.com/tessera-llm/tessera/pkg/checkpoint"
+	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/model"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+func inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "inspect",
+		Usage:     "say what a checkpoint or a bundle holds",
+		ArgsUsage: "CHECKPOINT|BUNDLE",
+		Description: `Reads headers only.
+
+  tessera inspect model.gguf
+  tessera inspect model/ --tensors
+  tessera inspect model.tess --graph decoder-0
+  tessera inspect model.tess --check              compare every file with its digest`,
+		Flags: []cli.Flag{jsonFlag,
+			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor"},
+			&cli.BoolFlag{Name: "metadata", Usage: "print all metadata of a GGUF or safetensors file"},
+			&cli.StringFlag{Name: "graph", Usage: "print the graph of `SEGMENT` (a bundle), or the plain graph with \"model\" (a checkpoint)"},
+			&cli.BoolFlag{Name: "check", Usage: "read all of a bundle and compare digests"},
+		},
+		Action: func(c *cli.Context) error {
+			path, err := oneArg(c, "a checkpoint or a bundle")
+			if err != nil {
+				return err
+			}
+			if format.IsBundle(path) {
+				return inspectBundle(c, path)
+			}
+			return inspectCheckpoint(c, path)
+		},
+	}
+}
+
+func inspectBundle(c *cli.Context, path string) error {
+	b, err := format.Open(path)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if c.Bool("check") {
+		bar := progress.New(os.Stderr, "check", "B")
+		var total, done int64
+		for _, f := range b.Manifest.Files {
+			total += f.Bytes
+		}
+		err := b.Check(func(n int64) { done += n; bar.Set(done, total) })
+		bar.Done()
+		if err != nil {
+			return err
+		}
+	}
+	if name := c.String("graph"); name != "" {
+		for _, s := range b.Segments {
+			if s.Name == name {
+				fmt.Print(ir.Format(s.Graph))
+				return nil
+			}
+		}
+		return usage(c, "--graph %s: the bundle has segments %s", name, segmentNames(b.Segments))
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", " ")
+		return e.Encode(b.Manifest)
+	}
+	m := b.Manifest
+	fmt.Printf("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, m.Target)
+	fmt.Printf("model       %s, %d layers, hidden %d, vocabulary %d, context %d, cache %s\n", m.Meta.Arch, m.Meta.Layers, m.Meta.Hidden, m.Meta.Vocab, m.Meta.ContextLength, m.Meta.KVType)
+	fmt.Printf("made from   %s, type %s\n\n", m.Source.Kind, m.Source.Type)
+	for i, e := range m.Segments {
+		g := b.Segments[i].Graph
+		var size int64
+		for _, w := range g.Weights {
+			if data, err := b.Bytes(e.Name, w); err == nil {
+				size += int64(len(data))
+			}
+		}
+		fmt.Printf("%-12s %4d nodes %4d weights %10s   %s → %s\n", e.Name, len(g.Nodes), len(g.Weights), progress.Bytes(size), strings.Join(e.Inputs, ", "), strings.Join(e.Outputs, ", "))
+	}
+	if c.Bool("tensors") {
+		fmt.Println()
+		for _, w := range m.Weights {
+			fmt.Printf("%-14s %-44s %-6s %-5s %-16s %10s\n", w.File, w.Name, w.Type, w.Form, tensor.Shape(w.Shape), progress.Bytes(w.Bytes))
+		}
+	}
+	return nil
+}
+
+func segmentNames(segs []ir.Segment) string {
+	var names []string
+	for _, s := range segs {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func inspectCheckpoint(c *cli.Context, path string) error {
+	ck, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer ck.Close()
+	src := ck.Source()
+	m, modelErr := model.Build(ck, model.Options{})
+	if c.IsSet("graph") {
+		if modelErr != nil {
+			return modelErr
+		}
+		fmt.Print(ir.Format(m.Graph))
+		return nil
+	}
+	infos := src.Tensors()
+	var total int64
+	byType := map[tensor.Type]int64{}
+	for _, t := range infos {
+		total += t.Bytes
+		byType[t.Type] += t.Bytes
+	}
+	if c.Bool("json") {
+		out := map[string]any{"path": path, "kind": ck.Kind().String(), "arch": ck.Arch(), "tensors": infos, "bytes": total, "metadata": src.Metadata()}
+		if modelErr == nil {
+			out["config"] = m.Config
+		} else {
+			out["not_convertible"] = modelErr.Error()
+		}
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", " ")
+		return e.Encode(out)
+	}
+	fmt.Printf("checkpoint  %s (%s), architecture %s\n", path, ck.Kind(), ck.Arch())
+	fmt.Printf("tensors     %d, %s:", len(infos), progress.Bytes(total))
+	for _, t := range tensor.Types() {
+		if byType[t] > 0 {
+			fmt.Printf("  %s %s", t, progress.Bytes(byType[t]))
+		}
+	}
+	fmt.Println()
+	if modelErr == nil {
+		k := m.Config
+		fmt.Printf("model       %s, %d layers, hidden %d, intermediate %d, %d heads of %d (%d KV), vocabulary %d, context %d, tied %v\n",
+			k.Arch, k.Layers, k.Hidden, k.Intermediate, k.Heads, k.HeadDim, k.KVHeads, k.Vocab, k.ContextLength, k.Tied)
+	}
+	if c.Bool("metadata") {
+		for _, kv := range src.Metadata() {
+			fmt.Printf("  %s = %.200s\n", kv.Key, kv.Value)
+		}
+	}
+	if c.Bool("tensors") {
+		for _, t := range infos {
+			fmt.Printf("  %-60s %-6s %-20s %10s\n", t.Name, t.Type, t.Shape, progress.Bytes(t.Bytes))
+		}
+	}
+	if modelErr != nil {
+		return fmt.Errorf("cannot be converted: %w", modelErr)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/cpu"
+)
+
+// Bundle compares an open bundle with its own definition: every fused op
+// expanded into simple ops over the same packed weights. Both run o.Calls,
+// joined, in one call and in calls of seven tokens.
+func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, error) {
+	program := func(expand bool) func() (*runtime.Program, error) {
+		return func() (*runtime.Program, error) {
+			p := &runtime.Program{Weights: b, Meta: b.Manifest.Meta}
+			for _, s := range b.Segments {
+				if expand {
+					s.Graph = s.Graph.Clone()
+					if err := ir.Expand(s.Graph, func(n *ir.Node) bool { return n.Op != "matmul_group" }); err != nil {
+						return nil, err
+					}
+				}
+				p.Segments = append(p.Segments, s)
+			}
+			return p, nil
+		}
+	}
+	var ids []int32
+	for _, c := range o.Calls {
+		ids = append(ids, c...)
+	}
+	list := []Variant{
+		{Name: "as stored", Chunk: len(ids), Program: program(false)},
+		{Name: "fused ops expanded", Chunk: len(ids), Program: program(true)},
+		{Name: "chunks of 7", Chunk: 7, Program: program(false)},
+		{Name: "fused ops expanded, chunks of 7", Chunk: 7, Program: program(true)},
+	}
+	for i := range list {
+		list[i].Backend, list[i].Threads, list[i].KVType = cpu.Backend{}, o.Threads, o.KVType
+	}
+	return Variants(ctx, ids, list)
+}
