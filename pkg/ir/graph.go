@@ -122,8 +122,7 @@ func (g *Graph) Weight(name string) *Weight {
 // Add appends a node and returns its outputs, typed by the op's shape rule
 // and named names (one per output).
 func (g *Graph) Add(n Node, names ...string) ([]ValueID, error) {
-	nd := n
-	nd.Attrs = slices.Clone(n.Attrs)
+	nd := *n.clone()
 	sortAttrs(nd.Attrs)
 	types, err := g.Infer(&nd)
 	if err != nil {
@@ -137,7 +136,7 @@ func (g *Graph) Add(n Node, names ...string) ([]ValueID, error) {
 		nd.Out[i] = g.NewValue(names[i], t).ID
 	}
 	g.Nodes = append(g.Nodes, &nd)
-	return nd.Out, nil
+	return slices.Clone(nd.Out), nil
 }
 
 // Infer checks a node's arity and attributes against the op table and returns

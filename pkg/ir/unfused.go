@@ -14,7 +14,8 @@ type Expansion struct {
 
 // Add adds a node in front of the expanded one.
 func (e *Expansion) Add(n Node, names ...string) ([]ValueID, error) {
-	nd := n
+	nd := *n.clone() // operands must not share memory with another node's outputs
+	nd.Out = nil
 	sortAttrs(nd.Attrs)
 	types, err := e.g.Infer(&nd)
 	if err != nil {
@@ -24,7 +25,7 @@ func (e *Expansion) Add(n Node, names ...string) ([]ValueID, error) {
 		nd.Out = append(nd.Out, e.g.NewValue(names[i], t).ID)
 	}
 	e.g.InsertBefore(e.at, &nd)
-	return nd.Out, nil
+	return slices.Clone(nd.Out), nil
 }
 
 // Name is the name of the expanded node's output i.
