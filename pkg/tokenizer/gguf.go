@@ -164,12 +164,15 @@ func ggufVocab(md Metadata, sp *spec) (*vocab, error) {
 
 // ggufSpecials reads the ids of bos, eos and unknown and what is added.
 func ggufSpecials(md Metadata, sp *spec, v *vocab, model string, addBOS bool) error {
+	// The unknown token is not used: byte-level text that has no tokens leaves
+	// none (as in llama.cpp and the tokenizers package), and "llama" has bytes.
+	var unk int32
 	ids := []struct {
 		key      string
 		fallback int32
 		to       *int32
 	}{
-		{"bos_token_id", 1, &sp.BOS}, {"eos_token_id", 2, &sp.EOS}, {"unknown_token_id", 0, &sp.Model.Unk},
+		{"bos_token_id", 1, &sp.BOS}, {"eos_token_id", 2, &sp.EOS}, {"unknown_token_id", 0, &unk},
 	}
 	for _, x := range ids {
 		*x.to = -1

@@ -101,7 +101,7 @@ func normalPart(f norm.Form, e *edit, from, to int) {
 	}
 	s := e.old.s[from:to]
 	if !e.old.track {
-		e.buf = f.AppendString(e.buf, s)
+		e.buf = append(e.buf, f.String(s)...) // AppendString would join it with what is before
 		return
 	}
 	var it norm.Iter
