@@ -143,8 +143,10 @@ func (g *Graph) RemoveDead() int {
 	return removed
 }
 
-// Renumber returns the graph with values numbered in the order of production,
-// so that equal graphs print equally whatever rewrites led to them.
+// Renumber returns the graph with values numbered in the order of production
+// and weights and states listed in the order of use, so that equal graphs
+// print equally whatever rewrites led to them, and weights lie in a file as a
+// run reads them.
 func (g *Graph) Renumber() *Graph {
 	c := g.Clone()
 	to := make([]ValueID, len(g.values))
@@ -175,5 +177,18 @@ func (g *Graph) Renumber() *Graph {
 		remap(n.Out)
 	}
 	c.values = values
+	weight, state := map[string]int{}, map[string]int{}
+	for i, n := range c.Nodes {
+		for _, w := range n.Weights {
+			if _, ok := weight[w]; !ok {
+				weight[w] = len(weight)
+			}
+		}
+		for _, s := range n.States {
+			state[s] = i
+		}
+	}
+	slices.SortStableFunc(c.Weights, func(a, b *Weight) int { return weight[a.Name] - weight[b.Name] })
+	slices.SortStableFunc(c.States, func(a, b *State) int { return state[a.Name] - state[b.Name] })
 	return c
 }

@@ -11,8 +11,9 @@ import (
 // choose-cuts
 //
 //	y = boundary(x) {name=N}, N chosen      =>  stays: a wall no pattern crosses
-//	y = boundary(x) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N
+//	y = boundary(x) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N and y's name
 //
+// The value at a boundary is called the same whether it was cut there or not.
 // A cut that names no boundary of the graph is an error.
 func chooseCuts(c *Context) error {
 	g := c.G
@@ -34,6 +35,7 @@ func chooseCuts(c *Context) error {
 		g.Value(x).Mark = name
 		g.ReplaceUses(y, x)
 		g.Remove(n)
+		g.Value(x).Name = g.Value(y).Name
 		g.DropValue(y)
 		c.Report.match("dissolved")
 	}

@@ -119,20 +119,12 @@ func raiseMark(g *ir.Graph, name string) error {
 				return err
 			}
 		}
-		v.Mark = ""
-		out := g.NewValue(boundaryName(name), v.Type)
+		out := g.NewValue(v.Name, v.Type)
+		v.Name, v.Mark = v.Name+".in", ""
 		b := &ir.Node{Op: "boundary", In: []ir.ValueID{v.ID}, Out: []ir.ValueID{out.ID}, Attrs: []ir.Attr{ir.StringAttr("name", name)}}
 		g.InsertAfter(g.Producer(v.ID), b)
 		g.ReplaceUses(v.ID, out.ID, b)
 		return nil
 	}
 	return nil // a boundary node already, or passes.Run reports it missing
-}
-
-// boundaryName is the name pkg/model gives the value behind a boundary.
-func boundaryName(boundary string) string {
-	if boundary == "embed" {
-		return "hidden.embed"
-	}
-	return boundary
 }
