@@ -18,30 +18,30 @@ const MaxConfig = 16 << 20
 // hfConfig is what families read of config.json. Pointers are nil where the
 // key is absent or null; the class default then holds.
 type hfConfig struct {
-	ModelType             string    `json:"model_type"`
-	Architectures         []string  `json:"architectures"`
-	VocabSize             *int64    `json:"vocab_size"`
-	HiddenSize            *int64    `json:"hidden_size"`
-	IntermediateSize      *int64    `json:"intermediate_size"`
-	NumHiddenLayers       *int64    `json:"num_hidden_layers"`
-	NumAttentionHeads     *int64    `json:"num_attention_heads"`
-	NumKeyValueHeads      *int64    `json:"num_key_value_heads"`
-	HeadDim               *int64    `json:"head_dim"`
-	HiddenAct             *string   `json:"hidden_act"`
-	MaxPositionEmbeddings *int64    `json:"max_position_embeddings"`
-	RMSNormEps            *float64  `json:"rms_norm_eps"`
-	RopeTheta             *float64  `json:"rope_theta"`
-	RopeScaling           *hfRope   `json:"rope_scaling"`
-	RopeParameters        *hfRope   `json:"rope_parameters"`
-	PartialRotaryFactor   *float64  `json:"partial_rotary_factor"`
-	AttentionBias         *bool     `json:"attention_bias"`
-	MLPBias               *bool     `json:"mlp_bias"`
-	TieWordEmbeddings     *bool     `json:"tie_word_embeddings"`
-	SlidingWindow         *int64    `json:"sliding_window"`
-	UseSlidingWindow      *bool     `json:"use_sliding_window"`
-	MaxWindowLayers       *int64    `json:"max_window_layers"`
-	LayerTypes            []string  `json:"layer_types"`
-	QuantizationConfig    *struct{} `json:"quantization_config"`
+	ModelType             string          `json:"model_type"`
+	Architectures         []string        `json:"architectures"`
+	VocabSize             *int64          `json:"vocab_size"`
+	HiddenSize            *int64          `json:"hidden_size"`
+	IntermediateSize      *int64          `json:"intermediate_size"`
+	NumHiddenLayers       *int64          `json:"num_hidden_layers"`
+	NumAttentionHeads     *int64          `json:"num_attention_heads"`
+	NumKeyValueHeads      *int64          `json:"num_key_value_heads"`
+	HeadDim               *int64          `json:"head_dim"`
+	HiddenAct             *string         `json:"hidden_act"`
+	MaxPositionEmbeddings *int64          `json:"max_position_embeddings"`
+	RMSNormEps            *float64        `json:"rms_norm_eps"`
+	RopeTheta             *float64        `json:"rope_theta"`
+	RopeScaling           json.RawMessage `json:"rope_scaling"`
+	RopeParameters        json.RawMessage `json:"rope_parameters"`
+	PartialRotaryFactor   *float64        `json:"partial_rotary_factor"`
+	AttentionBias         *bool           `json:"attention_bias"`
+	MLPBias               *bool           `json:"mlp_bias"`
+	TieWordEmbeddings     *bool           `json:"tie_word_embeddings"`
+	SlidingWindow         *int64          `json:"sliding_window"`
+	UseSlidingWindow      *bool           `json:"use_sliding_window"`
+	MaxWindowLayers       *int64          `json:"max_window_layers"`
+	LayerTypes            []string        `json:"layer_types"`
+	QuantizationConfig    *struct{}       `json:"quantization_config"`
 
 	keys map[string]json.RawMessage // the top level as it stands
 }
@@ -91,7 +91,10 @@ func decodeExact(data []byte, dst any, keys *map[string]json.RawMessage) error {
 // typeError names key, expected and got.
 func typeError(err error) error {
 	var te *json.UnmarshalTypeError
-	if errors.As(err, &te) {
+	if errors.As(err, &te) && te.Field == "" {
+		return fmt.Errorf("it is a JSON %s, want an object", te.Value)
+	}
+	if te != nil {
 		return fmt.Errorf("key %q is a %s, want %s", te.Field, te.Value, te.Type)
 	}
 	return err

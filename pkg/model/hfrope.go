@@ -20,15 +20,16 @@ type hfRope struct {
 	keys map[string]json.RawMessage
 }
 
-// UnmarshalJSON keeps the keys, so that unknown ones can be refused.
-func (r *hfRope) UnmarshalJSON(data []byte) error {
-	type plain hfRope // without this method
-	var p plain
-	if err := decodeExact(data, &p, &p.keys); err != nil {
-		return err
+// parseRope reads the value of a key; nil for null and for an absent key.
+func parseRope(where string, data json.RawMessage) (*hfRope, error) {
+	if len(data) == 0 || string(data) == "null" {
+		return nil, nil
 	}
-	*r = hfRope(p)
-	return nil
+	r := &hfRope{}
+	if err := decodeExact(data, r, &r.keys); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	return r, nil
 }
 
 // ropeTypes lists the keys that each supported type must have.
@@ -40,11 +41,18 @@ var ropeTypes = map[string][]string{
 
 // rope fills c.Rope.
 func (h *hfConfig) rope(c *Config) error {
-	where, r := "rope_scaling", h.RopeScaling
+	where := "rope_scaling"
+	r, err := parseRope(where, h.RopeScaling)
+	if err != nil {
+		return err
+	}
+	newer, err := parseRope("rope_parameters", h.RopeParameters)
 	switch {
+	case err != nil:
+		return err
 	case r == nil:
-		where, r = "rope_parameters", h.RopeParameters
-	case h.RopeParameters != nil:
+		where, r = "rope_parameters", newer
+	case newer != nil:
 		return fmt.Errorf("rope_scaling and rope_parameters are both given, want one of them")
 	}
 	if r == nil {

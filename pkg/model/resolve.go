@@ -94,6 +94,9 @@ func (r *resolver) tensor(name string, want tensor.Shape) (*ir.Expr, error) {
 	if !t.Shape.Equal(want) {
 		return nil, fmt.Errorf("tensor %q in %s: shape %v, want %v from the config", name, t.File, t.Shape, want)
 	}
+	if c, ok := quant.Lookup(t.Type); !ok || c.Decode == nil {
+		return nil, fmt.Errorf("tensor %q in %s: weights of type %s are not supported", name, t.File, t.Type)
+	}
 	r.used[i] = true
 	return ir.TensorExpr(name, t.Type, t.Shape), nil
 }
@@ -199,12 +202,9 @@ func (r *resolver) retypeOne(w *Weight, ch quant.Choice, o Options) error {
 	if len(w.Shape) < 2 && w.From.Float() && w.To != tensor.F32 {
 		w.To, w.Reason = tensor.F32, "vector"
 	}
-	codec, ok := quant.Lookup(w.From)
 	switch {
 	case w.From == w.To && runnable[w.To]:
 		return nil
-	case !ok || codec.Decode == nil:
-		return fmt.Errorf("type %s is not supported", w.From)
 	case !runnable[w.To] && o.Type == quant.Keep:
 		return fmt.Errorf("no kernel runs type %s; choose another with --type, for example --type q4_k_m", w.To)
 	case !runnable[w.To]:
