@@ -79,7 +79,7 @@ func expandNode(g *Graph, op *Op, n *Node) error {
 		g.values[v].Name = e.names[i]
 		if g.values[v].Layout == C4 {
 			raw := out[i]
-			g.values[raw].Name = e.names[i] + ".plain"
+			g.values[raw].Name, g.values[v].Name = e.names[i], e.names[i]+".c4" // as assign-layout names them
 			g.InsertBefore(n, &Node{Op: "relayout", In: []ValueID{raw}, Out: []ValueID{v}, Attrs: []Attr{StringAttr("to", "c4")}})
 			continue
 		}
