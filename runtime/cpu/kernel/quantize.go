@@ -53,10 +53,10 @@ func (q *QuantizeAct) Run(lo, hi int, _ []byte) {
 			n := 0
 			if t < q.X.S {
 				n = min(Slab, q.X.C-s*Slab)
-				q.X.getRun(x[:n], t, s*Slab)
+				getSlab(&q.X, x[:n], t, s*Slab, q.vector)
 			}
 			clear(x[n:])
-			q.Out.quantiseSlab(&x, t, s)
+			q.Out.quantiseSlab(&x, t, s, q.vector)
 		}
 	}
 }
@@ -70,16 +70,21 @@ const tinyBits = (127 - 96) << 23
 func absBits(v float32) uint32 { return math.Float32bits(v) &^ (1 << 31) }
 
 // quantiseSlab writes the integers and planes of token t, slab s.
-func (a *Act) quantiseSlab(x *[Slab]float32, t, s int) {
+func (a *Act) quantiseSlab(x *[Slab]float32, t, s int, vec bool) {
 	g, lane, w := a.group(t, s)
-	n := min(Slab, roundUp(a.C, 64)-s*Slab)
 	var blockMax [8]uint32
-	most := uint32(0)
-	for b := range blockMax {
-		for _, v := range x[32*b : 32*b+32] {
-			blockMax[b] = max(blockMax[b], absBits(v))
+	if vec {
+		vecBlockMax(&blockMax, x)
+	} else {
+		for b := range blockMax {
+			for _, v := range x[32*b : 32*b+32] {
+				blockMax[b] = max(blockMax[b], absBits(v))
+			}
 		}
-		most = max(most, blockMax[b])
+	}
+	most := uint32(0)
+	for _, v := range blockMax {
+		most = max(most, v)
 	}
 	base, inv, limit := float32(0), float32(0), uint32(0)
 	live := most >= tinyBits && most < infBits
@@ -93,42 +98,62 @@ func (a *Act) quantiseSlab(x *[Slab]float32, t, s int) {
 	}
 	a.Base[g*w+lane] = base
 	var q [Slab]int8
-	for b := range 8 {
-		e := 0
-		if live {
-			e = max(0, min(20, (int(limit)-int(blockMax[b]))>>23))
-			m := inv * f32.Exp2i(e)
-			for k := 32 * b; k < 32*b+32; k++ {
-				q[k] = int8(max(-127, min(127, f32.RNE(float32(x[k]*m)))))
+	var sums [16]int32
+	var e [8]int32
+	if live {
+		var mult [8]float32
+		for b := range mult {
+			e[b] = max(0, min(20, (int32(limit)-int32(blockMax[b]))>>23))
+			mult[b] = inv * f32.Exp2i(int(e[b]))
+		}
+		if vec {
+			vecQuantBlocks(&q, &sums, x, &mult)
+		} else {
+			for k, v := range x {
+				q[k] = int8(max(-127, min(127, f32.RNE(float32(v*mult[k/32])))))
+				sums[k/16] += int32(q[k])
 			}
 		}
-		a.putBlock(g, lane, w, b, e, q[32*b:32*b+32])
 	}
-	if width, _ := tile(a.Layout, a.S); width == 1 {
-		copy(a.Q[a.off(t, s*Slab):][:n], q[:])
+	a.putPlanes(g, lane, w, &e, &sums)
+	a.storeSlab(&q, t, s)
+}
+
+// storeSlab writes the integers of (token t, slab s).
+func (a *Act) storeSlab(q *[Slab]int8, t, s int) {
+	n := min(Slab, roundUp(a.C, 64)-s*Slab)
+	dst := a.Q[a.off(t, s*Slab):]
+	if w, _ := tile(a.Layout, a.S); w == 1 {
+		copy(dst, q[:n])
 		return
 	}
-	dst := a.Q[a.off(t, s*Slab):]
 	for k := 0; k < n; k += 4 {
-		copy(dst[4*k:4*k+4], q[k:k+4])
+		*(*[4]int8)(dst[4*k:]) = *(*[4]int8)(q[k:])
 	}
 }
 
-// putBlock writes the planes of block b.
-func (a *Act) putBlock(g, lane, w, b, e int, q []int8) {
-	var sum [2]int32
-	for i, v := range q {
-		sum[i/16] += int32(v)
+// putPlanes derives the planes of eight blocks from exponents and sums.
+func (a *Act) putPlanes(g, lane, w int, e *[8]int32, sums *[16]int32) {
+	for b, n := range e {
+		lo, hi := sums[2*b], sums[2*b+1]
+		i := (g*8+b)*w + lane
+		a.Exp[i] = -n << 23
+		a.Init[i] = -128 * (lo + hi)
+		a.Init16[(g*16+2*b)*w+lane] = -128 * lo
+		a.Init16[(g*16+2*b+1)*w+lane] = -128 * hi
+		v := float32(lo+hi) * f32.Exp2i(-int(n))
+		a.BSum[i] = v
+		a.MinPair[((g*4+b/2)*w+lane)*2+b%2] = int16(f32.RNE(float32(8 * v)))
 	}
-	total := sum[0] + sum[1]
-	i := (g*8+b)*w + lane
-	a.Exp[i] = -int32(e) << 23
-	a.Init[i] = -128 * total
-	a.Init16[(g*16+2*b)*w+lane] = -128 * sum[0]
-	a.Init16[(g*16+2*b+1)*w+lane] = -128 * sum[1]
-	v := float32(total) * f32.Exp2i(-e)
-	a.BSum[i] = v
-	a.MinPair[((g*4+b/2)*w+lane)*2+b%2] = int16(f32.RNE(float32(8 * v)))
+}
+
+// getSlab loads a run of channels that lies in one slab.
+func getSlab(x *Act, dst []float32, t, k0 int, vec bool) {
+	if vec && x.Layout == C4 && x.S > 1 {
+		vecGet(x, dst, t, k0)
+		return
+	}
+	x.getRun(dst, t, k0)
 }
 
 // Relayout is Out = X in another layout, f32 or i8.
@@ -180,29 +205,23 @@ func (r *Relayout) Run(lo, hi int, _ []byte) {
 // copySlab copies the integers and planes of (token t, slab s) of an i8
 // activation; t beyond the tokens writes zeros.
 func (a *Act) copySlab(x *Act, q *[Slab]int8, t, s int) {
-	n := min(Slab, roundUp(a.C, 64)-s*Slab)
 	g, l, w := a.group(t, s)
 	clear(q[:])
-	if t >= a.S {
-		for b := range 8 {
-			a.putBlock(g, l, w, b, 0, q[32*b:32*b+32])
-		}
-		a.Base[g*w+l] = 0
-	} else {
+	var e [8]int32
+	var sums [16]int32
+	base := float32(0)
+	if t < a.S {
 		x.loadSlab(q, t, s)
 		xg, xl, xw := x.group(t, s)
-		a.Base[g*w+l] = x.Base[xg*xw+xl]
-		for b := range 8 {
-			e := -x.Exp[(xg*8+b)*xw+xl] >> 23
-			a.putBlock(g, l, w, b, int(e), q[32*b:32*b+32])
+		base = x.Base[xg*xw+xl]
+		for b := range e {
+			e[b] = -x.Exp[(xg*8+b)*xw+xl] >> 23
+		}
+		for k, v := range q {
+			sums[k/16] += int32(v)
 		}
 	}
-	dst := a.Q[a.off(t, s*Slab):]
-	if w == 1 {
-		copy(dst, q[:n])
-		return
-	}
-	for k := 0; k < n; k += 4 {
-		copy(dst[4*k:4*k+4], q[k:k+4])
-	}
+	a.Base[g*w+l] = base
+	a.putPlanes(g, l, w, &e, &sums)
+	a.storeSlab(q, t, s)
 }

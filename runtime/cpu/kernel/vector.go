@@ -78,9 +78,11 @@ func (a activation) run(dst, x []float32, vec bool) {
 
 // putRow stores a whole row of token t of a c4 activation.
 func putRow(out *Act, t int, row []float32, vec bool) {
-	if vec && out.S > 1 {
-		vecPutRow(out, t, row)
+	if !vec || out.S == 1 {
+		out.putRun(t, 0, row)
 		return
 	}
-	out.putRun(t, 0, row)
+	for k := 0; k < len(row); k += Slab {
+		vecPut(out, t, k, row[k:min(len(row), k+Slab)])
+	}
 }
