@@ -18,7 +18,7 @@ var llama = family{
 		return h.refuse("sliding_window", "layer_types")
 	},
 	gguf: func(in *input, c *Config) error {
-		c.QKVBias = in.has("blk.0.attn_q.bias")
+		c.QKVBias = in.has("blk.0.attn_q.bias") || in.has("blk.0.attn_qkv.bias")
 		c.OutputBias = in.has("blk.0.attn_output.bias")
 		c.FFNBias = in.has("blk.0.ffn_gate.bias")
 		return nil
