@@ -101,7 +101,12 @@ func (a *Attention) Items() int {
 }
 
 // Scratch is the room of one worker.
-func (a *Attention) Scratch() int { return attentionScratch(a) }
+func (a *Attention) Scratch() int {
+	if vecAttention(a) {
+		return vecScratch(a)
+	}
+	return attentionScratch(a)
+}
 
 // Visited is the number of cache positions that were read into results, summed
 // over kv heads and queries, since the last call of Visited.
@@ -113,15 +118,19 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 		a.Out.zeroPads()
 	}
 	tiles := ceil(a.Q.S, queryTile)
+	chunk, tile := attendChunk, attendTile
+	if vecAttention(a) {
+		chunk, tile = vecChunkPartials, vecTile
+	}
 	for i := lo; i < hi; i++ {
 		if a.split {
 			h, c := i/a.chunks, i%a.chunks
-			attendChunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+			chunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
 			continue
 		}
 		// Late tiles see more positions: they go first.
 		h, tl := i%a.Cache.Heads, tiles-1-i/a.Cache.Heads
-		attendTile(a, h, tl*queryTile, min(a.Q.S, (tl+1)*queryTile), scratch)
+		tile(a, h, tl*queryTile, min(a.Q.S, (tl+1)*queryTile), scratch)
 	}
 }
 

@@ -1,0 +1,296 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// qkArgs and pvArgs are read by the kernels at fixed offsets.
+type qkArgs struct {
+	k      unsafe.Pointer    // 0
+	q      [4]unsafe.Pointer // 8
+	scores [4]unsafe.Pointer // 40
+	d      int               // 72
+	groups int               // 80: groups of four panels
+	step   int               // 88: bytes of a panel
+}
+
+type pvArgs struct {
+	v      unsafe.Pointer    // 0: first position
+	e      [4]unsafe.Pointer // 8: first probability
+	o      [4]unsafe.Pointer // 40
+	_      int
+	n      int // 80: positions
+	stride int // 88: bytes of a row of V
+	vecs   int // 96: vectors of 16 channels
+}
+
+//go:noescape
+func qkF32(a *qkArgs)
+
+//go:noescape
+func qkF16(a *qkArgs)
+
+//go:noescape
+func pvF32(a *pvArgs)
+
+//go:noescape
+func pvF16(a *pvArgs)
+
+//go:noescape
+func halfToFloat(dst *float32, src *uint16, n int)
+
+//go:noescape
+func floatToHalf(dst *uint16, src *float32, n int)
+
+//go:noescape
+func q8Keys(dst *float32, panel *byte, blocks int)
+
+//go:noescape
+func q8Values(dst *float32, q *int8, d *float32, blocks int)
+
+// vecAttention reports whether the vector kernels take this attention.
+func vecAttention(a *Attention) bool { return vectorTier(a.Tier) && a.Cache.HeadDim%16 == 0 }
+
+// chunkView is one head of one chunk as the kernels read it.
+type chunkView struct {
+	k, v  unsafe.Pointer
+	half  bool // fp16, read from the cache in place
+	d     int
+	kStep int // bytes of a panel of K
+	vStep int // bytes of a row of V
+}
+
+// directRows is the largest number of query rows for which fp16 is converted
+// on the fly; beyond, the chunk is expanded once to f32.
+const directRows = 8
+
+// vecChunk prepares a chunk for rows query rows; kv has room for 2*Chunk*D.
+func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
+	kb, vb := c.k(chunk, head), c.v(chunk, head)
+	d := c.HeadDim
+	w := chunkView{d: d, kStep: 64 * d, vStep: 4 * d}
+	switch {
+	case c.Type == tensor.F32:
+		w.k, w.v = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0])
+		return w
+	case c.Type == tensor.F16 && rows <= directRows:
+		w.k, w.v, w.half = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), true
+		w.kStep, w.vStep = 32*d, 2*d
+		return w
+	}
+	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
+	kd, vd := kv[:Chunk*d], kv[Chunk*d:2*Chunk*d]
+	w.k, w.v = unsafe.Pointer(&kd[0]), unsafe.Pointer(&vd[0])
+	if c.Type == tensor.F16 {
+		halfToFloat(&kd[0], &slice[uint16](kb, 0, n*d)[0], n*d)
+		halfToFloat(&vd[0], &slice[uint16](vb, 0, n*d)[0], n*d)
+		return w
+	}
+	nb := d / 32
+	for p := range n / 16 {
+		q8Keys(&kd[p*16*d], &kb[p*(nb*32+16*d)], nb)
+	}
+	var scale [512]float32
+	scales := slice[uint16](vb, Chunk*d, Chunk*nb)
+	for j := 0; j < n; {
+		rows := max(1, min(n-j, len(scale)/nb))
+		for i := range rows * nb {
+			scale[i] = f32.FromHalf(scales[j*nb+i])
+		}
+		q8Values(&vd[j*d], &slice[int8](vb, j*d, rows*d)[0], &scale[0], rows*nb)
+		j += rows
+	}
+	return w
+}
+
+// vecRow is one query head in one chunk.
+type vecRow struct {
+	q        unsafe.Pointer
+	out      []float32 // partial result
+	from, to int
+}
+
+// vecRows computes the partial results of up to four rows over one chunk.
+// scores has room for 4 rows of Chunk and o for one unused result.
+func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float32) {
+	n := len(rows)
+	lo, hi := rows[0].from, rows[0].to // what any row sees
+	in, out := lo, hi                  // what all rows see
+	for _, r := range rows[1:] {
+		lo, hi = min(lo, r.from), max(hi, r.to)
+		in, out = max(in, r.from), min(out, r.to)
+	}
+	p0 := lo / 16
+	qa := qkArgs{k: unsafe.Add(w.k, p0*w.kStep), d: w.d, groups: ceil(ceil(hi, 16)-p0, 4), step: w.kStep}
+	if over := p0 + 4*qa.groups - 16; over > 0 { // stay in the chunk
+		p0 -= over
+		qa.k = unsafe.Add(w.k, p0*w.kStep)
+	}
+	for i := range 4 {
+		qa.q[i] = rows[min(i, n-1)].q
+		qa.scores[i] = unsafe.Pointer(&scores[i*Chunk+p0*16])
+	}
+	if w.half {
+		qkF16(&qa)
+	} else {
+		qkF32(&qa)
+	}
+	for i, r := range rows {
+		first, last := r.from/16, (r.to-1)/16
+		m0, m1 := uint32(0xffff)<<(r.from%16)&0xffff, uint32(0xffff)>>(15-(r.to-1)%16)
+		if first == last {
+			m0 &= m1
+			m1 = m0
+		}
+		var lanes [16]float32
+		r.out[0] = softmaxRow(&scores[i*Chunk+first*16], last-first+1, m0, m1, scale, &lanes)
+		r.out[1] = f32.Tree16(&lanes)
+		clear(r.out[16 : 16+w.d])
+	}
+	if in >= out {
+		for i := range rows {
+			pvRows(rows, w, scores, unused, i, i+1, rows[i].from, rows[i].to)
+		}
+		return
+	}
+	for i, r := range rows {
+		pvRows(rows, w, scores, unused, i, i+1, r.from, in)
+	}
+	pvRows(rows, w, scores, unused, 0, n, in, out)
+	for i, r := range rows {
+		pvRows(rows, w, scores, unused, i, i+1, out, r.to)
+	}
+}
+
+// pvRows continues the chains of rows [r0, r1) over positions [from, to).
+func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from, to int) {
+	if from >= to {
+		return
+	}
+	a := pvArgs{v: unsafe.Add(w.v, from*w.vStep), n: to - from, stride: w.vStep, vecs: w.d / 16}
+	for i := range 4 {
+		r := r0 + i
+		if r < r1 {
+			a.e[i], a.o[i] = unsafe.Pointer(&scores[r*Chunk+from]), unsafe.Pointer(&rows[r].out[16])
+		} else {
+			a.e[i], a.o[i] = a.e[0], unsafe.Pointer(&unused[16])
+		}
+	}
+	if w.half {
+		pvF16(&a)
+	} else {
+		pvF32(&a)
+	}
+}
+
+// vecScratch: K and V of a chunk, scores of four rows, an unused result, four
+// fresh results and one running result per row of the tile.
+func vecScratch(a *Attention) int {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	tile := min(max(a.Q.S, 1), queryTile)
+	return 4 * (2*Chunk*d + 4*Chunk + (tile*g+5)*partialStride(d))
+}
+
+func vecParts(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []float32) {
+	d := a.Cache.HeadDim
+	n := partialStride(d)
+	all := slice[float32](scratch, 0, vecScratch(a)/4)
+	kv, all = all[:2*Chunk*d], all[2*Chunk*d:]
+	scores, all = all[:4*Chunk], all[4*Chunk:]
+	unused, all = all[:n], all[n:]
+	clear(unused)
+	return kv, scores, unused, all[:4*n], all[4*n:]
+}
+
+// vecTile is attendTile with vector kernels.
+func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	n := partialStride(d)
+	kv, scores, unused, fresh, runs := vecParts(a, scratch)
+	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
+		w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
+		var rows [4]vecRow
+		var into [4][]float32 // where a fresh result is merged to
+		k := 0
+		flush := func() {
+			vecRows(rows[:k], &w, scores, unused, a.Scale)
+			for i, run := range into[:k] {
+				if run != nil {
+					mergePartial(run, rows[i].out, d, true)
+				}
+			}
+			k = 0
+		}
+		for t := t0; t < t1; t++ {
+			from, to, ok := a.visible(t, c)
+			if !ok {
+				continue
+			}
+			a.visited.Add(int64(to - from))
+			for i := range g {
+				run := runs[((t-t0)*g+i)*n:][:n]
+				rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), run, from, to}
+				into[k] = nil
+				if c != a.first(t)/Chunk {
+					rows[k].out, into[k] = fresh[k*n:][:n], run
+				}
+				if k++; k == 4 {
+					flush()
+				}
+			}
+		}
+		if k > 0 {
+			flush()
+		}
+	}
+	for t := t0; t < t1; t++ {
+		for i := range g {
+			run := runs[((t-t0)*g+i)*n:][:n]
+			vecDiv(run[16:16+d], run[1])
+			putHead(&a.Out, t, (kh*g+i)*d, run[16:16+d])
+		}
+	}
+}
+
+// vecChunkPartials is attendChunk with vector kernels.
+func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
+	g := a.Heads / a.Cache.Heads
+	d := a.Cache.HeadDim
+	kv, scores, unused, _, _ := vecParts(a, scratch)
+	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
+	var rows [4]vecRow
+	k := 0
+	for t := t0; t < t1; t++ {
+		from, to, ok := a.visible(t, c)
+		if !ok {
+			continue
+		}
+		a.visited.Add(int64(to - from))
+		for i := range g {
+			rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
+			if k++; k == 4 {
+				vecRows(rows[:], &w, scores, unused, a.Scale)
+				k = 0
+			}
+		}
+	}
+	if k > 0 {
+		vecRows(rows[:k], &w, scores, unused, a.Scale)
+	}
+}
+
+// putHead stores one head vector of token t; it may cross slabs.
+func putHead(out *Act, t, k0 int, src []float32) {
+	if out.Layout == Plain || out.S == 1 {
+		out.putRun(t, k0, src)
+		return
+	}
+	for len(src) > 0 {
+		n := min(len(src), Slab-k0%Slab)
+		vecPut(out, t, k0, src[:n])
+		k0, src = k0+n, src[n:]
+	}
+}
