@@ -162,9 +162,13 @@ func (e *encoder) segment(part text, o EncodeOptions, first bool) error {
 		return nil
 	}
 	var err error
+	limit := grownTooMuch(len(part.s))
 	for _, f := range e.t.norm {
 		if part, err = f(part); err != nil {
 			return err
+		}
+		if len(part.s) > limit {
+			return errGrown
 		}
 	}
 	e.inner = e.t.addedNorm.segments(part.s, o.ParseSpecial, e.inner[:0])

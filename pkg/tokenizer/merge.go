@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"math/rand/v2"
 )
 
 // sym is a token or, with id < 0, a part of a word that is none (yet):
@@ -20,6 +21,7 @@ type mergeRule struct{ a, b, id int32 }
 // mergeTable finds rules by pair.
 type mergeTable struct {
 	slots []mergeSlot
+	mul   uint64 // random, so that no file can choose its collisions
 	shift uint
 }
 
@@ -36,7 +38,7 @@ func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b
 // as in the tokenizers package.
 func newMergeTable(rules []mergeRule) mergeTable {
 	k := max(bits.Len(uint(2*len(rules))), 2)
-	t := mergeTable{slots: make([]mergeSlot, 1<<k), shift: uint(64 - k)}
+	t := mergeTable{slots: make([]mergeSlot, 1<<k), mul: rand.Uint64() | 1, shift: uint(64 - k)}
 	for rank, r := range rules {
 		key := pairKey(r.a, r.b)
 		i := t.home(key)
@@ -49,7 +51,7 @@ func newMergeTable(rules []mergeRule) mergeTable {
 }
 
 func (t *mergeTable) home(key uint64) int {
-	return int(key * 0x9E3779B97F4A7C15 >> t.shift)
+	return int(key * t.mul >> t.shift)
 }
 
 // find returns the rank of a pair and the token it becomes.

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -63,6 +64,9 @@ func newNormalizer(s step) (normalizer, error) {
 
 // newFinder compiles the pattern of a step.
 func newFinder(s step) (split.Finder, error) {
+	if s.Pattern == "" {
+		return nil, fmt.Errorf("empty pattern")
+	}
 	if s.Literal {
 		return split.Literal(s.Pattern), nil
 	}
@@ -144,6 +148,9 @@ func replaceAll(t text, f split.Finder, with string) (text, error) {
 		if e == nil {
 			e = newEdit(&t)
 		}
+		if len(e.buf) > grownTooMuch(len(t.s)) {
+			return
+		}
 		e.keep(at, from)
 		e.put(with, from, to)
 		at = to
@@ -151,9 +158,18 @@ func replaceAll(t text, f split.Finder, with string) (text, error) {
 	if err != nil || e == nil {
 		return t, err
 	}
+	if len(e.buf) > grownTooMuch(len(t.s)) {
+		return t, errGrown
+	}
 	e.keep(at, len(t.s))
 	return e.done(), nil
 }
+
+// grownTooMuch bounds what normalisers may make of n bytes of text: more is
+// the work of a hostile file.
+func grownTooMuch(n int) int { return 64*n + 4096 }
+
+var errGrown = errors.New("normalised text is more than 64 times as long as the text")
 
 func prepend(t text, s string) text {
 	if t.s == "" || s == "" {

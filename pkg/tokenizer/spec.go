@@ -24,6 +24,9 @@ type spec struct {
 	Name   string `json:",omitempty"` // of the pre-tokenizer in GGUF
 }
 
+// maxAdded bounds the text of an added token and of what a normaliser writes.
+const maxAdded = 4096
+
 // The models.
 const (
 	modelBPE     = "bpe"     // ranked merges
@@ -108,8 +111,8 @@ func (s *spec) check(v *vocab) error {
 		if err := id(fmt.Sprintf("added token %q", a.Content), a.ID, false); err != nil {
 			return err
 		}
-		if a.Content == "" {
-			return fmt.Errorf("added token %d is empty", a.ID)
+		if a.Content == "" || len(a.Content) > maxAdded {
+			return fmt.Errorf("added token %d is %d bytes long, want 1 to %d", a.ID, len(a.Content), maxAdded)
 		}
 	}
 	for _, list := range [][]int32{s.Prefix, s.Suffix} {
@@ -118,6 +121,18 @@ func (s *spec) check(v *vocab) error {
 				return err
 			}
 		}
+	}
+	mapped := 0
+	for _, st := range s.Norm {
+		if st.Op == opMapBytes {
+			mapped++
+		}
+		if len(st.Text) > maxAdded {
+			return fmt.Errorf("normalizer %s writes %d bytes, at most %d are allowed", st.Op, len(st.Text), maxAdded)
+		}
+	}
+	if mapped > 1 || len(s.Norm) > maxSteps || len(s.Pre) > maxSteps {
+		return fmt.Errorf("%d normalizers (%d byte-level), %d pre-tokenizers", len(s.Norm), mapped, len(s.Pre))
 	}
 	d := &s.Decode
 	if d.StripStart < 0 || d.StripEnd < 0 || d.StripStart > math.MaxInt32 || d.StripEnd > math.MaxInt32 {

@@ -79,6 +79,9 @@ func (s *spm) word(m *merger, w string) error {
 		i += n
 	}
 	m.run(func(a, b sym) (uint32, int32) {
+		if int(a.n+b.n) > s.v.long {
+			return noRank, -1
+		}
 		id, ok := s.v.plain(w[a.start : b.start+b.n])
 		if !ok {
 			return noRank, -1

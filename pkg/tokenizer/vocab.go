@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// maxTokens bounds the ids of a vocabulary.
-const maxTokens = 1 << 24
+// maxTokens bounds the ids of a vocabulary, maxPiece the bytes of a piece.
+const (
+	maxTokens = 1 << 24
+	maxPiece  = 1 << 14
+)
 
 // vocab holds the pieces by id, and a hash table to find them by text. The
 // text of all pieces is one string.
@@ -20,6 +23,7 @@ type vocab struct {
 	seed  maphash.Seed
 	table []uint32 // id+1 by hash, open addressing; 0 is empty
 	mask  uint64
+	long  int // bytes of the longest piece
 }
 
 // addedOnly marks the kind of a token that the model does not have: it comes
@@ -58,6 +62,10 @@ func (v *vocab) index(last bool) error {
 			continue
 		}
 		s := v.piece(int32(id))
+		if len(s) > maxPiece {
+			return fmt.Errorf("token %d is %d bytes long, at most %d are allowed", id, len(s), maxPiece)
+		}
+		v.long = max(v.long, len(s))
 		for i := maphash.String(v.seed, s) & v.mask; ; i = (i + 1) & v.mask {
 			if v.table[i] == 0 {
 				v.table[i] = uint32(id + 1)

@@ -13,8 +13,12 @@ import (
 // without end.
 const matchTimeout = 2 * time.Second
 
-// maxPattern bounds the text of a pattern.
-const maxPattern = 1 << 16
+// maxPattern bounds the text of a pattern, maxClasses the classes in it, each
+// of which becomes a long list of ranges.
+const (
+	maxPattern = 4096
+	maxClasses = 64
+)
 
 // Regexp compiles a pattern that has no scanner. The engine reads most of the
 // syntax as Oniguruma does, which the tokenizers package uses; what it would
@@ -58,6 +62,7 @@ func portable(p string) error {
 		return fmt.Errorf("not UTF-8")
 	}
 	depth := 0 // inside [ ]
+	classes := 0
 	for i := 0; i < len(p); i++ {
 		switch c := p[i]; {
 		case c == '\\':
@@ -65,6 +70,11 @@ func portable(p string) error {
 				return fmt.Errorf("ends with a backslash")
 			}
 			e := p[i]
+			if strings.ContainsRune("pPdDwWb", rune(e)) {
+				if classes++; classes > maxClasses {
+					return fmt.Errorf("more than %d character classes", maxClasses)
+				}
+			}
 			if e == 'p' || e == 'P' {
 				end := strings.IndexByte(p[i:], '}')
 				if i+1 >= len(p) || p[i+1] != '{' || end < 0 {
