@@ -108,8 +108,11 @@ func (b *builder) linear(name string, x ir.ValueID, bias bool) ir.ValueID {
 }
 
 func (b *builder) rope(name string, x ir.ValueID) ir.ValueID {
-	return b.op("rope", name, []ir.ValueID{x, b.positions}, []string{"rope.inv_freq"},
-		ir.IntAttr("head_dim", b.c.HeadDim), ir.IntAttr("rotary_dim", b.c.Rope.Dim))
+	attrs := []ir.Attr{ir.IntAttr("head_dim", b.c.HeadDim), ir.IntAttr("rotary_dim", b.c.Rope.Dim)}
+	if s := b.c.Rope.Scale; s != 0 && s != 1 {
+		attrs = append(attrs, ir.FloatAttr("mscale", s))
+	}
+	return b.op("rope", name, []ir.ValueID{x, b.positions}, []string{"rope.inv_freq"}, attrs...)
 }
 
 func (b *builder) boundary(x ir.ValueID, name, mark string) ir.ValueID {

@@ -16,13 +16,14 @@ var knownKeys = []string{
 	"attention.layer_norm_rms_epsilon", "attention.scale", "attention.sliding_window",
 	"rope.dimension_count", "rope.freq_base", "rope.scale_linear",
 	"rope.scaling.type", "rope.scaling.factor", "rope.scaling.original_context_length", "rope.scaling.finetuned",
+	"rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
 	"tensor_data_layout",
 }
 
 // neutral lists keys that are accepted at one value, the one that means "off".
 var neutral = map[string]string{
 	"expert_count": "0", "expert_used_count": "0", "attention.causal": "true", "use_parallel_residual": "false",
-	"rope.scaling.attn_factor": "1", "attn_logit_softcapping": "0", "final_logit_softcapping": "0",
+	"rope.scaling.attn_factor": "1", "rope.scaling.yarn_ext_factor": "1", "rope.scaling.yarn_attn_factor": "1", "attn_logit_softcapping": "0", "final_logit_softcapping": "0",
 	"logit_scale": "0", "residual_scale": "0", "embedding_scale": "0",
 	"leading_dense_block_count": "0", "nextn_predict_layers": "0", "pooling_type": "0",
 }
@@ -148,8 +149,13 @@ func ggufRope(in *input, f *family, c *Config) error {
 		if factor != 0 && factor != 1 {
 			c.Rope.Type, c.Rope.Factor = "linear", short(factor)
 		}
+	case typ == "yarn":
+		c.Rope.Type, c.Rope.Factor = "yarn", short(factor)
+		if err := ggufYarn(in, pre+"scaling.", &c.Rope); err != nil {
+			return err
+		}
 	default:
-		return fmt.Errorf("%sscaling.type is %q, want none or linear", pre, typ)
+		return fmt.Errorf("%sscaling.type is %q, want none, linear or yarn", pre, typ)
 	}
 	return ggufDivisors(in, f, c)
 }

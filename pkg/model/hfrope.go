@@ -16,6 +16,12 @@ type hfRope struct {
 	HighFreqFactor      *float64 `json:"high_freq_factor"`
 	Original            *float64 `json:"original_max_position_embeddings"`
 	PartialRotaryFactor *float64 `json:"partial_rotary_factor"`
+	BetaFast            *float64 `json:"beta_fast"`
+	BetaSlow            *float64 `json:"beta_slow"`
+	AttentionFactor     *float64 `json:"attention_factor"`
+	MScale              *float64 `json:"mscale"`
+	MScaleAllDim        *float64 `json:"mscale_all_dim"`
+	Truncate            *bool    `json:"truncate"`
 
 	keys map[string]json.RawMessage
 }
@@ -32,11 +38,13 @@ func parseRope(where string, data json.RawMessage) (*hfRope, error) {
 	return r, nil
 }
 
-// ropeTypes lists the keys that each supported type must have.
-var ropeTypes = map[string][]string{
-	"default": nil,
-	"linear":  {"factor"},
-	"llama3":  {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"},
+// ropeTypes lists the keys that each supported type must have and may have.
+var ropeTypes = map[string]struct{ must, may []string }{
+	"default": {},
+	"linear":  {must: []string{"factor"}},
+	"llama3":  {must: []string{"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}},
+	"yarn": {must: []string{"factor", "original_max_position_embeddings"},
+		may: []string{"beta_fast", "beta_slow", "attention_factor", "mscale", "mscale_all_dim", "truncate"}},
 }
 
 // rope fills c.Rope.
@@ -67,24 +75,27 @@ func (h *hfConfig) rope(c *Config) error {
 	if r.RopeType != nil && r.Type != nil && *r.Type != *r.RopeType {
 		return fmt.Errorf("%s has type %q and rope_type %q, want one of them", where, *r.Type, *r.RopeType)
 	}
-	need, ok := ropeTypes[t]
+	keys, ok := ropeTypes[t]
 	if !ok {
-		return h.bad(where+".rope_type", t, "default, linear or llama3")
+		return h.bad(where+".rope_type", t, "default, linear, llama3 or yarn")
 	}
 	c.Rope.Type = t
-	for _, k := range need {
+	for _, k := range keys.must {
 		if v := string(r.keys[k]); v == "" || v == "null" {
 			return fmt.Errorf("%s.%s is missing, rope type %s needs it", where, k, t)
 		}
 	}
 	for _, k := range sortedKeys(r.keys) {
-		known := append([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, need...)
+		known := slices.Concat([]string{"rope_type", "type", "rope_theta", "partial_rotary_factor"}, keys.must, keys.may)
 		if !slices.Contains(known, k) && string(r.keys[k]) != "null" {
 			return fmt.Errorf("%s.%s is not known for rope type %s", where, k, t)
 		}
 	}
 	c.Rope.Factor, c.Rope.LowFreq = short(or(r.Factor, 0)), short(or(r.LowFreqFactor, 0))
 	c.Rope.HighFreq, c.Rope.Original = short(or(r.HighFreqFactor, 0)), or(r.Original, 0)
+	if t == "yarn" {
+		r.yarn(&c.Rope)
+	}
 	return nil
 }
 

@@ -10,19 +10,23 @@ import (
 type Rope struct {
 	Theta float64 `json:"theta"`
 	Dim   int64   `json:"dim"`  // channels of a head that turn
-	Type  string  `json:"type"` // default, linear, llama3, divisors
+	Type  string  `json:"type"` // default, linear, llama3, yarn, divisors
 
-	Factor   float64 `json:"factor,omitempty"`    // linear, llama3
+	Factor   float64 `json:"factor,omitempty"`    // linear, llama3, yarn
 	LowFreq  float64 `json:"low_freq,omitempty"`  // llama3: low_freq_factor
 	HighFreq float64 `json:"high_freq,omitempty"` // llama3: high_freq_factor
-	Original float64 `json:"original,omitempty"`  // llama3: original_max_position_embeddings
+	Original float64 `json:"original,omitempty"`  // llama3, yarn: original_max_position_embeddings
+
+	BetaFast float64 `json:"beta_fast,omitempty"` // yarn
+	BetaSlow float64 `json:"beta_slow,omitempty"` // yarn
+	Smooth   bool    `json:"smooth,omitempty"`    // yarn: the ramp may start and end between pairs
+	Scale    float64 `json:"scale,omitempty"`     // yarn: factor on cos and sin
 
 	// Divisors, for type divisors, are what a GGUF stores as rope_freqs.weight.
 	Divisors []float32 `json:"-"`
 }
 
 func (r *Rope) check() error {
-	finite := func(v float64) bool { return v > 0 && v <= math.MaxFloat32 }
 	if !finite(r.Theta) {
 		return fmt.Errorf("rope theta is %v, want a number > 0", r.Theta)
 	}
@@ -40,6 +44,8 @@ func (r *Rope) check() error {
 			return fmt.Errorf("llama3 rope scaling: factor %v, low_freq_factor %v, high_freq_factor %v, original context %v: want numbers > 0, low below high",
 				r.Factor, r.LowFreq, r.HighFreq, r.Original)
 		}
+	case "yarn":
+		return r.checkYarn()
 	case "divisors":
 		if int64(len(r.Divisors)) != r.Dim/2 {
 			return fmt.Errorf("%d rope divisors, want %d", len(r.Divisors), r.Dim/2)
@@ -70,6 +76,8 @@ func (r *Rope) InvFreq() []float32 {
 		for i, d := range r.Llama3Divisors() {
 			inv[i] /= d
 		}
+	case "yarn":
+		return r.yarn()
 	case "divisors":
 		for i := range inv {
 			inv[i] /= r.Divisors[i]
@@ -78,13 +86,22 @@ func (r *Rope) InvFreq() []float32 {
 	return inv
 }
 
+// powers is θ^(2i/dim), the power rounded once.
+func (r *Rope) powers() []float32 {
+	p := make([]float32, r.Dim/2)
+	theta := float64(float32(r.Theta))
+	for i := range p {
+		e := float32(2*i) / float32(r.Dim)
+		p[i] = float32(math.Pow(theta, float64(e)))
+	}
+	return p
+}
+
 // plain is inv_freq without scaling.
 func (r *Rope) plain() []float32 {
-	inv := make([]float32, r.Dim/2)
-	theta := float64(float32(r.Theta))
-	for i := range inv {
-		e := float32(2*i) / float32(r.Dim)
-		inv[i] = 1 / float32(math.Pow(theta, float64(e)))
+	inv := r.powers()
+	for i, p := range inv {
+		inv[i] = 1 / p
 	}
 	return inv
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -51,6 +52,9 @@ func newJob(o Options) (*job, error) {
 	}
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if !slices.Contains([]string{"default", "linear", "llama3"}, c.Rope.Type) {
+		return nil, fmt.Errorf("rope type %q cannot be written", c.Rope.Type)
 	}
 	j := &job{Options: o, c: c, pools: &pools{seed: o.Seed, blocks: poolSize(c), workers: o.Workers, made: map[poolKey][]byte{}}}
 	var err error
