@@ -47,3 +47,86 @@ func BenchmarkMatmul(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkAttention reports GFLOPS (two per multiply-add of q·k and e·v) of
+// processor time of one worker: prefill of 256 tokens at depth 0 and 4096, and
+// decode at depth 4096.
+func BenchmarkAttention(b *testing.B) {
+	for _, ty := range CacheTypes {
+		for _, d := range []int{64, 128} {
+			for _, shape := range [][2]int{{0, 256}, {4096, 256}, {4096, 1}} {
+				start, s := shape[0], shape[1]
+				c := attentionCase{ty, 2, 4, d, start, s, 0}
+				cache, err := NewKVCache(ty, 2, d, start+s)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := cache.Grow(start + s); err != nil {
+					b.Fatal(err)
+				}
+				r := rng(1)
+				for p := 0; p < start+s; p += 256 {
+					n := min(256, start+s-p)
+					run(b, &KVAppend{Cache: cache, Start: p, K: plainAct(b, r, n, 2*d), V: plainAct(b, r, n, 2*d)})
+				}
+				q := plainAct(b, r, s, 8*d)
+				for _, tier := range Available() {
+					if tier == Generic && s > 1 {
+						continue
+					}
+					b.Run(fmt.Sprintf("%s/d=%d/depth=%d/S=%d/%s", ty, d, start, s, tier), func(b *testing.B) {
+						a := &Attention{Tier: tier, Cache: cache, Q: q, Out: newAct(b, F32, C4, s, 8*d), Heads: 8, Start: start, Scale: 0.1,
+							Partials: make([]float32, MaxPartialFloats(8, d, start+s))}
+						m := &AttentionMerge{a}
+						if err := a.Prepare(); err != nil {
+							b.Fatal(err)
+						}
+						scratch := AlignedBytes(max(a.Scratch(), m.Scratch()))
+						a.Run(0, a.Items(), scratch)
+						a.Visited()
+						cpu := cpuSeconds()
+						for b.Loop() {
+							a.Run(0, a.Items(), scratch)
+							m.Run(0, m.Items(), scratch)
+						}
+						cpu = cpuSeconds() - cpu
+						b.ReportMetric(float64(a.Visited())*float64(c.g*d*4)/cpu/1e9, "GFLOPS")
+						b.ReportMetric(float64(cache.Bytes())*float64(b.N)/cpu/1e9, "GB/s")
+					})
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkRuns measures the activation ops on 64 tokens of 2048 channels.
+func BenchmarkRuns(b *testing.B) {
+	r := rng(1)
+	x, y := plainAct(b, r, 64, 2048), plainAct(b, r, 64, 2048)
+	f4, q4 := newAct(b, F32, C4, 64, 2048), newAct(b, I8, C4, 64, 2048)
+	tab := RopeTable{make([]float32, 64*32), make([]float32, 64*32), 32}
+	for _, tier := range Available() {
+		for _, c := range []struct {
+			name string
+			task Task
+		}{
+			{"rms_norm", &RMSNorm{Tier: tier, X: x, Out: f4, Weight: y.F[:2048], Dim: 2048, Eps: 1e-6}},
+			{"quantize_act", &QuantizeAct{Tier: tier, X: f4, Out: q4}},
+			{"gated_act", &GatedAct{Tier: tier, Gate: x, Up: y, Out: f4}},
+			{"rope", &Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab}},
+		} {
+			b.Run(c.name+"/"+tier.String(), func(b *testing.B) {
+				if err := c.task.Prepare(); err != nil {
+					b.Fatal(err)
+				}
+				scratch := AlignedBytes(c.task.Scratch())
+				b.SetBytes(64 * 2048 * 4)
+				cpu := cpuSeconds()
+				for b.Loop() {
+					c.task.Run(0, c.task.Items(), scratch)
+				}
+				b.ReportMetric((cpuSeconds()-cpu)/float64(b.N)*1e9/(64*2048), "ns/elem")
+			})
+		}
+	}
+}

@@ -254,8 +254,21 @@ func TestNoAllocation(t *testing.T) {
 	w := forms(t, WeightTypes[3], []int64{48}, 256, randomWeight(r, WeightTypes[3], 48, 256))[P16]
 	out := outputs(t, &w, 5)
 	tab := RopeTable{make([]float32, 5*32), make([]float32, 5*32), 32}
+	half := forms(t, WeightTypes[1], []int64{48}, 256, randomWeight(r, WeightTypes[1], 48, 256))[P16]
+	one, oneOut := relayout(t, plainAct(t, r, 1, 256), C4), outputs(t, &w, 1)
+	c := attentionCase{CacheTypes[1], 1, 4, 64, 600, 1, 0}
+	cache := filled(t, c, 620)
 	for _, tier := range Available() {
+		decode := &Attention{Tier: tier, Cache: cache, Q: one, Out: newAct(t, F32, C4, 1, 256), Heads: 4, Start: 600, Scale: 1,
+			Partials: make([]float32, MaxPartialFloats(4, 64, 2048))}
+		decode.Q.Layout = Plain
 		tasks := []Task{
+			&Matmul{Tier: tier, W: &half, X: one, Out: oneOut},
+			&Matmul{Tier: tier, W: &half, X: relayout(t, x, C4), Out: out},
+			&Matmul{Tier: tier, W: &w, X: quantised(t, one, C4), Out: oneOut},
+			decode, &AttentionMerge{decode},
+			&Attention{Tier: tier, Cache: cache, Q: x, Out: newAct(t, F32, C4, 5, 256), Heads: 4, Start: 600, Scale: 1},
+			&KVAppend{Cache: cache, Start: 610, K: FromF32(x.F[:320], 5, 64), V: FromF32(x.F[:320], 5, 64)},
 			&Matmul{Tier: tier, W: &w, X: q, Out: out},
 			&QuantizeAct{Tier: tier, X: x, Out: q},
 			&RMSNorm{Tier: tier, X: x, Out: newAct(t, F32, C4, 5, 256), Weight: gauss(r, 256), Dim: 256, Eps: 1},

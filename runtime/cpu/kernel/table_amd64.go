@@ -7,6 +7,9 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 				if ty.Quantised() {
 					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
 				}
+				for _, f := range []Form{Rows, P16} {
+					add(Key{op, ty, f, F32, l}, AVX512, &fmaMatmul)
+				}
 			}
 		}
 	}
