@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -167,6 +168,10 @@ func (s *Session) step(ctx context.Context, ids, rows []int32, until int) error 
 		return err
 	}
 	if err := m.call(ctx, s.st, until); err != nil {
+		// The decoder may have appended before a later segment failed.
+		if n := min(len(s.ids), s.st.Len()); n < s.st.Len() {
+			err = errors.Join(err, s.st.Truncate(n))
+		}
 		return err
 	}
 	s.ids = append(s.ids, ids...)

@@ -3,6 +3,7 @@ package cpu
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
@@ -102,16 +103,17 @@ func (e *executable) run(ctx context.Context, st backend.State, in, out []backen
 	if err := e.prepare(); err != nil {
 		return err
 	}
-	if e.d.trace != nil {
-		err = e.traced(ctx)
+	if e.d.trace != nil || e.d.timing != nil {
+		err = e.stepwise(ctx)
 	} else {
 		err = e.d.pool.run(ctx, e.tasks)
 	}
-	if r.st != nil && err == nil {
+	switch {
+	case r.st == nil || len(e.attn) == 0:
+	case err == nil:
 		r.st.len = end
-	}
-	if r.st != nil && err != nil {
-		r.st.setLen(min(r.st.len, r.starts))
+	default:
+		r.st.setLen(min(r.st.len, r.starts)) // what the call overwrote is not half kept
 	}
 	return err
 }
@@ -257,14 +259,26 @@ func (e *executable) prepare() error {
 	return nil
 }
 
-// traced runs step by step and shows every f32 and i8 value, the latter
-// dequantised.
-func (e *executable) traced(ctx context.Context) error {
+// stepwise runs node by node, times each and shows every f32 and i8 value, the
+// latter dequantised.
+func (e *executable) stepwise(ctx context.Context) error {
 	for i := range e.steps {
+		n := e.steps[i].node
+		begin := time.Now()
 		if err := e.d.pool.run(ctx, e.steps[i].tasks); err != nil {
 			return err
 		}
-		for _, v := range e.steps[i].node.Out {
+		if e.d.timing != nil {
+			t := backend.NodeTime{Segment: e.segment, Graph: e.g, Node: n, Rows: e.r.rows(e.places[n.Out[0]].rows), Took: time.Since(begin)}
+			if len(n.States) > 0 {
+				t.Start = e.r.starts
+			}
+			e.d.timing(t)
+		}
+		if e.d.trace == nil {
+			continue
+		}
+		for _, v := range n.Out {
 			if val := e.g.Value(v); val.Type.Elem != ir.I32 {
 				e.d.trace(val, e.r.acts[v].S, plainRows(&e.r.acts[v]))
 			}
