@@ -13,6 +13,7 @@ func (g *Graph) Clone() *Graph {
 		t := *w
 		c.Weights = append(c.Weights, &t)
 	}
+	c.indexWeights()
 	for _, n := range g.Nodes {
 		c.Nodes = append(c.Nodes, n.clone())
 	}
@@ -139,6 +140,8 @@ func (g *Graph) RemoveDead() int {
 		}
 	}
 	g.Weights = slices.DeleteFunc(g.Weights, func(w *Weight) bool { return !used[w.Name] })
+	g.indexed = 0
+	g.indexWeights()
 	g.States = slices.DeleteFunc(g.States, func(s *State) bool { return !states[s.Name] })
 	return removed
 }

@@ -15,6 +15,10 @@ type Graph struct {
 	Nodes   []*Node
 
 	values []*Value // by ID; nil where a rewrite dropped the value
+	// weightAt finds the first indexed weights by name. It may lag behind
+	// Weights: a hit is checked, a miss is searched in the rest.
+	weightAt map[string]int
+	indexed  int
 }
 
 // Weight is a named constant.
@@ -106,12 +110,31 @@ func (g *Graph) AddWeight(name string, e *Expr) (string, error) {
 		return "", fmt.Errorf("graph %s: weight %q defined twice", g.Name, name)
 	}
 	g.Weights = append(g.Weights, &Weight{Name: name, Expr: e})
+	g.indexWeights()
 	return name, nil
 }
 
-// Weight returns the named weight, or nil.
+// indexWeights brings weightAt up to date. Everything here that removes or
+// reorders weights sets indexed to 0 and calls it.
+func (g *Graph) indexWeights() {
+	if g.indexed == 0 || g.indexed > len(g.Weights) {
+		g.weightAt, g.indexed = make(map[string]int, len(g.Weights)), 0
+	}
+	for ; g.indexed < len(g.Weights); g.indexed++ {
+		g.weightAt[g.Weights[g.indexed].Name] = g.indexed
+	}
+}
+
+// Weight returns the named weight, or nil. A weight keeps its name for life.
 func (g *Graph) Weight(name string) *Weight {
-	for _, w := range g.Weights {
+	if i, ok := g.weightAt[name]; ok && i < len(g.Weights) && g.Weights[i].Name == name {
+		return g.Weights[i]
+	}
+	rest := g.Weights
+	if g.indexed <= len(rest) {
+		rest = rest[g.indexed:]
+	}
+	for _, w := range rest {
 		if w.Name == name {
 			return w
 		}
@@ -141,7 +164,10 @@ func (g *Graph) Add(n Node, names ...string) ([]ValueID, error) {
 
 // Infer checks a node's arity and attributes against the op table and returns
 // the types of its outputs by the op's shape rule. It does not look at n.Out.
-func (g *Graph) Infer(n *Node) ([]Type, error) {
+func (g *Graph) Infer(n *Node) ([]Type, error) { return g.infer(n, g.Weight, g.State) }
+
+// infer is Infer with given ways to find weights and states.
+func (g *Graph) infer(n *Node, weight func(string) *Weight, state func(string) *State) ([]Type, error) {
 	op := Lookup(n.Op)
 	if op == nil {
 		return nil, fmt.Errorf("unknown op %q", n.Op)
@@ -162,13 +188,13 @@ func (g *Graph) Infer(n *Node) ([]Type, error) {
 	}
 	ws := make([]*Weight, len(n.Weights))
 	for i, name := range n.Weights {
-		if ws[i] = g.Weight(name); ws[i] == nil {
+		if ws[i] = weight(name); ws[i] == nil {
 			return nil, fmt.Errorf("%s: weight %q does not exist", n.Op, name)
 		}
 	}
 	st := make([]*State, len(n.States))
 	for i, name := range n.States {
-		if st[i] = g.State(name); st[i] == nil {
+		if st[i] = state(name); st[i] == nil {
 			return nil, fmt.Errorf("%s: state %q does not exist", n.Op, name)
 		}
 	}

@@ -84,7 +84,7 @@ func ops() []Op {
 		{Name: "quantize_act", Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Attrs: []AttrSpec{{"scheme", String, false}},
 			C4In: 1, C4Out: 1, KeepsLayout: true, Shape: shapeQuantizeAct, RowWise: true},
 		{Name: "relayout", Doc: "the same numbers in layout to", In: 1, Attrs: []AttrSpec{{"to", String, false}},
-			C4In: 1, C4Out: 1, Shape: shapeSame, RowWise: true},
+			C4In: 1, C4Out: 1, Shape: shapeRelayout, RowWise: true},
 
 		// Fused ops.
 		{Name: "matmul_group", Doc: "several matmuls of one input: one dispatch; members lists the output sizes in order, each weight holds one or more members", In: 1, Weights: -1,

@@ -62,10 +62,18 @@ func shapeSame(s *Site) ([]Type, error) {
 			return nil, fmt.Errorf("inputs are %s and %s", s.In[0], t)
 		}
 	}
-	if s.In[0].Elem == I8 && s.Node.Op == "relayout" || s.Node.Op == "boundary" {
-		return []Type{s.In[0]}, nil
-	}
 	if _, err := f32Rows("input", s.In[0]); err != nil {
+		return nil, err
+	}
+	return []Type{s.In[0]}, nil
+}
+
+// shapeRelayout takes f32 and i8 rows.
+func shapeRelayout(s *Site) ([]Type, error) {
+	if s.In[0].Elem != I8 {
+		return shapeSame(s)
+	}
+	if _, err := fixedRows("input", s.In[0]); err != nil {
 		return nil, err
 	}
 	return []Type{s.In[0]}, nil
@@ -133,6 +141,9 @@ func shapeMatmul(s *Site) ([]Type, error) {
 	n, k, err := matrix(s.Weights[0])
 	if err != nil {
 		return nil, err
+	}
+	if len(s.Weights[0].Rows) != 1 {
+		return nil, fmt.Errorf("weight %s holds members %v, want one (matmul_group has an output for each)", s.Weights[0].Name, s.Weights[0].Rows)
 	}
 	rows, err := matmulInput(s.In[0], k)
 	if err != nil {
@@ -221,8 +232,12 @@ func shapeRopeQK(s *Site) ([]Type, error) {
 			return nil, err
 		}
 	}
-	if eps := s.Node.Float("eps"); !(eps >= 0) || math.IsInf(eps, 0) {
-		return nil, fmt.Errorf("eps %v is not a finite number ≥ 0", eps)
+	eps, ok := s.Node.attr("eps")
+	if ok != (len(s.Weights) == 3) {
+		return nil, fmt.Errorf("eps and gammas come together")
+	}
+	if !(eps.F >= 0) || math.IsInf(eps.F, 0) {
+		return nil, fmt.Errorf("eps %v is not a finite number ≥ 0", eps.F)
 	}
 	return []Type{s.In[0], s.In[1]}, nil
 }

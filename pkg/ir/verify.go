@@ -3,6 +3,8 @@ package ir
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Bounds of a graph that comes from a file.
@@ -20,15 +22,16 @@ type Rule struct {
 
 // Rules lists what Verify checks; docs/ir.md cites the numbers.
 var Rules = []Rule{
-	{"V1", "sizes are within MaxNodes and MaxValues; names are unique, not empty and at most MaxNameLen bytes"},
+	{"V1", "sizes are within MaxNodes and MaxValues, fixed dimensions within MaxChannels; names are unique, not empty and at most MaxNameLen bytes"},
 	{"V2", "every value has exactly one producer: one node or the input list"},
 	{"V3", "a value is produced before it is read; outputs exist and are listed once"},
 	{"V4", "every node is a row of the op table with matching arity and attributes"},
 	{"V5", "the types of a node's outputs are what the op's shape rule says"},
 	{"V6", "c4 stands only where the op table allows it; relayout changes the layout to its attribute"},
 	{"V7", "weights and states named by nodes exist; each is mentioned by some node; each state by exactly one"},
-	{"V8", "a weight's expression yields a known type with whole blocks and row counts that sum to its rows"},
+	{"V8", "every step of a weight's expression yields a known type with whole blocks and positive member rows that sum to its rows"},
 	{"V9", "states hold f32, f16 or q8_0 with positive heads and dim"},
+	{"V10", "no two boundaries or marks have one name; a boundary has a name"},
 }
 
 func broken(rule, format string, args ...any) error {
@@ -37,7 +40,7 @@ func broken(rule, format string, args ...any) error {
 
 // Verify checks every rule and reports the first that is broken.
 func Verify(g *Graph) error {
-	for _, check := range []func(*Graph) error{verifyNames, verifyWeights, verifyStates, verifyNodes, verifyUse} {
+	for _, check := range []func(*Graph) error{verifyNames, verifyWeights, verifyStates, verifyNodes, verifyUse, verifyBoundaries} {
 		if err := check(g); err != nil {
 			return fmt.Errorf("%s: %w", g.Name, err)
 		}
@@ -92,26 +95,42 @@ func unique(what string, names []string) error {
 
 func verifyWeights(g *Graph) error {
 	for _, w := range g.Weights {
-		if w.Expr == nil || !w.Type.Valid() {
-			return broken("V8", "weight %s has no type", w.Name)
+		if w.Expr == nil {
+			return broken("V8", "weight %s has no expression", w.Name)
 		}
-		n, err := w.Shape.Elements()
+		var err error
+		w.Walk(func(e *Expr) {
+			if err == nil {
+				err = verifyExpr(e)
+			}
+		})
 		if err != nil {
 			return broken("V8", "weight %s: %v", w.Name, err)
 		}
-		if _, err := w.Type.RowBytes(w.Shape.Last()); err != nil && n > 0 {
-			return broken("V8", "weight %s: %v", w.Name, err)
+	}
+	return nil
+}
+
+// verifyExpr checks one step; the constructors check how steps fit together.
+func verifyExpr(e *Expr) error {
+	if !e.Type.Valid() {
+		return fmt.Errorf("%s has no type", e.Kind)
+	}
+	if _, err := tensor.Bytes(e.Type, e.Shape); err != nil {
+		return fmt.Errorf("%s: %v", e.Kind, err)
+	}
+	if e.Form != Rows && len(e.Shape) != 2 {
+		return fmt.Errorf("%s of shape %v is %s, want [N, K]", e.Kind, e.Shape, e.Form)
+	}
+	var sum int64
+	for _, r := range e.Rows {
+		if r < 0 || r == 0 && rowsOf(e.Shape) != 0 || sum+r < sum {
+			return fmt.Errorf("%s: member rows %v", e.Kind, e.Rows)
 		}
-		var sum int64
-		for _, r := range w.Rows {
-			if r <= 0 || sum+r < sum {
-				return broken("V8", "weight %s: member rows %v", w.Name, w.Rows)
-			}
-			sum += r
-		}
-		if sum != rowsOf(w.Shape) {
-			return broken("V8", "weight %s: member rows %v of %d rows", w.Name, w.Rows, rowsOf(w.Shape))
-		}
+		sum += r
+	}
+	if sum != rowsOf(e.Shape) {
+		return fmt.Errorf("%s: member rows %v of %d rows", e.Kind, e.Rows, rowsOf(e.Shape))
 	}
 	return nil
 }
@@ -126,6 +145,17 @@ func verifyStates(g *Graph) error {
 }
 
 func verifyNodes(g *Graph) error {
+	weights := make(map[string]*Weight, len(g.Weights))
+	for _, w := range g.Weights {
+		weights[w.Name] = w
+	}
+	states := make(map[string]*State, len(g.States))
+	for _, s := range g.States {
+		states[s.Name] = s
+	}
+	infer := func(n *Node) ([]Type, error) {
+		return g.infer(n, func(w string) *Weight { return weights[w] }, func(s string) *State { return states[s] })
+	}
 	made := make([]bool, len(g.values))
 	produce := func(v ValueID, who string) error {
 		if g.Value(v) == nil {
@@ -142,7 +172,7 @@ func verifyNodes(g *Graph) error {
 			return err
 		}
 		val := g.Value(v)
-		if val.Layout != Plain || val.Type.Elem == I8 || val.Type.Elem == ElemInvalid || len(val.Type.Shape) == 0 || len(val.Type.Shape) > 2 {
+		if val.Layout != Plain || val.Type.Elem == I8 || val.Type.Elem == ElemInvalid || val.Type.Scheme != "" || len(val.Type.Shape) == 0 || len(val.Type.Shape) > 2 {
 			return broken("V6", "input %s is %s %s, want plain f32 or i32 of rank 1 or 2", val.Name, val.Type, val.Layout)
 		}
 		for _, d := range val.Type.Shape {
@@ -157,7 +187,7 @@ func verifyNodes(g *Graph) error {
 				return broken("V3", "%s reads input %d (%%%d) before it is made", n.Op, i, v)
 			}
 		}
-		if err := verifyNode(g, n); err != nil {
+		if err := verifyNode(g, n, infer); err != nil {
 			return err
 		}
 		for _, v := range n.Out {
@@ -184,8 +214,8 @@ func verifyNodes(g *Graph) error {
 	return nil
 }
 
-func verifyNode(g *Graph, n *Node) error {
-	types, err := g.Infer(n)
+func verifyNode(g *Graph, n *Node, infer func(*Node) ([]Type, error)) error {
+	types, err := infer(n)
 	if err != nil {
 		return broken("V4", "%v", err)
 	}
@@ -240,6 +270,36 @@ func verifyUse(g *Graph) error {
 	for _, s := range g.States {
 		if states[s.Name] != 1 {
 			return broken("V7", "state %s is mentioned by %d nodes, want 1", s.Name, states[s.Name])
+		}
+	}
+	return nil
+}
+
+func verifyBoundaries(g *Graph) error {
+	seen := map[string]bool{}
+	add := func(name string) error {
+		if len(name) > MaxNameLen || seen[name] {
+			return broken("V10", "two boundaries are called %.40q, or the name is too long", name)
+		}
+		seen[name] = true
+		return nil
+	}
+	for _, v := range g.values {
+		if v != nil && v.Mark != "" {
+			if err := add(v.Mark); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range g.Nodes {
+		if n.Op != "boundary" {
+			continue
+		}
+		if n.Str("name") == "" {
+			return broken("V10", "the boundary at %s has no name", g.values[n.In[0]].Name)
+		}
+		if err := add(n.Str("name")); err != nil {
+			return err
 		}
 	}
 	return nil
