@@ -24,6 +24,8 @@ type Options struct {
 	KVType string
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
+	// Timing, when set, is told what every node of every call took.
+	Timing func(t backend.NodeTime)
 }
 
 // DefaultContext bounds a session's positions when Options.Context is 0.
@@ -41,11 +43,30 @@ type Model struct {
 
 // New compiles p for the backend in o. Closing the model closes p.
 func New(p *Program, o Options) (*Model, error) {
-	if o.Backend == nil {
-		return nil, fmt.Errorf("runtime: no backend")
-	}
 	if err := p.Check(); err != nil {
 		return nil, err
+	}
+	if err := o.complete(p); err != nil {
+		return nil, err
+	}
+	dev, err := o.Backend.Open(p.Weights, o.device())
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{prog: p, opt: o, dev: dev, buffers: map[string]backend.Buffer{}}
+	for _, s := range p.Segments {
+		if err := m.add(s); err != nil {
+			m.Close()
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// complete fills in the defaults for p.
+func (o *Options) complete(p *Program) error {
+	if o.Backend == nil {
+		return fmt.Errorf("runtime: no backend")
 	}
 	if o.MaxChunk == 0 {
 		o.MaxChunk = 512
@@ -64,20 +85,14 @@ func New(p *Program, o Options) (*Model, error) {
 	}
 	o.MaxChunk = min(o.MaxChunk, o.Context)
 	if o.MaxChunk < 1 {
-		return nil, fmt.Errorf("a context of %d positions with calls of %d tokens", o.Context, o.MaxChunk)
+		return fmt.Errorf("a context of %d positions with calls of %d tokens", o.Context, o.MaxChunk)
 	}
-	dev, err := o.Backend.Open(p.Weights, backend.Options{Threads: o.Threads, Trace: o.Trace})
-	if err != nil {
-		return nil, err
-	}
-	m := &Model{prog: p, opt: o, dev: dev, buffers: map[string]backend.Buffer{}}
-	for _, s := range p.Segments {
-		if err := m.add(s); err != nil {
-			m.Close()
-			return nil, err
-		}
-	}
-	return m, nil
+	return nil
+}
+
+// device is the part of the options that a backend asks for.
+func (o *Options) device() backend.Options {
+	return backend.Options{Threads: o.Threads, Trace: o.Trace, Timing: o.Timing}
 }
 
 // add compiles a segment and wires its buffers by name.

@@ -109,6 +109,19 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done i
 // Logits appends ids and hands the logits of each to row, in order: one row of
 // vocabulary size per token, valid during the call.
 func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logits []float32) error) error {
+	return s.LogitBlocks(ctx, ids, func(first int, logits []float32, vocab int) error {
+		for i := range len(logits) / vocab {
+			if err := row(first+i, logits[i*vocab:(i+1)*vocab]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LogitBlocks is Logits for the tokens of one call at a time: the logits of
+// ids[first], ids[first+1] and so on, vocab numbers each, valid during the call.
+func (s *Session) LogitBlocks(ctx context.Context, ids []int32, block func(first int, logits []float32, vocab int) error) error {
 	b := s.m.buffers["logits"]
 	if b == nil {
 		return fmt.Errorf("the program is not cut behind its logits")
@@ -118,11 +131,8 @@ func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logit
 		if err := s.append(ctx, ids[at:at+n], true, true); err != nil {
 			return err
 		}
-		f := b.Float32()
-		for i := range n {
-			if err := row(at+i, f[i*b.Cols():(i+1)*b.Cols()]); err != nil {
-				return err
-			}
+		if err := block(at, b.Float32(), b.Cols()); err != nil {
+			return err
 		}
 		at += n
 	}

@@ -12,6 +12,7 @@ package backend
 
 import (
 	"context"
+	"time"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
@@ -32,6 +33,19 @@ type Options struct {
 	// after the node that makes it: rows × channels, plain order, valid during
 	// the call. It slows runs down.
 	Trace func(v *ir.Value, rows int, data []float32)
+	// Timing, when set, is told what every node took. Nodes then run one by
+	// one; a backend that cannot tell ignores it.
+	Timing func(t NodeTime)
+}
+
+// NodeTime is what one node of one call took.
+type NodeTime struct {
+	Segment string
+	Graph   *ir.Graph
+	Node    *ir.Node
+	Rows    int // of the node's first output
+	Start   int // first position, for nodes with states
+	Took    time.Duration
 }
 
 // Backend makes devices.

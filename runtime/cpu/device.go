@@ -30,7 +30,7 @@ func (Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error
 	if n < 1 || n > 1024 {
 		return nil, fmt.Errorf("%d threads, want 1 to 1024", n)
 	}
-	return &device{weights: w, tier: tier, trace: o.Trace, pool: newPool(n)}, nil
+	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, pool: newPool(n)}, nil
 }
 
 // DefaultThreads is the number of physical cores Go may use.
@@ -40,6 +40,7 @@ type device struct {
 	weights backend.Weights
 	tier    kernel.Tier
 	trace   func(*ir.Value, int, []float32)
+	timing  func(backend.NodeTime)
 	pool    *pool
 }
 

@@ -1,0 +1,10 @@
+// Package statefile keeps the KV state of a segment in a safetensors file, so
+// that a sequence can be carried from one run to the next by hand.
+//
+// The file holds one U8 tensor per state, named as the state: the raw
+// positions of a backend.StateData. Its metadata say what they belong to: cache
+// type, number of positions and the digest of the bundle whose segment wrote
+// them. A state continues only the bundle that made it.
+//
+// Start with Write and Read.
+package statefile

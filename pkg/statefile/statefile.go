@@ -1,0 +1,128 @@
+package statefile
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/tessera-llm/tessera/internal/mmap"
+	"github.com/tessera-llm/tessera/pkg/safetensors"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+// File is the content of a state file.
+type File struct {
+	Bundle string // digest of the bundle
+	KV     string // cache type
+	Len    int    // positions
+	States []backend.StateData
+}
+
+// version of the file; readers refuse others.
+const version = "1"
+
+// Write writes the states, of one cache type and length, as the file at path.
+// It is written beside and renamed.
+func Write(path, bundle string, states []backend.StateData) error {
+	if len(states) == 0 {
+		return fmt.Errorf("%s: no states to write", path)
+	}
+	o := safetensors.Options{Metadata: []tensor.KV{{Key: "tessera_state", Value: version}, {Key: "bundle", Value: bundle},
+		{Key: "kv_type", Value: states[0].KV}, {Key: "len", Value: strconv.Itoa(states[0].Len)}}}
+	for _, s := range states {
+		if s.KV != states[0].KV || s.Len != states[0].Len {
+			return fmt.Errorf("%s: state %s holds %d positions of %s, %s holds %d of %s", path, s.Name, s.Len, s.KV, states[0].Name, states[0].Len, states[0].KV)
+		}
+		o.Tensors = append(o.Tensors, tensor.Info{Name: s.Name, Type: tensor.U8, Shape: tensor.Shape{int64(len(s.Data))}})
+	}
+	f, err := os.Create(path + ".part")
+	if err != nil {
+		return err
+	}
+	err = write(f, o, states)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("write state %s: %w", path, err)
+	}
+	return nil
+}
+
+func write(f *os.File, o safetensors.Options, states []backend.StateData) error {
+	w, err := safetensors.NewWriter(f, o)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if err := w.Write(s.Name, bytes.NewReader(s.Data)); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// Read reads the file at path. Whether the data fit a state is for the
+// backend's Load to say.
+func Read(path string) (*File, error) {
+	src, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	f := &File{}
+	if err := f.metadata(src.Metadata()); err != nil {
+		return nil, fmt.Errorf("state %s: %w", path, err)
+	}
+	for _, t := range src.Tensors() {
+		if t.Type != tensor.U8 || len(t.Shape) != 1 {
+			return nil, fmt.Errorf("state %s: tensor %.60q is %s%v, want u8 of rank 1", path, t.Name, t.Type, t.Shape)
+		}
+		view, err := src.Tensor(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		var data []byte
+		if err := mmap.Guard(func() error { data = bytes.Clone(view.Data); return nil }); err != nil {
+			return nil, fmt.Errorf("state %s: %w", path, err)
+		}
+		f.States = append(f.States, backend.StateData{Name: t.Name, KV: f.KV, Len: f.Len, Data: data})
+	}
+	if len(f.States) == 0 {
+		return nil, fmt.Errorf("state %s holds no states", path)
+	}
+	return f, nil
+}
+
+func (f *File) metadata(kv []tensor.KV) error {
+	v := ""
+	n := ""
+	for _, e := range kv {
+		switch e.Key {
+		case "tessera_state":
+			v = e.Value
+		case "bundle":
+			f.Bundle = e.Value
+		case "kv_type":
+			f.KV = e.Value
+		case "len":
+			n = e.Value
+		default:
+			return fmt.Errorf("unknown metadata %.40q", e.Key)
+		}
+	}
+	if v != version {
+		return fmt.Errorf("metadata tessera_state is %.20q, want %q: not a state that --state-out wrote", v, version)
+	}
+	var err error
+	if f.Len, err = strconv.Atoi(n); err != nil || f.Len < 0 {
+		return fmt.Errorf("metadata len is %.20q, want a number of positions", n)
+	}
+	return nil
+}

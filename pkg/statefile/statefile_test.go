@@ -1,0 +1,125 @@
+package statefile
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/safetensors"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+var states = []backend.StateData{
+	{Name: "kv.0", KV: "f16", Len: 3, Data: []byte{1, 2, 3}},
+	{Name: "kv.1", KV: "f16", Len: 3, Data: []byte{}},
+}
+
+func TestRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := Write(path, "abc", states); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (&File{Bundle: "abc", KV: "f16", Len: 3, States: states}); !reflect.DeepEqual(f, want) {
+		t.Errorf("%+v, want %+v", f, want)
+	}
+	first, _ := os.ReadFile(path)
+	if err := Write(path, "abc", states); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := os.ReadFile(path); !bytes.Equal(first, again) {
+		t.Error("two writes differ")
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for name, list := range map[string][]backend.StateData{
+		"none":    nil,
+		"lengths": {{Name: "a", KV: "f16", Len: 1}, {Name: "b", KV: "f16", Len: 2}},
+		"types":   {{Name: "a", KV: "f16", Len: 1}, {Name: "b", KV: "f32", Len: 1}},
+		"twice":   {{Name: "a", KV: "f16", Len: 1}, {Name: "a", KV: "f16", Len: 1}},
+	} {
+		if err := Write(path, "", list); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// file makes a safetensors file of one U8 tensor with the given metadata.
+func file(t *testing.T, typ tensor.Type, kv ...string) string {
+	o := safetensors.Options{Tensors: []tensor.Info{{Name: "kv.0", Type: typ, Shape: tensor.Shape{4}}}}
+	for i := 0; i < len(kv); i += 2 {
+		o.Metadata = append(o.Metadata, tensor.KV{Key: kv[i], Value: kv[i+1]})
+	}
+	var b bytes.Buffer
+	w, err := safetensors.NewWriter(&b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteBytes("kv.0", make([]byte, 4*typ.BlockBytes())); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		typ  tensor.Type
+		kv   []string
+	}{
+		{"not a state", tensor.U8, nil},
+		{"not a state", tensor.U8, []string{"tessera_state", "2"}},
+		{"unknown metadata", tensor.U8, []string{"format", "pt"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "1"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "1", "len", "-1"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "1", "len", "99999999999999999999"}},
+		{"want u8", tensor.F32, []string{"tessera_state", "1", "len", "1"}},
+	} {
+		if f, err := Read(file(t, c.typ, c.kv...)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %+v, %v, want %q", c.kv, f, err, c.want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	path := filepath.Join(f.TempDir(), "s")
+	if err := Write(path, "abc", states); err != nil {
+		f.Fatal(err)
+	}
+	seed, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "s")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Read(path)
+		if err != nil {
+			return
+		}
+		for _, st := range s.States {
+			if st.Len != s.Len || st.KV != s.KV || len(st.Data) > len(data) {
+				t.Fatalf("%+v from %d bytes", st, len(data))
+			}
+		}
+	})
+}
