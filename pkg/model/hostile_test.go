@@ -240,3 +240,15 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// TestDeepest builds a model of the greatest depth.
+func TestDeepest(t *testing.T) {
+	config := with(t, configs(t)["qwen3"], m{"num_hidden_layers": model.MaxLayers})
+	got, err := model.BuildHF("dir", tensorsOf(t, config, tensor.BF16), config, model.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(got.Graph.States); n != model.MaxLayers {
+		t.Errorf("%d states", n)
+	}
+}
