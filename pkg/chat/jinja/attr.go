@@ -77,6 +77,9 @@ func at(st *state, seq Value, i int) (Value, error) {
 		return s.start + int64(i)*s.step, nil
 	}
 	s := seq.(*Str)
+	if err := st.work(len(s.s)); err != nil {
+		return nil, err
+	}
 	from := s.offset(i)
 	to := from + (&Str{s: s.s[from:]}).offset(1)
 	return s.sub(from, to), st.alloc(48)

@@ -18,7 +18,7 @@ type Limits struct {
 // DefaultLimits are generous for a chat template: real ones take a few thousand steps per message.
 var DefaultLimits = Limits{
 	Steps:  20_000_000,
-	Bytes:  512 << 20,
+	Bytes:  256 << 20,
 	Output: 64 << 20,
 	Depth:  10_000,
 	Calls:  200,

@@ -1,6 +1,9 @@
 package jinja
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 var constNames = map[string]Value{
 	"true": true, "True": true, "false": false, "False": false, "none": None, "None": None,
@@ -304,11 +307,16 @@ func (p *parser) primary(namespace bool) (expr, error) {
 		}
 		return n, nil
 	case tokString:
-		s := p.next().val.(*Str)
-		for p.cur().kind == tokString {
-			s = newStr(s.s + p.next().text)
+		p.next()
+		if p.cur().kind != tokString {
+			return &constExpr{t.val}, nil
 		}
-		return &constExpr{s}, nil
+		var b strings.Builder
+		b.WriteString(t.text)
+		for p.cur().kind == tokString {
+			b.WriteString(p.next().text)
+		}
+		return &constExpr{newStr(b.String())}, nil
 	case tokNumber:
 		p.next()
 		return &constExpr{t.val}, nil

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	maxSource = 4 << 20 // bytes of template text
-	maxNest   = 200     // nested brackets and blocks
-	maxChain  = 2000    // operators in a row
+	maxSource = 1 << 20 // bytes of template text
+	maxNest   = 100     // nested brackets and blocks
+	maxChain  = 500     // operators in a row
 )
 
 type parser struct {

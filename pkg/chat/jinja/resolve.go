@@ -7,6 +7,7 @@ import "slices"
 // innermost such scope outwards as far as the origins of symbols.go say.
 type resolver struct {
 	scope *scope
+	loops int  // enclosing loops
 	soft  bool // in an if: unknown filters and tests fail only when they are reached
 }
 
@@ -193,12 +194,14 @@ func (r *resolver) with(s *withStmt) error {
 }
 
 func (r *resolver) loop(s *forStmt) error {
-	if storesLoop(s) {
+	if r.loops == 0 && storesLoop(s) { // what it finds, it finds in loops within as well
 		return atLine(errf(KindAssertion, "Can't assign to special loop variable in for-loop target"), s.line)
 	}
 	if err := r.expr(s.iter); err != nil {
 		return err
 	}
+	r.loops++
+	defer func() { r.loops-- }()
 	u := r.scope.unit
 	if s.recursive {
 		u = &unit{parent: u}

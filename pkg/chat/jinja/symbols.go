@@ -17,16 +17,28 @@ type symbols struct {
 	origin map[string]origin
 	stored map[string]bool
 	order  []string // stored names in order, for the slots
-	parent *symbols
+	parent *symbols // the scope outside
+	base   *symbols // for a branch of an if: the names before it; the maps above hold what the branch adds
 }
 
 func newSymbols(parent *symbols) *symbols {
 	return &symbols{origin: map[string]origin{}, stored: map[string]bool{}, parent: parent}
 }
 
+// here reports whether the scope itself has used the name.
+func (s *symbols) here(name string) bool {
+	for ; s != nil; s = s.base {
+		if _, ok := s.origin[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// known reports whether this scope or one outside has used the name.
 func (s *symbols) known(name string) bool {
 	for ; s != nil; s = s.parent {
-		if _, ok := s.origin[name]; ok {
+		if s.here(name) {
 			return true
 		}
 	}
@@ -49,8 +61,17 @@ func (s *symbols) loads(list ...expr) {
 	}
 }
 
+func (s *symbols) isStored(name string) bool {
+	for ; s != nil; s = s.base {
+		if s.stored[name] {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *symbols) add(name string) {
-	if !s.stored[name] {
+	if !s.isStored(name) {
 		s.stored[name] = true
 		s.order = append(s.order, name)
 	}
@@ -58,7 +79,7 @@ func (s *symbols) add(name string) {
 
 func (s *symbols) store(name string) {
 	s.add(name)
-	if _, ok := s.origin[name]; ok {
+	if s.here(name) {
 		return
 	}
 	if s.parent.known(name) {
@@ -115,14 +136,10 @@ func (s *symbols) visit(body []stmt) {
 	}
 }
 
-func (s *symbols) copy() *symbols {
+// branch is a copy that records only what is added to it.
+func (s *symbols) branch() *symbols {
 	c := newSymbols(s.parent)
-	for k, v := range s.origin {
-		c.origin[k] = v
-	}
-	for _, k := range s.order {
-		c.add(k)
-	}
+	c.base = s
 	return c
 }
 
@@ -130,10 +147,10 @@ func (s *symbols) copy() *symbols {
 // The elif branches count as one, each an if of its own.
 func (s *symbols) visitIf(st *ifStmt, i int) {
 	s.loads(st.tests[i])
-	body := s.copy()
+	body := s.branch()
 	body.visit(st.bodies[i])
-	elifs := s.copy()
-	orelse := s.copy()
+	elifs := s.branch()
+	orelse := s.branch()
 	if i == 0 {
 		for k := 1; k < len(st.tests); k++ {
 			elifs.visitIf(st, k)
@@ -145,9 +162,6 @@ func (s *symbols) visitIf(st *ifStmt, i int) {
 	var names []string
 	for _, b := range branches {
 		for _, n := range b.order {
-			if s.stored[n] {
-				continue
-			}
 			if count[n] == 0 {
 				names = append(names, n)
 			}

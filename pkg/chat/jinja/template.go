@@ -47,6 +47,8 @@ func Parse(src string) (*Template, error) {
 	t := &Template{body: body, nslots: u.n, words: map[string]bool{}}
 	walkStmts(body, nil, func(e expr) {
 		switch e := e.(type) {
+		case *nameExpr:
+			t.words[e.name] = true
 		case *attrExpr:
 			t.words[e.name.s] = true
 		case *constExpr:
@@ -58,8 +60,8 @@ func Parse(src string) (*Template, error) {
 	return t, nil
 }
 
-// Mentions reports whether the template uses word as an attribute or as a whole string, that is,
-// whether it can look at a message key of that name.
+// Mentions reports whether the template uses word as a name, as an attribute or as a whole string, that is,
+// whether it can look at a variable or a message key of that name.
 func (t *Template) Mentions(word string) bool { return t.words[word] }
 
 // Render runs the template on the variables. Adjacent spans differ in trust; none is empty.
