@@ -130,3 +130,24 @@ func BenchmarkRuns(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPeak is the calibration that the other figures are read against.
+func BenchmarkPeak(b *testing.B) {
+	tier := Available()[len(Available())-1]
+	big := AlignedBytes(256 << 20)
+	for i := range big {
+		big[i] = byte(i)
+	}
+	for name, f := range map[string]func() float64{
+		"dot": func() float64 { return DotPeak(tier, 1000) }, "fma": func() float64 { return FMAPeak(tier, 200) },
+		"read": func() float64 { return float64(ReadAll(tier, big)) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			cpu, total := cpuSeconds(), 0.0
+			for b.Loop() {
+				total += f()
+			}
+			b.ReportMetric(total/(cpuSeconds()-cpu)/1e9, "G/s")
+		})
+	}
+}
