@@ -4,24 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tessera-llm/tessera/internal/testutil"
 )
 
 var testNow = func() time.Time { return time.Date(2026, 7, 26, 0, 0, 0, 0, time.UTC) }
 
+// TestExpectedTemplates renders the templates of real models with exactly the variables jinja2 had: the same bytes,
+// or the same error in the same words.
 func TestExpectedTemplates(t *testing.T) {
-	dir := os.Getenv("TESSERA_SHARED")
-	if dir == "" {
-		dir = "../../../../shared"
-	}
-	dir = filepath.Join(dir, "data", "templates")
-	data, err := os.ReadFile(filepath.Join(dir, "expected.json"))
+	data, err := os.ReadFile(testutil.SharedData(t, "templates/expected.json"))
 	if err != nil {
-		t.Skipf("shared data is absent: %v", err)
+		t.Fatal(err)
 	}
 	var exp struct {
 		Cases    map[string]*Map
@@ -41,7 +39,7 @@ func TestExpectedTemplates(t *testing.T) {
 	for _, k := range keys {
 		want := exp.Expected[k]
 		file, name, _ := strings.Cut(k, "/")
-		src, err := os.ReadFile(filepath.Join(dir, file))
+		src, err := os.ReadFile(testutil.SharedData(t, "templates/"+file))
 		if err != nil {
 			t.Fatal(err)
 		}
