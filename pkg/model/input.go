@@ -9,28 +9,28 @@ import (
 
 // input is a checkpoint as families see it.
 type input struct {
-	path  string
-	infos []tensor.Info
-	byNam map[string]int // into infos
-	src   tensor.Source
-	kv    *gguf.File // nil for Hugging Face checkpoints
+	path   string
+	infos  []tensor.Info
+	byName map[string]int // into infos
+	src    tensor.Source
+	kv     *gguf.File // nil for Hugging Face checkpoints
 }
 
 func newInput(path string, src tensor.Source) *input {
 	in := &input{path: path, infos: src.Tensors(), src: src}
-	in.byNam = make(map[string]int, len(in.infos))
+	in.byName = make(map[string]int, len(in.infos))
 	for i, t := range in.infos {
-		in.byNam[t.Name] = i
+		in.byName[t.Name] = i
 	}
 	return in
 }
 
 // has reports whether the checkpoint holds the named tensor.
-func (in *input) has(name string) bool { _, ok := in.byNam[name]; return ok }
+func (in *input) has(name string) bool { _, ok := in.byName[name]; return ok }
 
 // info is the listing of a tensor.
 func (in *input) info(name string) (tensor.Info, bool) {
-	i, ok := in.byNam[name]
+	i, ok := in.byName[name]
 	if !ok {
 		return tensor.Info{}, false
 	}
@@ -76,7 +76,7 @@ func (in *input) str(key string) (string, bool, error) {
 	return s, true, nil
 }
 
-// ints reads a key that may be one number or one per layer, all equal.
+// uniform reads a key that may be one number or one per layer, all equal.
 func (in *input) uniform(key string) (int64, bool, error) {
 	v, ok := in.kv.Value(key)
 	if !ok || v.Type() != gguf.Array {

@@ -86,7 +86,7 @@ func (r *resolver) row(row *row, n int64) error {
 
 // tensor is the named tensor of the checkpoint, checked against want.
 func (r *resolver) tensor(name string, want tensor.Shape) (*ir.Expr, error) {
-	i, ok := r.in.byNam[name]
+	i, ok := r.in.byName[name]
 	if !ok {
 		return nil, fmt.Errorf("%s: tensor %q %v is missing", r.in.path, name, want)
 	}
@@ -180,11 +180,7 @@ func (r *resolver) retype(o Options) error {
 	for i, w := range r.list {
 		items[i] = quant.Item{Name: w.Name, Shape: w.Shape, Type: w.From}
 	}
-	arch := r.f.ggufArch
-	if arch == "" {
-		arch = llama.ggufArch
-	}
-	plan, err := quant.NewPlan(o.Type, quant.Model{Arch: arch, Layers: int(r.c.Layers), Heads: int(r.c.Heads), KVHeads: int(r.c.KVHeads)}, items)
+	plan, err := quant.NewPlan(o.Type, quant.Model{Arch: r.f.container().ggufArch, Layers: int(r.c.Layers), Heads: int(r.c.Heads), KVHeads: int(r.c.KVHeads)}, items)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.in.path, err)
 	}
