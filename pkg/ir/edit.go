@@ -192,6 +192,8 @@ func (g *Graph) Renumber() *Graph {
 		}
 	}
 	slices.SortStableFunc(c.Weights, func(a, b *Weight) int { return weight[a.Name] - weight[b.Name] })
+	c.indexed = 0
+	c.indexWeights()
 	slices.SortStableFunc(c.States, func(a, b *State) int { return state[a.Name] - state[b.Name] })
 	return c
 }

@@ -11,7 +11,7 @@ type Graph struct {
 	Inputs  []ValueID
 	Outputs []ValueID
 	States  []*State
-	Weights []*Weight
+	Weights []*Weight // append freely; RemoveDead removes
 	Nodes   []*Node
 
 	values []*Value // by ID; nil where a rewrite dropped the value
@@ -127,11 +127,10 @@ func (g *Graph) indexWeights() {
 
 // Weight returns the named weight, or nil. A weight keeps its name for life.
 func (g *Graph) Weight(name string) *Weight {
-	if i, ok := g.weightAt[name]; ok && i < len(g.Weights) && g.Weights[i].Name == name {
-		return g.Weights[i]
-	}
 	rest := g.Weights
-	if g.indexed <= len(rest) {
+	if i, ok := g.weightAt[name]; ok && i < len(rest) && rest[i].Name == name {
+		return rest[i]
+	} else if !ok && g.indexed <= len(rest) {
 		rest = rest[g.indexed:]
 	}
 	for _, w := range rest {

@@ -36,7 +36,7 @@ func Fprint(w io.Writer, g *Graph) {
 		fmt.Fprintf(w, "input %s\n", valueText(g, v))
 	}
 	for _, s := range g.States {
-		fmt.Fprintf(w, "state $%s heads=%d dim=%d elem=%s\n", word(s.Name), s.Heads, s.HeadDim, s.Elem)
+		fmt.Fprintf(w, "state $%s heads=%d dim=%d elem=%s\n", word(s.Name), s.Heads, s.HeadDim, word(s.Elem))
 	}
 	for _, wt := range g.Weights {
 		fmt.Fprintf(w, "weight @%s %s = %s\n", word(wt.Name), weightType(wt.Expr), exprText(wt.Expr))

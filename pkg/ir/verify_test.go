@@ -1,0 +1,155 @@
+package ir
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// small is a graph that every broken one below starts from.
+const small = `graph small
+input %0 x f32[S,32]
+input %1 pos i32[S]
+state $kv heads=1 dim=16 elem=f16
+weight @n f32[32] = tensor(n, f32[32])
+weight @w f32[64,32] = tensor(w, f32[64,32])
+weight @f f32[8] = tensor(f, f32[8])
+%2 y f32[S,32] = rms_norm(%0, @n) {dim=32, eps=1e-05}
+%3 y.c4 f32[S,32] c4 = relayout(%2) {to="c4"}
+%4 z f32[S,64] mark=m = matmul(%3, @w)
+%5 b f32[S,64] = boundary(%4) {name="b"}
+%6 r f32[S,32] = rope(%2, %1, @f) {head_dim=16, rotary_dim=16}
+%7 k f32[S,16] = matmul(%2, @k)
+%8 a f32[S,32] = attention(%6, %7, %7, %1, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}
+weight @k f32[16,32] = tensor(k, f32[16,32])
+output %5
+output %8
+`
+
+// breakages names, per rule, ways to break it: an edit of small's text (from,
+// to) or of the graph.
+var breakages = []struct {
+	rule, what string
+	from, to   string
+	edit       func(g *Graph)
+}{
+	{rule: "V1", what: "value names twice", from: "%2 y ", to: "%2 x "},
+	{rule: "V1", what: "empty value name", from: "%2 y ", to: `%2 "" `},
+	{rule: "V1", what: "long name", edit: func(g *Graph) { g.Value(2).Name = strings.Repeat("n", MaxNameLen+1) }},
+	{rule: "V1", what: "two weights of one name", edit: func(g *Graph) { g.Weights = append(g.Weights, g.Weights[0]) }},
+	{rule: "V1", what: "two states of one name", edit: func(g *Graph) { g.AddState(g.States[0]) }},
+	{rule: "V1", what: "wrong ID", edit: func(g *Graph) { g.Value(2).ID = 3 }},
+	{rule: "V1", what: "input dimension", from: "x f32[S,32]", to: "x f32[S,0]"},
+	{rule: "V1", what: "input dimension beyond MaxChannels", from: "x f32[S,32]", to: "x f32[S,268435457]"},
+	{rule: "V1", what: "unknown symbol", edit: func(g *Graph) { g.Value(0).Type.Shape[0] = -5 }},
+	{rule: "V1", what: "too many nodes", edit: func(g *Graph) { g.Nodes = make([]*Node, MaxNodes+1) }},
+	{rule: "V2", what: "two producers", edit: func(g *Graph) { g.Nodes[4].Out[0] = 2 }},
+	{rule: "V2", what: "no producer", edit: func(g *Graph) { g.NewValue("lost", g.Value(2).Type) }},
+	{rule: "V2", what: "input also produced", edit: func(g *Graph) { g.Inputs = append(g.Inputs, 2) }},
+	{rule: "V2", what: "output value missing", edit: func(g *Graph) { g.Nodes[0].Out[0] = 99 }},
+	{rule: "V2", what: "input listed twice", from: "input %1 pos i32[S]", to: "input %1 pos i32[S]\ninput %9 q i32[S]", edit: func(g *Graph) { g.Inputs[2] = 1 }},
+	{rule: "V3", what: "read before made", edit: func(g *Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }},
+	{rule: "V3", what: "reads itself", from: "rms_norm(%0", to: "rms_norm(%2"},
+	{rule: "V3", what: "reads nothing", from: "rms_norm(%0", to: "rms_norm(%77"},
+	{rule: "V3", what: "output does not exist", from: "output %8", to: "output %42"},
+	{rule: "V3", what: "output twice", from: "output %8", to: "output %5"},
+	{rule: "V4", what: "unknown op", from: "= rms_norm(", to: "= batch_norm("},
+	{rule: "V4", what: "one input too few", from: "rope(%2, %1, @f)", to: "rope(%2, @f)"},
+	{rule: "V4", what: "one weight too many", from: "matmul(%3, @w)", to: "matmul(%3, @w, @k)"},
+	{rule: "V4", what: "state missing", from: "%1, $kv)", to: "%1)"},
+	{rule: "V4", what: "attribute missing", from: "{dim=32, eps=1e-05}", to: "{dim=32}"},
+	{rule: "V4", what: "attribute unknown", from: "{dim=32, eps", to: "{beta=1, dim=32, eps"},
+	{rule: "V4", what: "attribute kind", from: "dim=32, eps", to: "dim=32.0, eps"},
+	{rule: "V4", what: "attribute order", from: "{dim=32, eps=1e-05}", to: "{eps=1e-05, dim=32}"},
+	{rule: "V4", what: "attribute twice", from: "{dim=32, eps", to: "{dim=32, dim=32, eps"},
+	{rule: "V4", what: "dim does not divide", from: "{dim=32, eps", to: "{dim=31, eps"},
+	{rule: "V4", what: "NaN eps", from: "eps=1e-05", to: "eps=NaN"},
+	{rule: "V4", what: "K differs", from: "@w f32[64,32] = tensor(w, f32[64,32])", to: "@w f32[64,16] = tensor(w, f32[64,16])"},
+	{rule: "V4", what: "matmul of a group's weight", from: "= tensor(w, f32[64,32])", to: "= concat(tensor(w, f32[32,32]), tensor(v, f32[32,32]))"},
+	{rule: "V4", what: "rotary_dim beyond the head", from: "rotary_dim=16", to: "rotary_dim=18"},
+	{rule: "V4", what: "heads do not match the state", from: "heads=1 dim=16", to: "heads=2 dim=8"},
+	{rule: "V4", what: "negative window", from: "scale=0.25}", to: "scale=0.25, window=-1}"},
+	{rule: "V4", what: "boundary of ids", from: "boundary(%4)", to: "boundary(%1)"},
+	{rule: "V5", what: "stale shape", from: "%4 z f32[S,64]", to: "%4 z f32[S,65]"},
+	{rule: "V5", what: "stale rows", from: "%5 b f32[S,64]", to: "%5 b f32[R,64]"},
+	{rule: "V5", what: "stale type", from: "%4 z f32", to: "%4 z f16"},
+	{rule: "V5", what: "one output too many", edit: func(g *Graph) { g.Nodes[0].Out = append(g.Nodes[0].Out, g.NewValue("more", g.Value(2).Type).ID) }},
+	{rule: "V6", what: "c4 where the op reads plain", from: "attention(%6, %7", to: "attention(%6, %9"},
+	{rule: "V6", what: "op cannot write c4", from: "%4 z f32[S,64]", to: "%4 z f32[S,64] c4"},
+	{rule: "V6", what: "relayout that does not", from: "%3 y.c4 f32[S,32] c4", to: "%3 y.c4 f32[S,32]"},
+	{rule: "V6", what: "relayout to elsewhere", from: `{to="c4"}`, to: `{to="plain"}`},
+	{rule: "V6", what: "c4 input of the graph", from: "input %0 x f32[S,32]", to: "input %0 x f32[S,32] c4"},
+	{rule: "V6", what: "scheme on an f32 input", from: "input %0 x f32[S,32]", to: "input %0 x f32[S,32]:s256e32"},
+	{rule: "V6", what: "i8 input of the graph", from: "input %0 x f32[S,32]", to: "input %0 x i8[S,32]:s256e32"},
+	{rule: "V6", what: "c4 output of the graph", from: "output %5", to: "output %3"},
+	{rule: "V6", what: "quantize_act reads c4 and writes plain", edit: func(g *Graph) {
+		v := g.NewValue("q", Type{Elem: I8, Shape: Shape{S, 32}, Scheme: "s256e32"})
+		g.Nodes = append(g.Nodes, &Node{Op: "quantize_act", In: []ValueID{3}, Out: []ValueID{v.ID}, Attrs: []Attr{StringAttr("scheme", "s256e32")}})
+	}},
+	{rule: "V7", what: "weight nobody reads", edit: func(g *Graph) { g.AddWeight("spare", g.Weights[0].Expr) }},
+	{rule: "V7", what: "state nobody uses", edit: func(g *Graph) { g.AddState(&State{Name: "spare", Heads: 1, HeadDim: 1, Elem: "f32"}) }},
+	{rule: "V7", what: "one state, two nodes", edit: func(g *Graph) {
+		n := g.Nodes[6].clone()
+		n.Out[0] = g.NewValue("again", g.Value(8).Type).ID
+		g.Nodes = append(g.Nodes, n)
+	}},
+	{rule: "V4", what: "weight does not exist", from: "rms_norm(%0, @n)", to: "rms_norm(%0, @nn)"},
+	{rule: "V8", what: "no type", edit: func(g *Graph) {
+		g.Weights[0].Expr = &Expr{Kind: ExprTensor, Shape: tensor.Shape{32}, Rows: []int64{32}}
+	}},
+	{rule: "V8", what: "no expression", edit: func(g *Graph) { g.Weights[0].Expr = nil }},
+	{rule: "V8", what: "split block", edit: func(g *Graph) { g.Weights[1].Expr = TensorExpr("w", tensor.Q8_0, tensor.Shape{64, 33}) }},
+	{rule: "V8", what: "size overflows", edit: func(g *Graph) { g.Weights[1].Expr = TensorExpr("w", tensor.F32, tensor.Shape{1 << 40, 1 << 40}) }},
+	{rule: "V8", what: "member rows", edit: func(g *Graph) {
+		g.Weights[1].Expr = StoredExpr("w", tensor.F32, tensor.Shape{64, 32}, P16, []int64{32, 31})
+	}},
+	{rule: "V8", what: "member rows that overflow back", edit: func(g *Graph) {
+		g.Weights[1].Expr = StoredExpr("w", tensor.F32, tensor.Shape{64, 32}, P16, []int64{1<<63 - 1, 1<<63 - 1, 66})
+	}},
+	{rule: "V8", what: "empty member", edit: func(g *Graph) {
+		g.Weights[1].Expr = StoredExpr("w", tensor.F32, tensor.Shape{64, 32}, P16, []int64{64, 0})
+	}},
+	{rule: "V8", what: "packed vector", edit: func(g *Graph) { g.Weights[0].Expr = StoredExpr("n", tensor.F32, tensor.Shape{32}, P16, []int64{32}) }},
+	{rule: "V8", what: "deep inside", edit: func(g *Graph) {
+		x := StoredExpr("w", tensor.F32, tensor.Shape{128, 32}, Rows, []int64{5})
+		g.Weights[1].Expr = &Expr{Kind: ExprSliceRows, Args: []*Expr{x}, Hi: 64, Type: tensor.F32, Shape: tensor.Shape{64, 32}, Rows: []int64{64}}
+	}},
+	{rule: "V9", what: "cache type", from: "elem=f16", to: "elem=q4_k"},
+	{rule: "V9", what: "no heads", from: "heads=1 dim", to: "heads=0 dim"},
+	{rule: "V9", what: "wide heads", from: "dim=16 elem", to: "dim=65537 elem"},
+	{rule: "V10", what: "two marks of one name", edit: func(g *Graph) { g.Value(2).Mark = "m" }},
+	{rule: "V10", what: "mark and boundary of one name", from: `{name="b"}`, to: `{name="m"}`},
+	{rule: "V10", what: "boundary without a name", from: `{name="b"}`, to: `{name=""}`},
+}
+
+func TestVerifyNamesTheBrokenRule(t *testing.T) {
+	parse(t, small)
+	covered := map[string]bool{}
+	for _, c := range breakages {
+		text := strings.Replace(small, c.from, c.to, 1)
+		if c.from != "" && text == small {
+			t.Fatalf("%s: %q is not in the graph", c.what, c.from)
+		}
+		if c.what == "c4 where the op reads plain" {
+			text = strings.Replace(text, "%8 a", "%9 k.c4 f32[S,16] c4 = relayout(%7) {to=\"c4\"}\n%8 a", 1)
+		}
+		g, err := Parse(text)
+		if err != nil {
+			t.Fatalf("%s: %v", c.what, err)
+		}
+		if c.edit != nil {
+			c.edit(g)
+		}
+		err = Verify(g)
+		if err == nil || !strings.Contains(err.Error(), "graph breaks "+c.rule+":") {
+			t.Errorf("%s: got %v, want %s broken", c.what, err, c.rule)
+		}
+		covered[c.rule] = true
+	}
+	for _, r := range Rules {
+		if !covered[r.ID] {
+			t.Errorf("no graph breaks %s", r.ID)
+		}
+	}
+}
