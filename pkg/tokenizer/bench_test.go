@@ -159,3 +159,35 @@ func BenchmarkLoad150k(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkPeer is run by testdata/gen/speed.py: loading the tokenizer.json and
+// encoding the text that two environment variables name.
+func BenchmarkPeer(b *testing.B) {
+	path, file := os.Getenv("TESSERA_TOKENIZER_JSON"), os.Getenv("TESSERA_TOKENIZER_TEXT")
+	if path == "" || file == "" {
+		b.Skip("TESSERA_TOKENIZER_JSON or TESSERA_TOKENIZER_TEXT is not set")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var tok *Tokenizer
+	b.Run("load", func(b *testing.B) {
+		cpuTimed(b, len(data), func() {
+			if tok, err = FromJSON(data, nil); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+	b.Run("encode", func(b *testing.B) {
+		cpuTimed(b, len(text), func() {
+			if _, err := tok.Encode(string(text), EncodeOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		})
+	})
+}
