@@ -16,13 +16,15 @@ import (
 // Adjacent members of equal type are concatenated as raw blocks; unequal ones
 // stay separate storage in the same group, with the reason in the report. A
 // weight that something else reads, as a tied embedding, is never
-// concatenated. All members must come before the first reader of any of them.
+// concatenated. The group stands where its first member stood: the others read
+// nothing but x and weights.
 func groupProjections(c *Context) error {
 	g := c.G
 	if !c.Target.HasFused("matmul_group") {
 		c.Report.refuse("matmul", "the target has no matmul_group")
 		return nil
 	}
+	readers := weightReaders(g)
 	done := map[ir.ValueID]bool{}
 	for _, n := range slices.Clone(g.Nodes) {
 		if n.Op != "matmul" || done[n.In[0]] {
@@ -33,11 +35,7 @@ func groupProjections(c *Context) error {
 		if len(members) < 2 {
 			continue
 		}
-		if why := ungroupable(g, members); why != "" {
-			c.Report.refuse(groupName(g, members, nil), why)
-			continue
-		}
-		if err := group(c, members); err != nil {
+		if err := group(c, readers, members); err != nil {
 			return err
 		}
 	}
@@ -55,43 +53,31 @@ func projections(g *ir.Graph, x ir.ValueID) []*ir.Node {
 	return m
 }
 
-func ungroupable(g *ir.Graph, members []*ir.Node) string {
-	for _, m := range members {
-		if len(g.Weight(m.Weights[0]).Rows) != 1 {
-			return "a weight of several members"
-		}
-	}
-	last := g.Index(members[len(members)-1])
-	for _, m := range members[:len(members)-1] {
-		for _, u := range g.Uses(m.Out[0]) {
-			if g.Index(u) < last {
-				// Moving the later members up to the first is always possible:
-				// they read x only. Kept as a guard against a member that
-				// feeds another.
-				if slices.Contains(members, u) {
-					return "one projection feeds another"
-				}
-			}
-		}
-	}
-	return ""
-}
-
 // group replaces members, in their order, by one matmul_group.
-func group(c *Context, members []*ir.Node) error {
+func group(c *Context, readers map[string]readers, members []*ir.Node) error {
 	g := c.G
 	node := &ir.Node{Op: "matmul_group", In: []ir.ValueID{members[0].In[0]}}
 	var sizes []int64
 	var runs [][]*ir.Node
+	var what strings.Builder
+	var reasons []string
 	for i, m := range members {
-		w := g.Weight(m.Weights[0])
-		sizes = append(sizes, w.Rows...)
+		sizes = append(sizes, g.Weight(m.Weights[0]).Rows...)
 		node.Out = append(node.Out, m.Out[0])
-		if i > 0 && joinable(g, members[i-1], m) {
-			runs[len(runs)-1] = append(runs[len(runs)-1], m)
-		} else {
+		name := shortName(m.Weights[0])
+		if i == 0 {
 			runs = append(runs, []*ir.Node{m})
+			what.WriteString(name)
+			continue
 		}
+		if why := unjoinable(g, readers, members[i-1], m); why != "" {
+			reasons = append(reasons, name+" is "+why)
+			runs = append(runs, []*ir.Node{m})
+			what.WriteString(" | " + name)
+			continue
+		}
+		runs[len(runs)-1] = append(runs[len(runs)-1], m)
+		what.WriteString("+" + name)
 	}
 	for _, run := range runs {
 		name, err := joined(g, run)
@@ -101,26 +87,29 @@ func group(c *Context, members []*ir.Node) error {
 		node.Weights = append(node.Weights, name)
 	}
 	node.Attrs = []ir.Attr{ir.IntsAttr("members", sizes...)}
-	c.Report.match(groupName(g, members, runs))
+	if len(reasons) > 0 {
+		what.WriteString(" (" + strings.Join(reasons, ", ") + ")")
+	}
+	c.Report.match(what.String())
 	g.Replace(members, members[0], node)
 	return nil
 }
 
-// joinable reports whether b's rows may follow a's in one weight.
-func joinable(g *ir.Graph, a, b *ir.Node) bool {
+// unjoinable says why b's rows may not follow a's in one weight: what b is that
+// a is not, or what keeps either from being moved.
+func unjoinable(g *ir.Graph, readers map[string]readers, a, b *ir.Node) string {
 	wa, wb := g.Weight(a.Weights[0]), g.Weight(b.Weights[0])
-	return wa.Type == wb.Type && wa.Form == ir.Rows && wb.Form == ir.Rows &&
-		readers(g, wa.Name) == 1 && readers(g, wb.Name) == 1
-}
-
-func readers(g *ir.Graph, weight string) int {
-	n := 0
-	for _, nd := range g.Nodes {
-		if slices.Contains(nd.Weights, weight) {
-			n++
-		}
+	switch {
+	case wa.Type != wb.Type:
+		return wb.Type.String()
+	case readers[wb.Name].all > 1:
+		return "shared"
+	case readers[wa.Name].all > 1:
+		return "behind a shared weight"
+	case wa.Form != ir.Rows || wb.Form != ir.Rows:
+		return "stored packed"
 	}
-	return n
+	return ""
 }
 
 // joined returns the weight that holds a run of members.
@@ -159,34 +148,6 @@ func JoinNames(names []string) string {
 		out += "+" + strings.TrimSuffix(rest, ".weight")
 	}
 	return out + ".weight"
-}
-
-// groupName describes a group as the report counts it: "q+k | v (v is q6_k)".
-func groupName(g *ir.Graph, members []*ir.Node, runs [][]*ir.Node) string {
-	if runs == nil {
-		runs = [][]*ir.Node{members}
-	}
-	var parts, odd []string
-	for i, run := range runs {
-		var names []string
-		for _, m := range run {
-			names = append(names, shortName(m.Weights[0]))
-		}
-		parts = append(parts, strings.Join(names, "+"))
-		if i > 0 {
-			w, prev := g.Weight(run[0].Weights[0]), g.Weight(runs[i-1][0].Weights[0])
-			if w.Type != prev.Type {
-				odd = append(odd, fmt.Sprintf("%s is %s", strings.Join(names, "+"), w.Type))
-			} else {
-				odd = append(odd, strings.Join(names, "+")+" is shared")
-			}
-		}
-	}
-	s := strings.Join(parts, " | ")
-	if len(odd) > 0 {
-		s += " (" + strings.Join(odd, ", ") + ")"
-	}
-	return s
 }
 
 // shortName is "q" for blk.3.attn_q.weight and "gate" for blk.3.ffn_gate.weight.

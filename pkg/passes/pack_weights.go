@@ -14,47 +14,40 @@ import (
 // that an embedding reads as well is packed only if the target gathers rows
 // from that form; weights that only embeddings read stay rows.
 func packWeights(c *Context) error {
-	g := c.G
-	for _, w := range g.Weights {
-		matmul, embedding := kindsOfReaders(g, w.Name)
-		if !matmul {
+	readers := weightReaders(c.G)
+	for _, w := range c.G.Weights {
+		if readers[w.Name].matmul == 0 {
 			continue
 		}
-		row, ok := c.Target.Matmul(w.Type)
-		switch {
-		case !ok:
-			c.Report.refuse(w.Type.String()+" weight", "no kernel for it")
-			continue
-		case embedding && !c.Target.CanGather(w.Type, row.Form):
-			c.Report.refuse(w.Type.String()+" weight", "an embedding reads its rows")
-			continue
-		case w.Form == row.Form:
-			c.Report.refuse(w.Type.String()+" weight", "already "+row.Form.String())
+		form, why := packedForm(c, w, readers[w.Name])
+		if why == "" && w.Form == form {
+			why = "already " + form.String()
+		}
+		if why != "" {
+			c.Report.refuse(w.Type.String()+" weight", why)
 			continue
 		}
-		e, err := ir.PackAs(w.Expr, row.Form)
+		e, err := ir.PackAs(w.Expr, form)
 		if err != nil {
 			return fmt.Errorf("weight %s: %w", w.Name, err)
 		}
 		w.Expr = e
-		c.Report.match(w.Type.String() + " weights as " + row.Form.String())
+		c.Report.match(w.Type.String() + " weights as " + form.String())
 	}
 	return nil
 }
 
-func kindsOfReaders(g *ir.Graph, weight string) (matmul, embedding bool) {
-	for _, n := range g.Nodes {
-		for _, w := range n.Weights {
-			if w != weight {
-				continue
-			}
-			switch n.Op {
-			case "matmul", "matmul_group":
-				matmul = true
-			case "embedding":
-				embedding = true
-			}
-		}
+// packedForm is the form in which w is stored, or the reason why it stays as
+// it is.
+func packedForm(c *Context, w *ir.Weight, r readers) (ir.Form, string) {
+	row, ok := c.Target.Matmul(w.Type)
+	switch {
+	case r.matmul == 0:
+		return w.Form, "no matmul reads it"
+	case !ok:
+		return w.Form, "no kernel for it"
+	case r.embedding > 0 && !c.Target.CanGather(w.Type, row.Form):
+		return w.Form, "an embedding reads its rows"
 	}
-	return matmul, embedding
+	return row.Form, ""
 }

@@ -11,20 +11,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/target"
 )
 
-// Prop is a property of a graph that passes need and give.
-type Prop uint16
-
-// Properties.
-const (
-	CutsChosen     Prop = 1 << iota // boundaries are walls or marks
-	ActsQuantised                   // every quantize_act stands
-	Grouped                         // projections of one input are one node
-	NormsFused                      // residual adds are inside norms
-	LayoutsRight                    // every op gets the layout it asked for
-	LayoutsSettled                  // relayouts have moved as far as they go
-	Packed                          // weights are in the target's form
-)
-
 // Pass is one row of the table.
 type Pass struct {
 	Name  string
@@ -82,6 +68,9 @@ type Options struct {
 	// After, when set, sees the graph as built (pass nil, index 0) and after
 	// every pass that ran. It must not change it.
 	After func(index int, p *Pass, g *ir.Graph, r *Report) error
+	// Mutate, for tests of pkg/verify, changes the graph that a pass made, as
+	// a bug in the pass would: before it is verified.
+	Mutate func(p *Pass, g *ir.Graph)
 }
 
 // Context is what a pass works on and reports to.
@@ -156,6 +145,9 @@ func Run(ctx context.Context, g *ir.Graph, o Options) (*ir.Graph, []*Report, err
 			return nil, nil, err
 		}
 		g, have = next, have|p.Gives
+		if err := checkProps(have, g, o); err != nil {
+			return nil, nil, fmt.Errorf("after pass %s: %w", p.Name, err)
+		}
 		reports = append(reports, rep)
 		if o.After != nil {
 			if err := o.After(i+1, p, g, rep); err != nil {
@@ -175,6 +167,9 @@ func Apply(p *Pass, g *ir.Graph, o Options) (*ir.Graph, *Report, error) {
 	c := &Context{G: g.Clone(), Target: o.Target, Cuts: o.Cuts, Report: newReport(p, g)}
 	if err := p.Run(c); err != nil {
 		return nil, nil, fmt.Errorf("pass %s: %w", p.Name, err)
+	}
+	if o.Mutate != nil {
+		o.Mutate(p, c.G)
 	}
 	if err := ir.Verify(c.G); err != nil {
 		return nil, nil, fmt.Errorf("after pass %s: %w", p.Name, err)

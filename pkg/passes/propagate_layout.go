@@ -22,7 +22,7 @@ func propagateLayout(c *Context) error {
 		}
 		x, y := r.In[0], r.Out[0]
 		p := g.Producer(x)
-		if why := cannotWriteC4(c, p, x); why != "" {
+		if why := cannotWriteC4(c, p, x, len(g.Uses(x))); why != "" {
 			c.Report.refuse("relayout", why)
 			continue
 		}
@@ -35,31 +35,34 @@ func propagateLayout(c *Context) error {
 	return nil
 }
 
-func cannotWriteC4(c *Context, p *ir.Node, x ir.ValueID) string {
+// cannotWriteC4 says why p, which makes x for so many readers, keeps it plain.
+func cannotWriteC4(c *Context, p *ir.Node, x ir.ValueID, uses int) string {
 	switch {
 	case p == nil:
 		return "it reads a graph input"
 	case !c.Target.CanWriteC4(p.Op, slices.Index(p.Out, x)):
 		return p.Op + " writes plain only"
-	case len(c.G.Uses(x)) != 1 || c.G.IsOutput(x):
+	case uses != 1 || c.G.IsOutput(x):
 		return "others read " + p.Op + "'s result plain"
 	}
 	return ""
 }
 
+// relayoutKey is what equal relayouts share.
+type relayoutKey struct {
+	x  ir.ValueID
+	to string
+}
+
 // mergeRelayouts leaves one relayout per value and layout: the first.
 func mergeRelayouts(c *Context) {
 	g := c.G
-	type key struct {
-		x  ir.ValueID
-		to string
-	}
-	first := map[key]*ir.Node{}
+	first := map[relayoutKey]*ir.Node{}
 	for _, r := range slices.Clone(g.Nodes) {
 		if r.Op != "relayout" {
 			continue
 		}
-		k := key{r.In[0], r.Str("to")}
+		k := relayoutKey{r.In[0], r.Str("to")}
 		f, ok := first[k]
 		if !ok {
 			first[k] = r
