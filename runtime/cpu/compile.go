@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
@@ -14,6 +15,7 @@ type step struct {
 	node  *ir.Node
 	bind  func(r *run) error // sets the tasks' fields for this run
 	tasks []kernel.Task
+	work  *work // the tasks alone
 }
 
 // executable is a compiled graph.
@@ -29,14 +31,18 @@ type executable struct {
 	attn      []*kernel.Attention
 	partials  []float32
 
-	r     run
-	tasks []kernel.Task
+	r    run
+	work *work
 }
 
 var _ backend.Executable = (*executable)(nil)
 
 func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Executable, error) {
-	e, err := d.compile(segment, g, maxTokens)
+	var e *executable
+	err := mmap.Guard(func() (err error) { // weights of vectors are read here
+		e, err = d.compile(segment, g, maxTokens)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
@@ -57,6 +63,7 @@ func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executabl
 	}
 	e.places = places
 	e.arena = kernel.AlignedBytes(size)
+	var tasks []kernel.Task
 	for _, n := range g.Nodes {
 		compile := compilers[n.Op]
 		if compile == nil {
@@ -66,10 +73,11 @@ func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executabl
 		if err != nil {
 			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
 		}
-		s.node = n
+		s.node, s.work = n, newWork(s.tasks)
 		e.steps = append(e.steps, s)
-		e.tasks = append(e.tasks, s.tasks...)
+		tasks = append(tasks, s.tasks...)
 	}
+	e.work = newWork(tasks)
 	e.r.acts = make([]kernel.Act, len(places))
 	e.r.ints = make([][]int32, len(places))
 	return e, nil

@@ -4,63 +4,79 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-// pool runs task lists on n workers: the caller and n-1 goroutines. All of
-// them walk the same list; between two tasks stands a barrier; inside a task
-// items come from an atomic counter. Workers spin briefly between tasks and
-// park between lists, so an idle pool costs nothing.
+// pool runs task lists on n workers: the caller and n-1 goroutines.
+//
+// Items of a task are claimed in chunks from one counter. A task is over when
+// all its items are done, whoever did them, and only then may items of the
+// next one be claimed. So nobody waits for a worker that the system has taken
+// off its core, except for the chunk it may be holding: on a busy machine the
+// others do its share. Waiting workers poll for a moment, then sleep; an idle
+// pool costs nothing.
+//
+// A worker may be lists behind. It then finds another epoch in every counter,
+// claims nothing and catches up.
 type pool struct {
 	n       int
 	scratch [][]byte // per worker
 
+	epoch  atomic.Uint64 // number of the list in work
+	work   atomic.Pointer[work]
+	closed atomic.Bool
+	fail   atomic.Pointer[fault]
+
 	mu     sync.Mutex
-	wake   *sync.Cond
-	epoch  uint64 // number of the published list
-	closed bool
-	seen   atomic.Uint64 // epoch, readable without the lock
+	idle   sleepers // between lists
+	busy   sleepers // inside a list, behind a task
 	exited sync.WaitGroup
-
-	list list
-}
-
-// list is one published piece of work.
-type list struct {
-	tasks []kernel.Task
-	sync  []taskSync
-	stop  atomic.Int32 // tasks from this index on are not run
-	left  paddedInt    // workers that have not finished the list
-	fail  atomic.Pointer[fault]
 }
 
 type fault struct{ err error }
 
-type paddedInt struct {
-	v atomic.Int64
-	_ [120]byte
+// sleepers are parked workers; count is read without the lock by whoever may
+// have to wake them.
+type sleepers struct {
+	count atomic.Int32
+	cond  *sync.Cond
 }
 
-// taskSync is the item counter and the barrier of one task.
+// work is a list of tasks with their counters. It belongs to one pool.
+type work struct {
+	tasks []kernel.Task
+	sync  []taskSync
+}
+
+func newWork(tasks []kernel.Task) *work {
+	return &work{tasks: tasks, sync: make([]taskSync, len(tasks))}
+}
+
+// taskSync counts the items of a task: epoch<<32 | first unclaimed item, and
+// items done. They lie on different cache lines.
 type taskSync struct {
-	next    paddedInt
-	arrived paddedInt
+	next  atomic.Uint64
+	items atomic.Int32
+	chunk atomic.Int32
+	_     [112]byte
+	done  atomic.Int32
+	_     [124]byte
 }
 
 const (
-	spinPolls  = 4000                   // polls of a barrier before yielding
-	parkAfter  = 100 * time.Microsecond // idle time before a worker parks
-	neverStops = int32(1<<31 - 1)
+	pollTask = 40 * time.Microsecond  // polling for the end of a task before sleeping
+	pollList = 100 * time.Microsecond // polling for the next list before sleeping
+	maxItems = 1<<31 - 1              // of a task; as a counter, that of a closed one
 )
 
 func newPool(n int) *pool {
 	p := &pool{n: n, scratch: make([][]byte, n)}
-	p.wake = sync.NewCond(&p.mu)
+	p.idle.cond, p.busy.cond = sync.NewCond(&p.mu), sync.NewCond(&p.mu)
 	for w := 1; w < n; w++ {
 		p.exited.Add(1)
 		go p.worker(w)
@@ -68,12 +84,10 @@ func newPool(n int) *pool {
 	return p
 }
 
-// close ends the workers. No list may be running.
+// close ends the workers. No list may be running. Closing twice is harmless.
 func (p *pool) close() {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	p.wake.Broadcast()
+	p.closed.Store(true)
+	p.wake(&p.idle)
 	p.exited.Wait()
 }
 
@@ -87,149 +101,150 @@ func (p *pool) reserve(size int) {
 }
 
 // run executes prepared tasks in order. It returns ctx's error when ctx ends
-// between two tasks and an error when a task faulted.
-func (p *pool) run(ctx context.Context, tasks []kernel.Task) error {
-	l := &p.list
-	l.tasks = tasks
-	if len(l.sync) < len(tasks) {
-		l.sync = make([]taskSync, len(tasks))
+// between two tasks, and an error when a mapped file could not be read. In
+// both cases later tasks were not begun and no worker is still inside one.
+func (p *pool) run(ctx context.Context, wk *work) error {
+	p.fail.Store(nil)
+	e := p.epoch.Load() + 1
+	for i, t := range wk.tasks {
+		n := t.Items()
+		if n < 0 || n > maxItems {
+			return fmt.Errorf("task %d (%T) has %d items", i, t, n)
+		}
+		s := &wk.sync[i]
+		s.next.Store(e << 32) // first, so that a late worker cannot claim by the old counter and the new number
+		s.done.Store(0)
+		s.items.Store(int32(n))
+		s.chunk.Store(int32(max(1, n/(p.n*4))))
 	}
-	for i := range tasks {
-		l.sync[i].next.v.Store(0)
-		l.sync[i].arrived.v.Store(0)
+	p.work.Store(wk)
+	p.epoch.Store(e)
+	p.wake(&p.idle)
+	done := ctx.Done()
+	for i := range wk.tasks {
+		p.share(0, e, wk, i)
+		p.await(e, &wk.sync[i])
+		if p.fail.Load() != nil {
+			p.stop(wk, i+1)
+			return p.fail.Load().err
+		}
+		select {
+		case <-done:
+			p.stop(wk, i+1)
+			return ctx.Err()
+		default:
+		}
 	}
-	l.stop.Store(neverStops)
-	l.fail.Store(nil)
-	l.left.v.Store(int64(p.n))
-	if p.n > 1 {
-		p.mu.Lock()
-		p.epoch++
-		p.seen.Store(p.epoch)
-		p.mu.Unlock()
-		p.wake.Broadcast()
+	return nil
+}
+
+// stop closes the tasks from first on and waits for items that had been
+// claimed. It is the rare way out, so it polls coarsely.
+func (p *pool) stop(wk *work, first int) {
+	for i := first; i < len(wk.sync); i++ {
+		s := &wk.sync[i]
+		v := s.next.Load()
+		for !s.next.CompareAndSwap(v, v|maxItems) {
+			v = s.next.Load()
+		}
+		for claimed := int32(v & maxItems); s.done.Load() < claimed; {
+			time.Sleep(10 * time.Microsecond)
+		}
 	}
-	p.walk(0, ctx.Done())
-	for l.left.v.Load() > 0 {
-		runtime.Gosched()
-	}
-	l.tasks = nil
-	if f := l.fail.Load(); f != nil {
-		return f.err
-	}
-	return ctx.Err()
 }
 
 func (p *pool) worker(w int) {
 	defer p.exited.Done()
-	var last uint64
-	for {
-		if !p.await(&last) {
+	for last := uint64(0); ; {
+		e := p.nextList(last)
+		if e == last {
 			return
 		}
-		p.walk(w, nil)
+		last = e
+		wk := p.work.Load()
+		for i := range wk.tasks {
+			p.share(w, e, wk, i)
+			if !p.await(e, &wk.sync[i]) || p.fail.Load() != nil {
+				break
+			}
+		}
 	}
 }
 
-// await waits for a list newer than *last: by polling for a short while, then
-// parked. It reports false when the pool is closed.
-func (p *pool) await(last *uint64) bool {
-	deadline := time.Now().Add(parkAfter)
-	for i := 0; ; i++ {
-		if e := p.seen.Load(); e != *last {
-			*last = e
-			return true
+// nextList waits for a list after last and returns its number, last when the
+// pool is closed.
+func (p *pool) nextList(last uint64) uint64 {
+	news := func() bool { return p.epoch.Load() != last || p.closed.Load() }
+	p.wait(&p.idle, pollList, news)
+	return p.epoch.Load()
+}
+
+// await waits until the task of s is over. It reports false when list e is.
+func (p *pool) await(e uint64, s *taskSync) bool {
+	over := func() bool { return s.done.Load() >= s.items.Load() || p.epoch.Load() != e }
+	if !over() {
+		p.wait(&p.busy, pollTask, over)
+	}
+	return p.epoch.Load() == e
+}
+
+// wait polls until ready, at most for the given time, then sleeps among q.
+func (p *pool) wait(q *sleepers, poll time.Duration, ready func() bool) {
+	deadline := time.Now().Add(poll)
+	for i := 1; ; i++ {
+		if ready() {
+			return
 		}
-		if i%256 == 255 {
+		if i%128 == 0 {
 			if time.Now().After(deadline) {
 				break
 			}
-			runtime.Gosched()
+			if p.n > runtime.GOMAXPROCS(0) {
+				runtime.Gosched()
+			}
 		}
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.epoch == *last && !p.closed {
-		p.wake.Wait()
+	q.count.Add(1)
+	for !ready() {
+		q.cond.Wait()
 	}
-	if p.epoch == *last {
-		return false
-	}
-	*last = p.epoch
-	return true
+	q.count.Add(-1)
+	p.mu.Unlock()
 }
 
-// walk runs worker w's share of every task of the list. Worker 0 alone
-// watches done, before a barrier the others have yet to pass, so all of them
-// stop at the same task.
-func (p *pool) walk(w int, done <-chan struct{}) {
-	l := &p.list
-	for i, t := range l.tasks {
-		if int32(i) >= l.stop.Load() {
-			break
-		}
-		p.share(w, i, t, &l.sync[i].next)
-		if w == 0 {
-			select {
-			case <-done:
-				l.stop.Store(int32(i + 1))
-			default:
-			}
-		}
-		if p.n > 1 {
-			p.barrier(&l.sync[i].arrived)
-		}
-	}
-	l.left.v.Add(-1)
-}
-
-func (p *pool) barrier(arrived *paddedInt) {
-	n := int64(p.n)
-	if arrived.v.Add(1) == n {
-		return
-	}
-	for i := 0; arrived.v.Load() < n; i++ {
-		if i >= spinPolls {
-			runtime.Gosched()
-		}
+// wake wakes all of q. What they wait for must have been stored before.
+func (p *pool) wake(q *sleepers) {
+	if q.count.Load() > 0 {
+		p.mu.Lock()
+		p.mu.Unlock()
+		q.cond.Broadcast()
 	}
 }
 
-// share takes items of t, task i, until none are left. A fault while reading a
-// mapped file becomes the list's error and, since it is noted before the
-// barrier behind t, all workers stop there.
-func (p *pool) share(w, i int, t kernel.Task, next *paddedInt) {
-	items := t.Items()
-	if items == 0 {
-		return
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			p.list.fail.CompareAndSwap(nil, &fault{taskError(r)})
-			p.list.stop.Store(int32(i + 1))
-		}
-	}()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	chunk := max(1, items/(p.n*4))
-	if p.n == 1 {
-		chunk = items
-	}
+// share takes items of task i until none are left. A fault on a mapped file
+// becomes the list's error; it is noted before its items count as done, so
+// nobody goes on to the next task without seeing it.
+func (p *pool) share(w int, e uint64, wk *work, i int) {
+	s := &wk.sync[i]
 	for {
-		lo := int(next.v.Add(int64(chunk))) - chunk
+		v := s.next.Load()
+		if v>>32 != e&(1<<32-1) {
+			return
+		}
+		lo, items := int32(v&(1<<32-1)), s.items.Load()
 		if lo >= items {
 			return
 		}
-		t.Run(lo, min(lo+chunk, items), p.scratch[w])
+		hi := min(lo+s.chunk.Load(), items)
+		if !s.next.CompareAndSwap(v, v+uint64(hi-lo)) {
+			continue
+		}
+		if err := mmap.Guard(func() error { wk.tasks[i].Run(int(lo), int(hi), p.scratch[w]); return nil }); err != nil {
+			p.fail.CompareAndSwap(nil, &fault{err})
+		}
+		if s.done.Add(hi-lo) == items {
+			p.wake(&p.busy)
+		}
 	}
-}
-
-// taskError turns a fault on mapped memory into an error and lets any other
-// panic go on: it is a bug.
-func taskError(r any) error {
-	if e, ok := r.(interface {
-		error
-		Addr() uintptr
-	}); ok {
-		return fmt.Errorf("weight data became unreadable during the run (a file was truncated or its disk failed): %w", e)
-	}
-	panic(r)
 }

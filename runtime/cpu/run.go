@@ -100,14 +100,7 @@ func (e *executable) run(ctx context.Context, st backend.State, in, out []backen
 	if err != nil {
 		return err
 	}
-	if err := e.prepare(); err != nil {
-		return err
-	}
-	if e.d.trace != nil || e.d.timing != nil {
-		err = e.stepwise(ctx)
-	} else {
-		err = e.d.pool.run(ctx, e.tasks)
-	}
+	err = e.execute(ctx)
 	switch {
 	case r.st == nil || len(e.attn) == 0:
 	case err == nil:
@@ -116,6 +109,16 @@ func (e *executable) run(ctx context.Context, st backend.State, in, out []backen
 		r.st.setLen(min(r.st.len, r.starts)) // what the call overwrote is not half kept
 	}
 	return err
+}
+
+func (e *executable) execute(ctx context.Context) error {
+	if err := e.prepare(); err != nil {
+		return err
+	}
+	if e.d.trace != nil || e.d.timing != nil {
+		return e.stepwise(ctx)
+	}
+	return e.d.pool.run(ctx, e.work)
 }
 
 // bindBuffers learns S, R and A from the inputs and views every value.
@@ -265,7 +268,7 @@ func (e *executable) stepwise(ctx context.Context) error {
 	for i := range e.steps {
 		n := e.steps[i].node
 		begin := time.Now()
-		if err := e.d.pool.run(ctx, e.steps[i].tasks); err != nil {
+		if err := e.d.pool.run(ctx, e.steps[i].work); err != nil {
 			return err
 		}
 		if e.d.timing != nil {

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package cpu
+
+import "time"
+
+func cpuTime() (time.Duration, bool) { return 0, false }
