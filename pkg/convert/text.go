@@ -1,12 +1,22 @@
 package convert
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/tessera-llm/tessera/pkg/chat"
 	"github.com/tessera-llm/tessera/pkg/checkpoint"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 )
+
+// Texts are the text side of a model.
+type Texts struct {
+	Tokenizer *tokenizer.Tokenizer // nil: none
+	Templates chat.Templates       // empty: none
+	Stop      []int32              // ids that end generation, from every place that names some
+}
 
 // Tokenizer reads the tokenizer of a checkpoint, nil when it has none. A kind
 // of tokenizer that is not known is an error that names it.
@@ -32,25 +42,96 @@ func Tokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	return t, nil
 }
 
-// textFiles are the files a bundle carries beside graphs and weights: the
-// compiled tokenizer and generation_config.json.
-func (p *Plan) textFiles() ([]format.TextFile, error) {
-	var files []format.TextFile
-	if !p.Options.NoTokenizer {
-		t, err := Tokenizer(p.Checkpoint)
+// ReadTexts reads tokenizer, chat templates and stop tokens of the plan's
+// checkpoint.
+func (p *Plan) ReadTexts() (*Texts, error) {
+	t := &Texts{Stop: p.Meta.Stop}
+	if p.Options.NoTokenizer {
+		return t, nil
+	}
+	var err error
+	if t.Tokenizer, err = Tokenizer(p.Checkpoint); err != nil {
+		return nil, fmt.Errorf("%w (--no-tokenizer converts without it; text commands then refuse)", err)
+	}
+	if t.Tokenizer == nil {
+		return t, nil
+	}
+	if t.Templates, err = templates(p.Checkpoint); err != nil {
+		return nil, err
+	}
+	var eos []int32
+	if id, ok := t.Tokenizer.EOS(); ok {
+		eos = []int32{id}
+	}
+	if t.Stop, err = chat.StopTokens(vocab{t.Tokenizer}, chat.StopSources{Config: p.Meta.Stop, Tokenizer: eos}); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Checkpoint.Path(), err)
+	}
+	return t, nil
+}
+
+// vocab is a tokenizer as chat.StopTokens asks it.
+type vocab struct{ *tokenizer.Tokenizer }
+
+func (v vocab) Control(id int32) bool {
+	_, kind, ok := v.Piece(id)
+	return ok && kind == tokenizer.Control
+}
+
+// templates selects the chat templates of a checkpoint.
+func templates(c *checkpoint.Checkpoint) (chat.Templates, error) {
+	var s chat.Sources
+	if c.Kind() == checkpoint.GGUF {
+		s.GGUF = c.GGUF().String
+		s.GGUFNames = c.GGUF().Strings("tokenizer.chat_templates")
+	} else {
+		files, err := c.Tokenizer()
 		if err != nil {
-			return nil, fmt.Errorf("%w (--no-tokenizer converts without it; text commands then refuse)", err)
+			return chat.Templates{}, err
 		}
-		if t != nil {
-			data, err := t.MarshalBinary()
-			if err != nil {
-				return nil, fmt.Errorf("%s: tokenizer: %w", p.Checkpoint.Path(), err)
-			}
-			files = append(files, format.TextFile{Name: format.TokenizerFile, Data: data})
+		s = chat.Sources{TokenizerConfig: files.Config, Jinja: files.ChatTemplate, ChatTemplate: files.ChatTemplateJSON}
+		for _, f := range files.Templates {
+			s.Additional = append(s.Additional, chat.NamedFile{Name: f.Name, Data: f.Text})
 		}
+	}
+	t, err := chat.Select(s)
+	if errors.Is(err, chat.ErrNoTemplate) {
+		return chat.Templates{}, nil
+	}
+	if err != nil {
+		return chat.Templates{}, fmt.Errorf("%s: %w", c.Path(), err)
+	}
+	return t, nil
+}
+
+// textFiles are the files a bundle carries beside graphs and weights.
+func (p *Plan) textFiles(t *Texts) ([]format.TextFile, error) {
+	var files []format.TextFile
+	if t.Tokenizer != nil {
+		data, err := t.Tokenizer.MarshalBinary()
+		if err != nil {
+			return nil, fmt.Errorf("%s: tokenizer: %w", p.Checkpoint.Path(), err)
+		}
+		files = append(files, format.TextFile{Name: format.TokenizerFile, Data: data})
+	}
+	if len(t.Templates.List) > 0 {
+		data, err := json.MarshalIndent(t.Templates.List, "", " ")
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, format.TextFile{Name: format.TemplatesFile, Data: data})
 	}
 	if g := p.Checkpoint.GenerationConfig(); g != nil {
 		files = append(files, format.TextFile{Name: format.GenerationConfigFile, Data: g})
 	}
 	return files, nil
+}
+
+// BundleTemplates reads the chat templates a bundle carries; empty when it has
+// none.
+func BundleTemplates(data []byte) (chat.Templates, error) {
+	var t chat.Templates
+	if err := json.Unmarshal(data, &t.List); err != nil {
+		return t, fmt.Errorf("%s: %w", format.TemplatesFile, err)
+	}
+	return t, nil
 }

@@ -24,7 +24,11 @@ func (p *Plan) Write(ctx context.Context, path string, o WriteOptions) error {
 	if err := format.Replaceable(path, o.Force); err != nil {
 		return err
 	}
-	files, err := p.textFiles()
+	texts, err := p.ReadTexts()
+	if err != nil {
+		return err
+	}
+	files, err := p.textFiles(texts)
 	if err != nil {
 		return err
 	}
@@ -57,8 +61,10 @@ func (p *Plan) Write(ctx context.Context, path string, o WriteOptions) error {
 	if err := p.Checkpoint.Unchanged(); err != nil {
 		return err
 	}
+	meta := p.Meta
+	meta.Stop = texts.Stop
 	return w.Commit(format.Manifest{
-		Features: format.Features, Target: p.Options.Target.Name, Meta: p.Meta,
+		Features: format.Features, Target: p.Options.Target.Name, Meta: meta,
 		Source: format.Source{Kind: p.Checkpoint.Kind().String(), Fingerprint: print, Type: p.Options.Type.String(), Disabled: p.Options.Disable, StopAfter: p.Options.StopAfter},
 	})
 }

@@ -8,9 +8,8 @@ type TextFile struct {
 
 // Names of the text files.
 const (
-	TokenizerFile        = "tokenizer.bin" // compiled, pkg/tokenizer
-	TemplateFile         = "chat_template.jinja"
-	TemplatesFile        = "chat_templates.json" // further named templates: name → text
+	TokenizerFile        = "tokenizer.bin"       // compiled, pkg/tokenizer
+	TemplatesFile        = "chat_templates.json" // list of {Name, Source, From}, the default first
 	GenerationConfigFile = "generation_config.json"
 )
 
@@ -18,4 +17,4 @@ const (
 const MaxText = 256 << 20
 
 // TextFiles lists the names a bundle may carry beside graphs and weights.
-var TextFiles = []string{TokenizerFile, TemplateFile, TemplatesFile, GenerationConfigFile}
+var TextFiles = []string{TokenizerFile, TemplatesFile, GenerationConfigFile}
