@@ -106,6 +106,19 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done i
 	return s.top()
 }
 
+// Extend appends ids in calls of at most Options.MaxChunk tokens and computes
+// no logits where the program is cut before them.
+func (s *Session) Extend(ctx context.Context, ids []int32) error {
+	for at := 0; at < len(ids); {
+		n := min(s.m.opt.MaxChunk, len(ids)-at)
+		if err := s.append(ctx, ids[at:at+n], false, false); err != nil {
+			return err
+		}
+		at += n
+	}
+	return nil
+}
+
 // Logits appends ids and hands the logits of each to row, in order: one row of
 // vocabulary size per token, valid during the call.
 func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logits []float32) error) error {

@@ -92,6 +92,7 @@ a checkpoint is converted once, into a cache.
   tessera bench model.tess`,
 		Commands: []*cli.Command{
 			inspectCommand(), convertCommand(), segmentCommand(), verifyCommand(), runCommand(), tokenizeCommand(), passesCommand(),
+			runSegmentCommand(), logitsCommand(), perplexityCommand(),
 		},
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {}, // report does it

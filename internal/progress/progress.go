@@ -40,6 +40,16 @@ func New(w io.Writer, what, unit string) *Bar {
 	return &Bar{w: w, what: what, unit: unit, start: time.Now()}
 }
 
+// Label changes what stands in front of the line.
+func (b *Bar) Label(what string) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.what = what
+}
+
 // Set shows done of total; a total of 0 is unknown.
 func (b *Bar) Set(done, total int64) {
 	if b == nil {

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tessera-llm/tessera/internal/folder"
+	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/statefile"
+	"github.com/tessera-llm/tessera/runtime"
+)
+
+func runSegmentCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "run-segment",
+		Usage:     "run one segment of a bundle alone, arrays in and out",
+		ArgsUsage: "BUNDLE SEGMENT --in NAME=FILE ... -o DIR",
+		Description: `Arrays are .npy (float32, int32, int64) or .safetensors files. Inputs left out:
+positions continue the state, rows is the last token, no logits are adjusted.
+Decoding by hand, with the bits of tessera run and tessera logits:
+
+  tessera run-segment m.tess embed --tokens 1,2,3 -o a
+  tessera run-segment m.tess decoder-0 --in hidden.embed=a/hidden.embed.npy -o a --state-out a/state
+  tessera run-segment m.tess logit --in layer.27=a/layer.27.npy -o a
+  tessera run-segment m.tess topk --in logits=a/logits.npy -o a
+  tessera run-segment m.tess embed --tokens 42 -o b
+  tessera run-segment m.tess decoder-0 --in hidden.embed=b/hidden.embed.npy -o b --state-in a/state --state-out b/state
+
+tessera inspect BUNDLE lists segments with their inputs and outputs.`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "in", Usage: "an input, `NAME=FILE`, or a .safetensors file with several (repeatable)"},
+			&cli.StringSliceFlag{Name: "out", Usage: "write one output, `NAME=FILE` (repeatable)"},
+			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write all outputs to `PATH`: a folder of .npy files, or one file that ends in .safetensors"},
+			&cli.StringFlag{Name: "state-in", Usage: "continue the KV state in `FILE`"},
+			&cli.StringFlag{Name: "state-out", Usage: "write the KV state behind the run to `FILE`"},
+			tokensFlag,
+			&cli.StringFlag{Name: "rows", Usage: "tokens that get logits: all, or `INDICES` such as 0,2 (default: the last)"},
+			threadsFlag, kvFlag, contextFlag, backendFlag, jsonFlag,
+		},
+		Action: runSegmentAction,
+	}
+}
+
+func runSegmentAction(c *cli.Context) error {
+	if c.NArg() != 2 {
+		return usage(c, "%d arguments, want two: a bundle and the name of a segment", c.NArg())
+	}
+	path, name := c.Args().Get(0), c.Args().Get(1)
+	if c.String("o") == "" && len(c.StringSlice("out")) == 0 && c.String("state-out") == "" {
+		return usage(c, "no output: say -o DIR, --out NAME=FILE or --state-out FILE")
+	}
+	if !format.IsBundle(path) {
+		return fmt.Errorf("%s is not a bundle: make one with tessera convert %s -o BUNDLE", path, path)
+	}
+	o, err := openBundle(path)
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	in, err := segmentInputs(c, o.prog, name)
+	if err != nil {
+		return err
+	}
+	digest, err := bundleDigest(path)
+	if err != nil {
+		return err
+	}
+	s, err := openSegment(c, o.prog, name, digest, in)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	out, err := s.Run(c.Context, in)
+	if err != nil {
+		return err
+	}
+	files, err := writeArrays(out, c.String("o"), c.StringSlice("out"))
+	if err != nil {
+		return err
+	}
+	held := 0
+	if s.State() != nil {
+		held = s.State().Len()
+	}
+	if f := c.String("state-out"); f != "" {
+		data, err := s.State().Save()
+		if err != nil {
+			return err
+		}
+		if err := statefile.Write(f, digest, data); err != nil {
+			return err
+		}
+	}
+	if c.Bool("json") {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"segment": name, "outputs": files, "state": c.String("state-out"), "positions": held})
+	}
+	for _, f := range files {
+		fmt.Printf("%-16s %s%v  %s\n", f.Name, f.Type, f.Shape, f.File)
+	}
+	if f := c.String("state-out"); f != "" {
+		fmt.Printf("%-16s %d positions of %s  %s\n", "state", held, s.KVType(), f)
+	}
+	return nil
+}
+
+// segmentInputs reads the arrays of --in, --tokens and --rows.
+func segmentInputs(c *cli.Context, p *runtime.Program, name string) (map[string]runtime.Array, error) {
+	in, err := readArrays(c.StringSlice("in"))
+	if err != nil {
+		return nil, err
+	}
+	for _, flag := range []string{"tokens", "rows"} {
+		text := c.String(flag)
+		if text == "" {
+			continue
+		}
+		if _, dup := in[flag]; dup {
+			return nil, usage(c, "input %s is given by --in and by --%s", flag, flag)
+		}
+		var ids []int32
+		if flag == "rows" && text == "all" {
+			for i := range callSize(p, name, in) {
+				ids = append(ids, int32(i))
+			}
+		} else if ids, err = parseIDs(text); err != nil {
+			return nil, usage(c, "--%s: %w", flag, err)
+		}
+		in[flag] = runtime.Array{Shape: []int{len(ids)}, I32: ids}
+	}
+	return in, nil
+}
+
+// callSize is the largest first dimension of the inputs of segment name that
+// has one row per token or per selected token.
+func callSize(p *runtime.Program, name string, in map[string]runtime.Array) int {
+	n := 0
+	for _, s := range p.Segments {
+		if s.Name != name {
+			continue
+		}
+		for _, id := range s.Graph.Inputs {
+			v := s.Graph.Value(id)
+			if a, ok := in[v.Name]; ok && len(a.Shape) > 0 && v.Type.Shape[0] != ir.A {
+				n = max(n, a.Shape[0])
+			}
+		}
+	}
+	return n
+}
+
+// openSegment compiles the segment for a call with inputs in and loads its
+// state.
+func openSegment(c *cli.Context, p *runtime.Program, name, digest string, in map[string]runtime.Array) (*runtime.Segment, error) {
+	b, err := pickBackend(c)
+	if err != nil {
+		return nil, err
+	}
+	size := max(1, callSize(p, name, in))
+	o := runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: size, Context: c.Int("context"), KVType: c.String("kv-type")}
+	var held *statefile.File
+	if f := c.String("state-in"); f != "" {
+		if held, err = statefile.Read(f); err != nil {
+			return nil, err
+		}
+		if held.Bundle != digest {
+			return nil, fmt.Errorf("state %s was made with another bundle (manifest sha256 %.12s, want %.12s): use the bundle that wrote it", f, held.Bundle, digest)
+		}
+		if o.KVType == "" {
+			o.KVType = held.KV
+		}
+	}
+	if o.Context == 0 {
+		o.Context = max(size, runtime.DefaultContext, p.Meta.ContextLength)
+	}
+	s, err := runtime.NewSegment(p, name, o)
+	if err != nil {
+		return nil, err
+	}
+	if s.State() == nil && (held != nil || c.String("state-out") != "") {
+		s.Close()
+		return nil, usage(c, "segment %s has no state: leave out --state-in and --state-out", name)
+	}
+	if held != nil {
+		if err := s.State().Load(held.States); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("state %s: %w", c.String("state-in"), err)
+		}
+	}
+	return s, nil
+}
+
+// bundleDigest identifies a bundle: its manifest holds the digests of all
+// other files.
+func bundleDigest(path string) (string, error) {
+	text, err := folder.Read(filepath.Join(path, format.ManifestName), format.MaxManifest)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
