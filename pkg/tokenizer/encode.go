@@ -74,6 +74,7 @@ type encoder struct {
 	spare  []split.Span
 	segs   []segment
 	inner  []segment
+	apply  split.Applier
 }
 
 func (t *Tokenizer) encoder() *encoder {
@@ -193,7 +194,7 @@ func (e *encoder) words(part text, first bool) error {
 	if len(part.s) > 8*maxText-1 {
 		return fmt.Errorf("normalised text of %d bytes is too long", len(part.s))
 	}
-	w := words{t: part, first: first, spans: append(e.spans[:0], split.Span{End: int32(len(part.s))}), spare: e.spare}
+	w := words{t: part, first: first, spans: append(e.spans[:0], split.Span{End: int32(len(part.s))}), spare: e.spare, apply: &e.apply}
 	for _, f := range e.t.pre {
 		if err := f(&w); err != nil {
 			return err

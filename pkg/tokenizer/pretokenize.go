@@ -31,6 +31,7 @@ type words struct {
 	spare []split.Span
 	first bool // the text starts where the input starts
 	bytes bool // the words are spelt byte by byte from here on
+	apply *split.Applier
 }
 
 // splitter is one step of pre-tokenisation.
@@ -103,7 +104,7 @@ func (w *words) cut(f split.Finder, b split.Behavior, invert bool) error {
 	out := w.spare[:0]
 	var err error
 	for _, sp := range w.spans {
-		if out, err = split.Apply(f, w.t.s, sp, b, invert, out); err != nil {
+		if out, err = w.apply.Apply(f, w.t.s, sp, b, invert, out); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,7 @@
 // expression would match at a position. Named maps the text of an expression,
 // as it stands in a tokenizer.json, to its scanner; Regexp compiles any other
 // one with a backtracking engine and a time limit, and refuses the constructs
-// that the two engines read differently. Apply turns the matches into spans
+// that the two engines read differently. Applier turns the matches into spans
 // with one of the five behaviours of the tokenizers package.
 //
 // Invariants: text is valid UTF-8; a match is never empty and ends at a

@@ -42,58 +42,73 @@ func (b Behavior) Known() bool {
 	return false
 }
 
+// Applier applies patterns; it holds the memory of doing so. The zero Applier
+// is ready for use.
+type Applier struct {
+	match func(from, to int) // the method found, made once
+
+	behavior Behavior
+	invert   bool
+	text     string
+	base     int32
+	at       int // end of the last piece
+	bad      error
+
+	out   []Span
+	first int  // index in out of the first span of this call
+	prev  bool // the piece before was a match
+	held  bool // MergedWithNext: the last span is a match that waits for the text after it
+}
+
 // Apply splits s[in.Start:in.End] and appends the spans, which are relative to
 // s. invert exchanges matches and the text between them.
-func Apply(f Finder, s string, in Span, b Behavior, invert bool, out []Span) ([]Span, error) {
+func (j *Applier) Apply(f Finder, s string, in Span, b Behavior, invert bool, out []Span) ([]Span, error) {
 	text := s[in.Start:in.End]
 	if sf, ok := f.(scanFinder); ok && b == Isolated {
 		return sf.isolate(text, in.Start, out), nil
 	}
-	j := joiner{behavior: b, first: len(out), out: out}
-	at := 0
-	var bad error
-	err := f.Each(text, func(from, to int) {
-		switch {
-		case bad != nil:
-			return
-		case from < at || to < from || to > len(text):
-			bad = fmt.Errorf("split pattern: match [%d, %d) out of order", from, to)
-			return
-		case to == from && b != Isolated && b != Removed:
-			bad = fmt.Errorf("split pattern: empty match at byte %d with behaviour %s", from, b)
-			return
-		}
-		if from > at {
-			j.add(at, from, in.Start, invert)
-		}
-		if to > from { // an empty match only cuts
-			j.add(from, to, in.Start, !invert)
-		}
-		at = to
-	})
+	if j.match == nil {
+		j.match = j.found
+	}
+	j.behavior, j.invert, j.text, j.base = b, invert, text, in.Start
+	j.at, j.bad, j.out, j.first, j.prev, j.held = 0, nil, out, len(out), false, false
+	err := f.Each(text, j.match)
 	if err == nil {
-		err = bad
+		err = j.bad
 	}
 	if err != nil {
 		return out, err
 	}
-	if at < len(text) {
-		j.add(at, len(text), in.Start, invert)
+	if j.at < len(text) {
+		j.add(j.at, len(text), invert)
 	}
 	return j.out, nil
 }
 
-// joiner builds spans from alternating pieces.
-type joiner struct {
-	behavior Behavior
-	first    int // index in out of the first span of this call
-	out      []Span
-	prev     bool // the piece before was a match
-	held     bool // MergedWithNext: the last span is a match that waits for the text after it
+// found takes a match; an empty one only cuts.
+func (j *Applier) found(from, to int) {
+	switch {
+	case j.bad != nil:
+		return
+	case from < j.at || to < from || to > len(j.text):
+		j.bad = fmt.Errorf("split pattern: match [%d, %d) out of order", from, to)
+		return
+	case to == from && j.behavior != Isolated && j.behavior != Removed:
+		j.bad = fmt.Errorf("split pattern: empty match at byte %d with behaviour %s", from, j.behavior)
+		return
+	}
+	if from > j.at {
+		j.add(j.at, from, j.invert)
+	}
+	if to > from {
+		j.add(from, to, !j.invert)
+	}
+	j.at = to
 }
 
-func (j *joiner) add(from, to int, base int32, match bool) {
-	sp := Span{base + int32(from), base + int32(to)}
+// add takes the next piece, a match or the text between two.
+func (j *Applier) add(from, to int, match bool) {
+	sp := Span{j.base + int32(from), j.base + int32(to)}
 	last := len(j.out) - 1
 	has := last >= j.first
 	switch j.behavior {
@@ -149,7 +164,7 @@ func (f scanFinder) Each(s string, found func(start, end int)) error {
 	return nil
 }
 
-// isolate is Apply for Isolated without the joiner.
+// isolate is Apply for Isolated.
 func (f scanFinder) isolate(s string, base int32, out []Span) []Span {
 	at := 0 // start of text that nothing has matched
 	for i := 0; i < len(s); {

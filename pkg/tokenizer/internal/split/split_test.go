@@ -7,7 +7,7 @@ import (
 
 func words(t *testing.T, f Finder, text string, b Behavior, invert bool) string {
 	t.Helper()
-	spans, err := Apply(f, "xx"+text, Span{2, int32(len(text) + 2)}, b, invert, nil)
+	spans, err := new(Applier).Apply(f, "xx"+text, Span{2, int32(len(text) + 2)}, b, invert, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
