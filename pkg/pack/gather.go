@@ -84,28 +84,32 @@ func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
 // decode writes the float values of the first len(dst) channels of g.
 func (g *group) decode(dst []float32, t tensor.Type) {
 	zp := int(zeroPoint(t))
-	for k := range dst {
+	for k := 0; k < len(dst); k += 16 {
 		var d, m float32
 		switch t {
 		case tensor.Q4_K, tensor.Q5_K:
 			d = f32.FromHalf(g.d[0]) * float32(g.sc[k/32])
-			m = f32.FromHalf(g.m[0]) * float32(g.mn[k/32])
+			m = -float32(f32.FromHalf(g.m[0]) * float32(g.mn[k/32]))
 		case tensor.Q6_K:
 			d = f32.FromHalf(g.d[0]) * float32(int8(g.sc[k/16]))
+		case tensor.Q4_1, tensor.Q5_1:
+			d, m = f32.FromHalf(g.d[k/32]), f32.FromHalf(g.m[k/32])
 		default:
 			d = f32.FromHalf(g.d[k/32])
 		}
-		v := float32(0)
-		if q := int(g.q[k]) - zp; q != 0 && d != 0 {
-			v = float32(d * float32(q))
+		hasMin := t == tensor.Q4_K || t == tensor.Q5_K || t == tensor.Q4_1 || t == tensor.Q5_1
+		run := dst[k:min(len(dst), k+16)]
+		q := g.q[k:][:len(run)]
+		for i := range run {
+			v := float32(0)
+			if n := int(q[i]) - zp; n != 0 && d != 0 {
+				v = float32(d * float32(n))
+			}
+			if hasMin {
+				v += m
+			}
+			run[i] = v
 		}
-		switch t {
-		case tensor.Q4_K, tensor.Q5_K:
-			v -= m
-		case tensor.Q4_1, tensor.Q5_1:
-			v += f32.FromHalf(g.m[k/32])
-		}
-		dst[k] = v
 	}
 }
 

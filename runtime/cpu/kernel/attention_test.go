@@ -216,6 +216,32 @@ func TestKVCacheEncode(t *testing.T) {
 			}
 		}
 	}
+	// the same stored values in every tier, halves at their limits included
+	r := rng(6)
+	special := make([]float32, 64)
+	for i := range special {
+		special[i] = math.Float32frombits(r.Uint32()&0x807fffff | uint32(95+r.IntN(52))<<23)
+	}
+	copy(special[3:], []float32{65519.99, 65520, -1e30, 0x1p-25, 0x1.8p-25, 0x1p-24, float32(math.Inf(1)), float32(math.NaN())})
+	for _, ty := range CacheTypes {
+		var want []float32
+		for _, tier := range Available() {
+			c, _ := NewKVCache(ty, 1, 64, 16)
+			if err := c.Grow(16); err != nil {
+				t.Fatal(err)
+			}
+			run(t, &KVAppend{Tier: tier, Cache: c, Start: 5, K: FromF32(special, 1, 64), V: FromF32(special, 1, 64)})
+			k, v := readBack(c, 5, 0)
+			if want == nil {
+				want = k
+			}
+			for i := range want {
+				if math.Float32bits(k[i]) != math.Float32bits(want[i]) && want[i] == want[i] || math.Float32bits(v[i]) != math.Float32bits(k[i]) {
+					t.Errorf("%s %s: %v stored as %v, %v, want %v", ty, tier, special[i], k[i], v[i], want[i])
+				}
+			}
+		}
+	}
 	if _, err := NewKVCache(tensor.Q8_0, 1, 48, 10); err == nil {
 		t.Error("q8_0 cache with head_dim 48")
 	}

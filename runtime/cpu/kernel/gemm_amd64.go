@@ -21,6 +21,7 @@ type gemmArgs struct {
 	skip   int            // 72: plane bytes of the blocks a short slab lacks
 	min    unsafe.Pointer // 80
 	dmin   unsafe.Pointer // 88
+	buf    unsafe.Pointer // 96: 512 bytes, FMA forms only
 }
 
 //go:noescape
@@ -34,6 +35,20 @@ func gemmMin(a *gemmArgs)
 
 //go:noescape
 func gemmMinF(a *gemmArgs)
+
+// The FMA forms compute the same with other instructions, see gemm_fma_amd64.s.
+
+//go:noescape
+func gemmOffsetFMA(a *gemmArgs)
+
+//go:noescape
+func gemmOffset16FMA(a *gemmArgs)
+
+//go:noescape
+func gemmMinFMA(a *gemmArgs)
+
+//go:noescape
+func gemmMinFFMA(a *gemmArgs)
 
 //go:noescape
 func expandQ8_0(w *byte, scale *float32, rec *byte, n int)
@@ -59,6 +74,16 @@ func expandQ5_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
 //go:noescape
 func expandQ6_K(w *byte, scale *float32, rec *byte)
 
+func cpuVendor() (b, d, c uint32)
+
+// fmaForms selects the FMA forms of the GEMM kernels: on Intel, where 512-bit
+// conversions and integer adds take slots of the dot products. The bits are
+// the same; the tests run both.
+var fmaForms = func() bool {
+	b, d, c := cpuVendor()
+	return b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e // GenuineIntel
+}()
+
 const (
 	groupPanels = 3   // panels of one GEMM kernel
 	gemmTokens  = 512 // tokens of one pass over the weights
@@ -71,6 +96,7 @@ type vnniScratch struct {
 	minF  [groupPanels][8 * 16]float32
 	min   [groupPanels][4 * 16 * 2]int16
 	dmin  [groupPanels][16]float32
+	buf   [128]int32              // for the FMA forms
 	_     [64]byte                // keeps slab and w apart in the cache
 	slab  [maxSlabBytes]byte      // for weights in rows form
 	out   [pack.PanelRows]float32 // a panel that does not fill its rows
@@ -127,7 +153,7 @@ func gemmQuant(m *Matmul, p, n, t0, count int, scratch []byte) {
 	w, x := m.W, &m.X
 	var a gemmArgs
 	a.w, a.scale = unsafe.Pointer(&v.w), unsafe.Pointer(&v.scale)
-	a.c, a.tiles = unsafe.Pointer(unsafe.SliceData(c)), tiles
+	a.c, a.tiles, a.buf = unsafe.Pointer(unsafe.SliceData(c)), tiles, unsafe.Pointer(&v.buf)
 	_, all := tile(C4, x.S)
 	for s := range ceil(w.K, Slab) {
 		width := min(Slab, roundUp(w.K, 64)-s*Slab)
@@ -141,19 +167,46 @@ func gemmQuant(m *Matmul, p, n, t0, count int, scratch []byte) {
 		switch w.Type {
 		case tensor.Q6_K:
 			a.init = unsafe.Pointer(&x.Init16[g*64])
-			gemmOffset16(&a)
 		case tensor.Q4_K, tensor.Q5_K:
 			a.init, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
-			gemmMin(&a)
 		case tensor.Q4_1, tensor.Q5_1:
 			a.init, a.min = unsafe.Pointer(&x.BSum[g*32]), unsafe.Pointer(&v.minF)
-			gemmMinF(&a)
 		default:
 			a.init = unsafe.Pointer(&x.Init[g*32])
-			gemmOffset(&a)
 		}
+		a.run(w.Type)
 	}
 	storeTile(m, p, n, t0, count, c, groupPanels)
+}
+
+// run calls the kernel for weights of type t.
+func (a *gemmArgs) run(t tensor.Type) {
+	switch t {
+	case tensor.Q6_K:
+		if fmaForms {
+			gemmOffset16FMA(a)
+		} else {
+			gemmOffset16(a)
+		}
+	case tensor.Q4_K, tensor.Q5_K:
+		if fmaForms {
+			gemmMinFMA(a)
+		} else {
+			gemmMin(a)
+		}
+	case tensor.Q4_1, tensor.Q5_1:
+		if fmaForms {
+			gemmMinFFMA(a)
+		} else {
+			gemmMinF(a)
+		}
+	default:
+		if fmaForms {
+			gemmOffsetFMA(a)
+		} else {
+			gemmOffset(a)
+		}
+	}
 }
 
 // storeTile copies the C tile [tokens][per panels][16] to the outputs.

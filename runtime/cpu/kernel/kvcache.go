@@ -116,12 +116,16 @@ func (c *KVCache) rowBytes() int {
 
 // encode stores x as one row of the cache type: f32, f16, or q8_0 blocks of
 // d fp16 and 32 int8. A block with Inf or NaN becomes NaN.
-func (c *KVCache) encode(dst []byte, x []float32) {
+func (c *KVCache) encode(dst []byte, x []float32, vec bool) {
 	switch c.Type {
 	case tensor.F32:
 		copy(slice[float32](dst, 0, len(x)), x)
 	case tensor.F16:
 		h := slice[uint16](dst, 0, len(x))
+		if vec && len(x)%16 == 0 {
+			floatToHalf(&h[0], &x[0], len(x))
+			return
+		}
 		for i, v := range x {
 			h[i] = f32.ToHalf(v)
 		}
@@ -266,7 +270,7 @@ func (c *KVCache) Poison(from int) {
 		nan[i] = float32(math.NaN())
 	}
 	row := AlignedBytes(c.rowBytes())
-	c.encode(row, nan)
+	c.encode(row, nan, false)
 	for pos := from; pos < len(c.chunks)*Chunk; pos++ {
 		for h := range c.Heads {
 			c.store(pos, h, row, row)
@@ -278,6 +282,7 @@ func (c *KVCache) Poison(from int) {
 // to Start+S-1. The cache must have been grown. One item per kv head and run of
 // 16 positions.
 type KVAppend struct {
+	Tier  Tier
 	Cache *KVCache
 	K, V  Act
 	Start int
@@ -320,12 +325,13 @@ func (a *KVAppend) Run(lo, hi int, scratch []byte) {
 	d, rb := c.HeadDim, c.rowBytes()
 	k, v := scratch[:rb], scratch[roundUp(4*d, 64):][:rb]
 	n := a.panels()
+	vec := vectorTier(a.Tier)
 	for i := lo; i < hi; i++ {
 		h, first := i/n, (a.Start/16+i%n)*16
 		for pos := max(first, a.Start); pos < min(first+16, a.Start+a.K.S); pos++ {
 			off := (pos-a.Start)*a.K.C + h*d
-			c.encode(k, a.K.F[off:off+d])
-			c.encode(v, a.V.F[off:off+d])
+			c.encode(k, a.K.F[off:off+d], vec)
+			c.encode(v, a.V.F[off:off+d], vec)
 			c.store(pos, h, k, v)
 		}
 	}

@@ -49,14 +49,14 @@ func (o *TopK) Prepare() error {
 // Items is one per row.
 func (o *TopK) Items() int { return o.Logits.S }
 
-// Scratch keeps the adjusted logits and one run of exponentials.
-func (o *TopK) Scratch() int { return roundUp(4*len(o.AdjIDs), 64) + 4*runLen }
+// Scratch keeps the adjusted logits.
+func (o *TopK) Scratch() int { return roundUp(4*len(o.AdjIDs), 64) }
 
 // Run handles rows lo to hi-1.
 func (o *TopK) Run(lo, hi int, scratch []byte) {
 	v := o.Logits.C
 	saved := slice[float32](scratch, 0, len(o.AdjIDs))
-	exps := slice[float32](scratch, roundUp(4*len(o.AdjIDs), 64), runLen)
+	vec := vectorTier(o.Tier)
 	for r := lo; r < hi; r++ {
 		row := o.Logits.F[r*v : (r+1)*v]
 		for i, id := range o.AdjIDs {
@@ -69,8 +69,8 @@ func (o *TopK) Run(lo, hi int, scratch []byte) {
 			}
 			row[id] = l + o.AdjBias[i]
 		}
-		selectTop(o.IDs[r*o.K:(r+1)*o.K], o.Vals[r*o.K:(r+1)*o.K], row)
-		o.LSE[r] = logSumExp(row, exps, vectorTier(o.Tier))
+		selectTop(o.IDs[r*o.K:(r+1)*o.K], o.Vals[r*o.K:(r+1)*o.K], row, vec)
+		o.LSE[r] = logSumExp(row, vec)
 		for i := len(saved) - 1; i >= 0; i-- {
 			row[o.AdjIDs[i]] = saved[i]
 		}
@@ -94,7 +94,7 @@ func ahead(a float32, i int32, b float32, j int32) bool {
 
 // selectTop keeps a heap of the best len(ids) entries with the last of them at
 // the root, then sorts it.
-func selectTop(ids []int32, vals, row []float32) {
+func selectTop(ids []int32, vals, row []float32, vec bool) {
 	k := len(ids)
 	sink := func(i, n int) {
 		for {
@@ -119,6 +119,11 @@ func selectTop(ids []int32, vals, row []float32) {
 		sink(i, k)
 	}
 	for id := k; id < len(row); id++ {
+		if vec && id%16 == 0 { // skip runs without a candidate
+			if id += vecFindAbove(row[id:], vals[0]); id >= len(row) {
+				break
+			}
+		}
 		if v := row[id]; v > vals[0] || vals[0] != vals[0] && v == v {
 			ids[0], vals[0] = int32(id), v
 			sink(0, k)
@@ -132,32 +137,21 @@ func selectTop(ids []int32, vals, row []float32) {
 
 // logSumExp is m + log(sum exp(l - m)): 16 lanes by id mod 16, plain adds
 // ascending, Tree16.
-func logSumExp(row, exps []float32, vec bool) float32 {
+func logSumExp(row []float32, vec bool) float32 {
+	var l [16]float32
+	if vec {
+		m := vecMax(row)
+		vecExpSum(&l, row, m)
+		return m + f32.Log(f32.Tree16(&l))
+	}
 	m := float32(math.Inf(-1))
 	for _, v := range row {
 		if v > m {
 			m = v
 		}
 	}
-	var l [16]float32
-	for len(row) > 0 {
-		n := min(len(row), len(exps))
-		expSub(exps[:n], row[:n], m, vec)
-		for i, e := range exps[:n] {
-			l[i&15] += e
-		}
-		row = row[n:]
+	for i, v := range row {
+		l[i&15] += f32.Exp(v - m)
 	}
 	return m + f32.Log(f32.Tree16(&l))
-}
-
-// expSub is dst = exp(x - m).
-func expSub(dst, x []float32, m float32, vec bool) {
-	if vec {
-		vecExpSub(dst, x, m)
-		return
-	}
-	for i, v := range x[:len(dst)] {
-		dst[i] = f32.Exp(v - m)
-	}
 }

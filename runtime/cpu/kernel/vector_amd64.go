@@ -35,7 +35,13 @@ func vecSquaresN(l, x *float32, n int)
 func vecSiluN(dst, x *float32, n int)
 
 //go:noescape
-func vecExpSubN(dst, x *float32, m float32, n int)
+func expSumN(l, x *float32, m float32, n int)
+
+//go:noescape
+func maxN(x *float32, n int) (m float32)
+
+//go:noescape
+func findAbove(x *float32, n int, limit float32) int
 
 //go:noescape
 func vecRotateN(dl, dh, xl, xh, cos, sin *float32, n int)
@@ -95,11 +101,24 @@ func vecSilu(dst, x []float32) {
 	}
 }
 
-func vecExpSub(dst, x []float32, m float32) {
-	if n := len(dst); n > 0 {
-		_ = x[n-1]
-		vecExpSubN(&dst[0], &x[0], m, n)
+func vecExpSum(l *[16]float32, x []float32, m float32) {
+	if len(x) > 0 {
+		expSumN(&l[0], &x[0], m, len(x))
 	}
+}
+
+func vecMax(x []float32) float32 {
+	if len(x) == 0 {
+		return float32(math.Inf(-1))
+	}
+	return maxN(&x[0], len(x))
+}
+
+func vecFindAbove(x []float32, limit float32) int {
+	if len(x) < 16 {
+		return 0
+	}
+	return findAbove(&x[0], len(x)&^15, limit)
 }
 
 // vecRotate takes runs whose length is a multiple of 16.

@@ -152,26 +152,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func vecExpSubN(dst, x *float32, m float32, n int): exp(x - m)
-TEXT ·vecExpSubN(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), DI
-	MOVQ x+8(FP), SI
-	VBROADCASTSS m+16(FP), Z5
-	MOVQ n+24(FP), CX
-	EXPCONST
-loop:
-	MASK
-	VMOVUPS.Z (SI), K1, Z0
-	VSUBPS Z5, Z0, Z0
-	EXP
-	VMOVUPS Z0, K1, (DI)
-	ADDQ $64, SI
-	ADDQ $64, DI
-	SUBQ $16, CX
-	JG   loop
-	VZEROUPPER
-	RET
-
 // func vecRotateN(dl, dh, xl, xh, cos, sin *float32, n int): n a multiple of 16
 TEXT ·vecRotateN(SB), NOSPLIT, $0-56
 	MOVQ dl+0(FP), DI
@@ -393,5 +373,75 @@ exp:
 	JNZ  exp
 	MOVQ lanes+32(FP), DI
 	VMOVUPS Z9, (DI)
+	VZEROUPPER
+	RET
+
+// func expSumN(l, x *float32, m float32, n int): l[i mod 16] += exp(x[i] - m)
+TEXT ·expSumN(SB), NOSPLIT, $0-32
+	MOVQ l+0(FP), DI
+	MOVQ x+8(FP), SI
+	VBROADCASTSS m+16(FP), Z5
+	MOVQ n+24(FP), CX
+	EXPCONST
+	VMOVUPS (DI), Z6
+loop:
+	MASK
+	VMOVUPS.Z (SI), K1, Z0
+	VSUBPS Z5, Z0, Z0
+	EXP
+	VADDPS Z0, Z6, K1, Z6
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JG   loop
+	VMOVUPS Z6, (DI)
+	VZEROUPPER
+	RET
+
+// func maxN(x *float32, n int) (m float32): from -Inf, NaN ignored
+TEXT ·maxN(SB), NOSPLIT, $0-20
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS ·expConst+76(SB), Z7
+	VMOVAPS Z7, Z8
+loop:
+	MASK
+	VMOVAPS Z7, Z0
+	VMOVUPS (SI), K1, Z0
+	VMAXPS Z8, Z0, Z8
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JG   loop
+	VEXTRACTF64X4 $1, Z8, Y1
+	VMAXPS Y1, Y8, Y8
+	VEXTRACTF128 $1, Y8, X1
+	VMAXPS X1, X8, X8
+	VPSHUFD $0x4e, X8, X1
+	VMAXPS X1, X8, X8
+	VPSHUFD $0xb1, X8, X1
+	VMAXPS X1, X8, X8
+	VMOVSS X8, m+16(FP)
+	VZEROUPPER
+	RET
+
+// func findAbove(x *float32, n int, limit float32) int: the start of the first
+// run of 16 with an element above limit (or any element when limit is NaN and it is
+// not), n when there is none. n is a multiple of 16.
+TEXT ·findAbove(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS limit+16(FP), Z1
+	XORQ AX, AX
+	CMPQ CX, $0
+	JLE  done
+loop:
+	VMOVUPS (SI)(AX*4), Z0
+	VCMPPS $0x1a, Z0, Z1, K1 // not (limit >= x): above, or one is NaN
+	KTESTW K1, K1
+	JNZ  done
+	ADDQ $16, AX
+	CMPQ AX, CX
+	JLT  loop
+done:
+	MOVQ AX, ret+24(FP)
 	VZEROUPPER
 	RET
