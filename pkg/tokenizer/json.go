@@ -1,14 +1,14 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/tessera-llm/tessera/internal/jsonscan"
 )
 
 // FromJSON builds a tokenizer from a tokenizer.json. tokenizerConfig, the
-// tokenizer_config.json beside it, names bos and eos; it may be nil.
+// tokenizer_config.json beside it, names bos and eos, may say whether they are
+// added and may add tokens, as transformers reads it; it may be nil.
 func FromJSON(tokenizerJSON, tokenizerConfig []byte) (*Tokenizer, error) {
 	t, err := fromJSON(tokenizerJSON, tokenizerConfig)
 	if err != nil {
@@ -67,8 +67,16 @@ func fromJSON(data, config []byte) (*Tokenizer, error) {
 // build translates the parts.
 func (p *jsonParts) build(config []byte) (*Tokenizer, error) {
 	sp := spec{BOS: -1, EOS: -1, Model: p.model.spec}
-	if err := p.addTokens(&sp); err != nil {
-		return nil, fmt.Errorf("added_tokens: %w", err)
+	conf, err := readConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
+	}
+	added, err := p.addedTokens(conf)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.model.add(added, &sp); err != nil {
+		return nil, fmt.Errorf("added tokens: %w", err)
 	}
 	v, err := p.model.pieces.vocab()
 	if err != nil {
@@ -95,118 +103,8 @@ func (p *jsonParts) build(config []byte) (*Tokenizer, error) {
 	if sp.Decode, err = decoderOf(p.decoder); err != nil {
 		return nil, fmt.Errorf("decoder: %w", err)
 	}
-	if err := configTokens(config, &sp, v); err != nil {
-		return nil, err
+	if err := conf.apply(&sp, v); err != nil {
+		return nil, fmt.Errorf("tokenizer_config.json: %w", err)
 	}
 	return build(v, p.model.rules, p.model.scores, sp)
 }
-
-// addTokens adds the added tokens to the vocabulary. The tokenizers package
-// ignores the ids that the file gives them: a token of the model keeps its id,
-// the others are numbered on from the end. Where the two disagree nobody can
-// say which ids the weights were trained with, so that is an error.
-func (p *jsonParts) addTokens(sp *spec) error {
-	if isNull(p.added) {
-		return nil
-	}
-	var list []struct {
-		ID         *int64 `json:"id"`
-		Content    string `json:"content"`
-		SingleWord bool   `json:"single_word"`
-		LStrip     bool   `json:"lstrip"`
-		RStrip     bool   `json:"rstrip"`
-		Normalized bool   `json:"normalized"`
-		Special    bool   `json:"special"`
-	}
-	if err := json.Unmarshal(p.added, &list); err != nil {
-		return err
-	}
-	m := p.model
-	known := make(map[string]int64, len(list))
-	if len(list) > 0 {
-		wanted := make(map[string]bool, len(list))
-		for _, a := range list {
-			wanted[a.Content] = true
-		}
-		for id, s := range m.pieces.text {
-			if wanted[s] && m.pieces.kind[id] != Unassigned {
-				known[s] = int64(id)
-			}
-		}
-	}
-	next := int64(m.entries)
-	for _, a := range list {
-		switch {
-		case a.Content == "":
-			continue
-		case a.ID == nil:
-			return fmt.Errorf("token %q has no id", a.Content)
-		}
-		kind := UserDefined
-		if a.Special {
-			kind = Control
-		}
-		id, ok := known[a.Content]
-		if !ok {
-			id = next
-			next++
-		}
-		if id != *a.ID {
-			return fmt.Errorf("token %q: id %d in the file, but its place in the vocabulary gives %d", a.Content, *a.ID, id)
-		}
-		if !ok {
-			if err := m.pieces.set(id, a.Content, kind|addedOnly, m.limit+len(list)); err != nil {
-				return err
-			}
-			known[a.Content] = id
-		} else {
-			m.pieces.kind[id] = kind
-		}
-		sp.Added = append(sp.Added, addedToken{
-			ID: int32(id), Content: a.Content, Special: a.Special, Normalized: a.Normalized,
-			LStrip: a.LStrip, RStrip: a.RStrip, SingleWord: a.SingleWord,
-		})
-	}
-	return nil
-}
-
-// configTokens reads bos and eos of a tokenizer_config.json.
-func configTokens(config []byte, sp *spec, v *vocab) error {
-	if isNull(config) {
-		return nil
-	}
-	var c struct {
-		BOS json.RawMessage `json:"bos_token"`
-		EOS json.RawMessage `json:"eos_token"`
-	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return fmt.Errorf("tokenizer_config.json: %w", err)
-	}
-	for _, x := range []struct {
-		key string
-		raw []byte
-		to  *int32
-	}{{"bos_token", c.BOS, &sp.BOS}, {"eos_token", c.EOS, &sp.EOS}} {
-		if isNull(x.raw) {
-			continue
-		}
-		var name string
-		if json.Unmarshal(x.raw, &name) != nil {
-			var obj struct {
-				Content string `json:"content"`
-			}
-			if err := json.Unmarshal(x.raw, &obj); err != nil {
-				return fmt.Errorf("tokenizer_config.json: %s: %w", x.key, err)
-			}
-			name = obj.Content
-		}
-		id, ok := v.lookup(name)
-		if !ok {
-			return fmt.Errorf("tokenizer_config.json: %s %q is not in the vocabulary", x.key, name)
-		}
-		*x.to = id
-	}
-	return nil
-}
-
-func isNull(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }

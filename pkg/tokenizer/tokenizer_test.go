@@ -78,6 +78,24 @@ func TestAddSpecial(t *testing.T) {
 	if ids, _ := tok.Encode("", EncodeOptions{}); len(ids) != 0 {
 		t.Errorf("empty text: %v", ids)
 	}
+	// What the configuration says of bos and eos stands; tokens may be added there.
+	next := tok.Size()
+	tok, err = FromJSON(data, fmt.Appendf(nil, `{"bos_token":"<|endoftext|>","eos_token":"the","add_bos_token":false,"add_eos_token":true,
+		"added_tokens_decoder":{"%d":{"content":"<tool>","special":true},"0":{"content":"<|endoftext|>","special":true,"rstrip":true}}}`, next))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err = tok.Encode("<|endoftext|>  <tool>", EncodeOptions{AddSpecial: true, ParseSpecial: true})
+	the, _ := tok.TokenID("the")
+	if err != nil || !slices.Equal(ids, []int32{0, int32(next), the}) || tok.AddBOS() || !tok.AddEOS() {
+		t.Errorf("with a configuration: %v, %v", ids, err)
+	}
+	if _, k, _ := tok.Piece(the); k != Control {
+		t.Errorf("eos is %v", k)
+	}
+	if _, err := FromJSON(data, []byte(`{"added_tokens_decoder":{"7000":{"content":"<tool>"}}}`)); err == nil || !strings.Contains(err.Error(), "id 7000") {
+		t.Errorf("a gap: %v", err)
+	}
 }
 
 // TestOffsets: tokens of unchanged text cover it without gaps; those of changed
