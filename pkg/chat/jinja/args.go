@@ -16,8 +16,6 @@ func (a *args) kw(name string) Value {
 	return nil
 }
 
-var noArgs args
-
 func (st *state) evArgs(f *frame, c *callArgs) (*args, error) {
 	if len(c.pos) == 0 && len(c.names) == 0 && c.star == nil && c.dstar == nil {
 		return &args{}, nil

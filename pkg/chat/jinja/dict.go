@@ -152,8 +152,6 @@ func (d *Dict) set(k, v Value) error {
 	return nil
 }
 
-func (d *Dict) setName(name string, v Value) { d.put(name, newStr(name), v) }
-
 // get returns nil when k is absent.
 func (d *Dict) get(k Value) (Value, error) {
 	key, err := hashKey(k, 0)

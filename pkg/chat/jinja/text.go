@@ -30,19 +30,7 @@ func newText(s string, tainted bool) *Str {
 	return &Str{s: s}
 }
 
-// Text returns the string without its marks.
-func (x *Str) Text() string { return x.s }
-
 func (x *Str) tainted() bool { return len(x.marks) > 0 }
-
-// at reports whether the byte at offset i is untrusted.
-func (x *Str) at(i int) bool {
-	if len(x.marks) == 0 {
-		return false
-	}
-	n := sort.Search(len(x.marks), func(k int) bool { return int(x.marks[k]) > i })
-	return n&1 == 1
-}
 
 // runs calls f for each maximal run of equal trust in [i, j).
 func (x *Str) runs(i, j int, f func(text string, tainted bool)) {
@@ -173,11 +161,6 @@ func (w *buf) text(s string, tainted bool) {
 
 // raw appends trusted text.
 func (w *buf) raw(s string) { w.text(s, false) }
-
-func (w *buf) rune(r rune, tainted bool) {
-	w.mark(tainted)
-	w.b.WriteRune(r)
-}
 
 func (w *buf) str(x *Str) {
 	if len(x.marks) == 0 {

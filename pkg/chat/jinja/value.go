@@ -51,7 +51,6 @@ func (r *rangeObj) len() int {
 // Func is a function or a bound method.
 type Func struct {
 	name string
-	repr string // what printing it shows
 	call func(st *state, a *args) (Value, error)
 }
 
