@@ -95,7 +95,9 @@ a checkpoint is converted once, into a cache.
 			runSegmentCommand(), logitsCommand(), perplexityCommand(),
 		},
 		HideHelpCommand: true,
-		ExitErrHandler:  func(*cli.Context, error) {}, // report does it
+		// A comma may stand in a file name.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {}, // report does it
 		OnUsageError: func(c *cli.Context, err error, _ bool) error {
 			return &usageError{c.Command.Name, err}
 		},
