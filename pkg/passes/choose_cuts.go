@@ -29,8 +29,8 @@ func chooseCuts(c *Context) error {
 			continue
 		}
 		x, y := n.In[0], n.Out[0]
-		if g.Value(x).Mark != "" {
-			return fmt.Errorf("boundaries %s and %s stand at one value", g.Value(x).Mark, name)
+		if why := unmarkable(g, x); why != "" {
+			return fmt.Errorf("boundary %s stands at %s, which %s", name, g.Value(x).Name, why)
 		}
 		g.Value(x).Mark = name
 		g.ReplaceUses(y, x)
@@ -45,6 +45,20 @@ func chooseCuts(c *Context) error {
 		}
 	}
 	return nil
+}
+
+// unmarkable says why a boundary at x cannot become a mark.
+func unmarkable(g *ir.Graph, x ir.ValueID) string {
+	p := g.Producer(x)
+	switch {
+	case p == nil:
+		return "is a graph input"
+	case p.Op == "boundary":
+		return "is another boundary"
+	case g.Value(x).Mark != "":
+		return "is marked " + g.Value(x).Mark + " already"
+	}
+	return ""
 }
 
 // Boundaries lists the names of a plain graph's boundaries in order.

@@ -25,9 +25,9 @@ func fuseGatedActivation(c *Context) error {
 		if mul.Op != "mul" {
 			continue
 		}
-		act, up := activated(g, mul)
+		act, up, why := activated(g, mul)
 		if act == nil {
-			c.Report.refuse("mul", "neither side is a private activation")
+			c.Report.refuse("mul", why)
 			continue
 		}
 		g.Replace([]*ir.Node{act, mul}, mul, &ir.Node{Op: "gated_act", In: []ir.ValueID{act.In[0], up}, Out: slices.Clone(mul.Out),
@@ -38,12 +38,20 @@ func fuseGatedActivation(c *Context) error {
 }
 
 // activated finds the activation among mul's inputs and returns it with the
-// other input.
-func activated(g *ir.Graph, mul *ir.Node) (*ir.Node, ir.ValueID) {
+// other input, or the reason why there is none.
+func activated(g *ir.Graph, mul *ir.Node) (act *ir.Node, up ir.ValueID, why string) {
+	why = "no activation feeds it"
 	for i, v := range mul.In {
-		if p := g.Producer(v); p != nil && slices.Contains(gatedActs, p.Op) && private(g, v) && mul.In[1-i] != v {
-			return p, mul.In[1-i]
+		p := g.Producer(v)
+		switch {
+		case p == nil || !slices.Contains(gatedActs, p.Op):
+		case mul.In[1-i] == v:
+			why = "it squares the activation"
+		case !private(g, v):
+			why = "the activation is read elsewhere"
+		default:
+			return p, mul.In[1-i], ""
 		}
 	}
-	return nil, ir.None
+	return nil, ir.None, why
 }

@@ -36,7 +36,11 @@ func fuseRope(c *Context) error {
 		}
 		old := []*ir.Node{q, k}
 		what := "rope of q, k"
-		if nq, nk := headNorm(g, q), headNorm(g, k); nq != nil && nk != nil && math.Float64bits(nq.Float("eps")) == math.Float64bits(nk.Float("eps")) {
+		nq, nk, why := headNorms(g, q, k)
+		if why != "" {
+			c.Report.refuse("q norm, k norm", why)
+		}
+		if nq != nil && nk != nil {
 			node.In[0], node.In[1] = nq.In[0], nk.In[0]
 			node.Weights = append(node.Weights, nq.Weights[0], nk.Weights[0])
 			node.Set(ir.FloatAttr("eps", nq.Float("eps")))
@@ -89,14 +93,25 @@ func ropesDiffer(g *ir.Graph, q, k *ir.Node) string {
 	return ""
 }
 
-// headNorm returns the per-head RMSNorm in front of a rope when it can be
-// taken in.
-func headNorm(g *ir.Graph, rope *ir.Node) *ir.Node {
-	n := g.Producer(rope.In[0])
-	if n == nil || n.Op != "rms_norm" || n.Int("dim") != rope.Int("head_dim") || !private(g, rope.In[0]) {
-		return nil
+// headNorms returns the per-head RMSNorms in front of both ropes when they can
+// be taken in, or the reason why norms that stand there cannot.
+func headNorms(g *ir.Graph, q, k *ir.Node) (nq, nk *ir.Node, why string) {
+	nq, nk = g.Producer(q.In[0]), g.Producer(k.In[0])
+	isNorm := func(n *ir.Node) bool { return n != nil && n.Op == "rms_norm" }
+	switch hd := q.Int("head_dim"); {
+	case !isNorm(nq) && !isNorm(nk):
+	case !isNorm(nq) || !isNorm(nk):
+		why = "only one is normed"
+	case nq.Int("dim") != hd || nk.Int("dim") != hd:
+		why = "not per head"
+	case math.Float64bits(nq.Float("eps")) != math.Float64bits(nk.Float("eps")):
+		why = "eps differs"
+	case nq == nk || !private(g, q.In[0]) || !private(g, k.In[0]):
+		why = "read elsewhere"
+	default:
+		return nq, nk, ""
 	}
-	return n
+	return nil, nil, why
 }
 
 // private reports whether v has one reader, is no output and carries no mark,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // group-projections
@@ -13,8 +14,8 @@ import (
 //	a = matmul(x, @A); b = matmul(x, @B); ...  =>  a, b, ... = matmul_group(x, @A+B, ...)
 //
 // Matmuls with the same input value (hence the same K) become one dispatch.
-// Adjacent members of equal type are concatenated as raw blocks; unequal ones
-// stay separate storage in the same group, with the reason in the report. A
+// Members of equal type stand side by side and are concatenated as raw blocks;
+// unequal ones stay separate storage in the same group, with the reason in the report. A
 // weight that something else reads, as a tied embedding, is never
 // concatenated. The group stands where its first member stood: the others read
 // nothing but x and weights.
@@ -35,6 +36,7 @@ func groupProjections(c *Context) error {
 		if len(members) < 2 {
 			continue
 		}
+		sortByType(g, members)
 		if err := group(c, readers, members); err != nil {
 			return err
 		}
@@ -51,6 +53,22 @@ func projections(g *ir.Graph, x ir.ValueID) []*ir.Node {
 		}
 	}
 	return m
+}
+
+// sortByType brings members of equal weight type together, types in the order
+// in which they first appear, so that nothing depends on the order of q, k, v.
+func sortByType(g *ir.Graph, members []*ir.Node) {
+	var types []tensor.Type
+	typ := func(m *ir.Node) tensor.Type { return g.Weight(m.Weights[0]).Type }
+	for _, m := range members {
+		types = append(types, typ(m))
+	}
+	slices.SortStableFunc(members, func(a, b *ir.Node) int { return slices.Index(types, typ(a)) - slices.Index(types, typ(b)) })
+}
+
+// first is the member that stands first in the node order.
+func first(g *ir.Graph, members []*ir.Node) *ir.Node {
+	return slices.MinFunc(members, func(a, b *ir.Node) int { return g.Index(a) - g.Index(b) })
 }
 
 // group replaces members, in their order, by one matmul_group.
@@ -91,7 +109,7 @@ func group(c *Context, readers map[string]readers, members []*ir.Node) error {
 		what.WriteString(" (" + strings.Join(reasons, ", ") + ")")
 	}
 	c.Report.match(what.String())
-	g.Replace(members, members[0], node)
+	g.Replace(members, first(g, members), node)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func shareEmbedding(c *Context) error {
 		e := g.Weight(n.Weights[0])
 		w := matmulTwin(g, e)
 		if w == nil {
-			c.Report.refuse("embedding", "not tied")
+			c.Report.refuse("embedding", untied(g, e))
 			continue
 		}
 		row, ok := c.Target.Matmul(w.Type)
@@ -31,6 +31,13 @@ func shareEmbedding(c *Context) error {
 	}
 	g.RemoveDead()
 	return nil
+}
+
+func untied(g *ir.Graph, e *ir.Weight) string {
+	if weightReaders(g)[e.Name].matmul > 0 {
+		return "shared already"
+	}
+	return "not tied"
 }
 
 // matmulTwin finds a matmul weight that is another name for e.
