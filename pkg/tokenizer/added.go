@@ -80,8 +80,10 @@ type segment struct {
 }
 
 // segments cuts s at added tokens. Special ones stay text unless special is
-// set; what they cover is then not searched for other tokens.
-func (m *matcher) segments(s string, special bool, out []segment) []segment {
+// set; what they cover is then not searched for other tokens. With trust, they
+// also stay text where it says no, and the search goes on behind their first
+// byte.
+func (m *matcher) segments(s string, special bool, trust func(start, end int) bool, out []segment) []segment {
 	if m.empty() {
 		return append(out, segment{nil, 0, len(s)})
 	}
@@ -93,6 +95,10 @@ func (m *matcher) segments(s string, special bool, out []segment) []segment {
 		}
 		at = end
 		if tok.Special && !special || tok.SingleWord && !isolated(s, start, end) {
+			continue
+		}
+		if tok.Special && trust != nil && !trust(start, end) {
+			at = start + 1
 			continue
 		}
 		if tok.LStrip {

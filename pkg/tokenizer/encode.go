@@ -18,6 +18,11 @@ type EncodeOptions struct {
 	// they are text, as everything that comes from a user must be. Tokens of
 	// kind UserDefined are always read.
 	ParseSpecial bool
+	// Trusted, if not nil, is asked for each control token that ParseSpecial
+	// finds: whether it may be one, being spelt in bytes [start, end) of the
+	// text. Where it says no the bytes are text. So a prompt of which parts
+	// come from users is encoded in one piece.
+	Trusted func(start, end int) bool
 }
 
 // Token is a token and the bytes of the text that it stands for. Tokens that
@@ -60,6 +65,14 @@ func (t *Tokenizer) EncodeOffsets(text string, o EncodeOptions) ([]Token, error)
 	tokens := e.tokens
 	e.tokens = nil
 	return tokens, nil
+}
+
+// trust asks Trusted about places in a text that may have been changed.
+func (o *EncodeOptions) trust(t *text) func(start, end int) bool {
+	if o.Trusted == nil {
+		return nil
+	}
+	return func(start, end int) bool { return o.Trusted(t.source(start, end)) }
 }
 
 // encoder is the scratch memory of one call.
@@ -124,11 +137,11 @@ func (e *encoder) encode(input string, o EncodeOptions) error {
 			e.emit(id, 0, 0)
 		}
 	}
-	src := text{s: input, track: e.track}
+	src := text{s: input, track: e.track || o.Trusted != nil}
 	if !t.spec.Model.RawBytes {
 		src = validText(src)
 	}
-	e.segs = t.added.segments(src.s, o.ParseSpecial, e.segs[:0])
+	e.segs = t.added.segments(src.s, o.ParseSpecial, o.trust(&src), e.segs[:0])
 	for _, sg := range e.segs {
 		part := src.slice(sg.start, sg.end)
 		if sg.tok != nil {
@@ -172,7 +185,7 @@ func (e *encoder) segment(part text, o EncodeOptions, first bool) error {
 			return errGrown
 		}
 	}
-	e.inner = e.t.addedNorm.segments(part.s, o.ParseSpecial, e.inner[:0])
+	e.inner = e.t.addedNorm.segments(part.s, o.ParseSpecial, o.trust(&part), e.inner[:0])
 	for _, sg := range e.inner {
 		in := part.slice(sg.start, sg.end)
 		if sg.tok != nil {

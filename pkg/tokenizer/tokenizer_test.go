@@ -54,6 +54,45 @@ func TestSpecialInText(t *testing.T) {
 	}
 }
 
+// TestTrusted: of one text, the control tokens of the trusted part only.
+func TestTrusted(t *testing.T) {
+	for _, name := range []string{"llama3", "nfkc", "llama2"} {
+		tok := smallTokenizer(t, name)
+		im, _ := tok.TokenID("<|im_start|>")
+		text := "\xff\uFB01<|im_start|>user\n<|im_start|>\uFB01 <|im_<|im_start|><|im_start|>"
+		from := strings.Index(text, "user")
+		to := strings.LastIndex(text, "<|im_start|>")
+		trusted := func(start, end int) bool { return end <= from || start >= to }
+		toks, err := tok.EncodeOffsets(text, EncodeOptions{ParseSpecial: true, Trusted: trusted})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var at []int
+		for _, x := range toks {
+			if x.ID == im {
+				at = append(at, x.Start)
+			}
+		}
+		if !slices.Equal(at, []int{strings.Index(text, "<"), to}) {
+			t.Errorf("%s: control tokens at %v", name, at)
+		}
+		ids, err := tok.Encode(text, EncodeOptions{ParseSpecial: true, Trusted: trusted})
+		if err != nil || len(ids) != len(toks) {
+			t.Fatalf("%s: %d and %d tokens, %v", name, len(ids), len(toks), err)
+		}
+		for i := range ids {
+			if ids[i] != toks[i].ID {
+				t.Errorf("%s: token %d differs", name, i)
+			}
+		}
+		all, _ := tok.Encode(text, EncodeOptions{ParseSpecial: true})
+		same, _ := tok.Encode(text, EncodeOptions{ParseSpecial: true, Trusted: func(int, int) bool { return true }})
+		if !slices.Equal(all, same) {
+			t.Errorf("%s: all trusted differs from none asked", name)
+		}
+	}
+}
+
 func TestAddSpecial(t *testing.T) {
 	tok := smallTokenizer(t, "gpt2")
 	data, err := os.ReadFile("testdata/small/gpt2.json")
