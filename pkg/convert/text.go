@@ -22,7 +22,8 @@ type Texts struct {
 // of tokenizer that is not known is an error that names it.
 func Tokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 	if c.Kind() == checkpoint.GGUF {
-		if !c.GGUF().Has("tokenizer.ggml.model") {
+		// "none" is how llama.cpp writes a model of ids alone.
+		if name, _ := c.GGUF().String("tokenizer.ggml.model"); name == "none" || !c.GGUF().Has("tokenizer.ggml.model") {
 			return nil, nil
 		}
 		t, err := tokenizer.FromGGUF(c.GGUF())

@@ -235,19 +235,17 @@ func (e *executable) prepare() error {
 			return fmt.Errorf("%s: %w", e.g.Value(e.steps[i].node.Out[0]).Name, err)
 		}
 	}
-	partials := 0
-	for _, a := range e.attn {
-		a.Partials = nil
-		if err := a.Prepare(); err != nil {
-			return err
-		}
-		partials = max(partials, a.PartialFloats())
-	}
-	if partials > len(e.partials) {
-		e.partials = alignedF32(partials + partials/2)
-	}
 	for _, a := range e.attn {
 		a.Partials = e.partials
+		err := a.Prepare()
+		if n := a.PartialFloats(); n > len(e.partials) {
+			e.partials = alignedF32(n + n/2)
+			a.Partials = e.partials
+			err = a.Prepare()
+		}
+		if err != nil {
+			return err
+		}
 	}
 	scratch := 0
 	for i := range e.steps {
