@@ -7,8 +7,13 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 				if ty.Quantised() {
 					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
 				}
+				if ty.Quantised() {
+					add(Key{op, ty, Rows, I8, l}, AVX2, &avx2Quant)
+					add(Key{op, ty, P16, I8, l}, AVX2, &avx2Quant)
+				}
 				for _, f := range []Form{Rows, P16} {
 					add(Key{op, ty, f, F32, l}, AVX512, &fmaMatmul)
+					add(Key{op, ty, f, F32, l}, AVX2, &avx2Float)
 				}
 			}
 		}
