@@ -55,7 +55,7 @@ func compileRope(e *executable, n *ir.Node) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	t := &kernel.Rope{HeadDim: int(n.Int("head_dim")), Dim: int(n.Int("rotary_dim"))}
+	t := &kernel.Rope{Tier: e.d.tier, HeadDim: int(n.Int("head_dim")), Dim: int(n.Int("rotary_dim"))}
 	return one(t, func(r *run) error {
 		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
 		start, err := r.start(n.In[1])
@@ -69,7 +69,7 @@ func compileRopeQK(e *executable, n *ir.Node) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	t := &kernel.RopeQK{HeadDim: int(n.Int("head_dim")), Dim: int(n.Int("rotary_dim")), Eps: float32(n.Float("eps"))}
+	t := &kernel.RopeQK{Tier: e.d.tier, HeadDim: int(n.Int("head_dim")), Dim: int(n.Int("rotary_dim")), Eps: float32(n.Float("eps"))}
 	if len(n.Weights) == 3 {
 		if t.QNorm, err = e.vector(n.Weights[1]); err != nil {
 			return step{}, err
@@ -87,7 +87,7 @@ func compileRopeQK(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileAttention(e *executable, n *ir.Node) (step, error) {
-	app := &kernel.KVAppend{}
+	app := &kernel.KVAppend{Tier: e.d.tier}
 	att := &kernel.Attention{Tier: e.d.tier, Heads: int(n.Int("heads")), Scale: float32(n.Float("scale")), Window: int(min(n.Int("window"), math.MaxInt32))}
 	merge := &kernel.AttentionMerge{A: att}
 	e.attn = append(e.attn, att)

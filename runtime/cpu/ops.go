@@ -88,13 +88,13 @@ func compileAddRMSNorm(e *executable, n *ir.Node) (step, error) {
 // compileMatmul serves matmul and matmul_group: a matmul is a group with one
 // weight of one member.
 func compileMatmul(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.MatmulGroup{Members: make([]kernel.Matmul, len(n.Weights))}
+	t := &kernel.MatmulGroup{Tier: e.d.tier, Members: make([]kernel.Matmul, len(n.Weights))}
 	for i, name := range n.Weights {
 		w, err := e.weight(name)
 		if err != nil {
 			return step{}, err
 		}
-		t.Members[i] = kernel.Matmul{Tier: e.d.tier, W: w, Out: make([]kernel.Act, len(w.Rows))}
+		t.Members[i] = kernel.Matmul{W: w, Out: make([]kernel.Act, len(w.Rows))}
 	}
 	return one(t, func(r *run) error {
 		out := 0
@@ -115,7 +115,7 @@ func compileAddBias(e *executable, n *ir.Node) (step, error) {
 	if err != nil {
 		return step{}, err
 	}
-	t := &kernel.AddBias{Bias: b}
+	t := &kernel.AddBias{Tier: e.d.tier, Bias: b}
 	return one(t, func(r *run) error {
 		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
 		return nil
@@ -123,7 +123,7 @@ func compileAddBias(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileAdd(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.Add{}
+	t := &kernel.Add{Tier: e.d.tier}
 	return one(t, func(r *run) error {
 		t.A, t.B, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
 		return nil
@@ -131,7 +131,7 @@ func compileAdd(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileMul(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.Mul{}
+	t := &kernel.Mul{Tier: e.d.tier}
 	return one(t, func(r *run) error {
 		t.A, t.B, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
 		return nil
@@ -139,7 +139,7 @@ func compileMul(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileSilu(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.Silu{}
+	t := &kernel.Silu{Tier: e.d.tier}
 	return one(t, func(r *run) error {
 		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
 		return nil
@@ -147,7 +147,7 @@ func compileSilu(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileGelu(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.GeluTanh{}
+	t := &kernel.GeluTanh{Tier: e.d.tier}
 	return one(t, func(r *run) error {
 		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
 		return nil
@@ -200,7 +200,7 @@ func compileSelectRows(e *executable, n *ir.Node) (step, error) {
 }
 
 func compileTopK(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.TopK{K: int(n.Int("k"))}
+	t := &kernel.TopK{Tier: e.d.tier, K: int(n.Int("k"))}
 	return one(t, func(r *run) error {
 		t.Logits, t.AdjIDs = r.acts[n.In[0]], r.ints[n.In[1]]
 		t.AdjScale, t.AdjBias = r.acts[n.In[2]].F, r.acts[n.In[3]].F
