@@ -109,6 +109,20 @@ func TestGGUFErrors(t *testing.T) {
 	}
 }
 
+// TestOllamaGptOss: files without a pre-tokenizer of the architecture that
+// only Ollama writes.
+func TestOllamaGptOss(t *testing.T) {
+	m := metadataOf(smallTokenizer(t, "o200k"), "default")
+	m["general.architecture"] = "gptoss"
+	if _, err := FromGGUF(m); err != nil {
+		t.Error(err)
+	}
+	m["general.architecture"] = "gpt2"
+	if _, err := FromGGUF(m); err == nil {
+		t.Error("pre-tokenizer \"default\" accepted")
+	}
+}
+
 // TestPreNames: each name once, every row builds.
 func TestPreNames(t *testing.T) {
 	tok := smallTokenizer(t, "gpt2")

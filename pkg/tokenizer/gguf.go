@@ -42,6 +42,9 @@ func fromGGUF(md Metadata) (*Tokenizer, error) {
 		addBOS = true
 	case "gpt2":
 		pre, ok := md.String(ggml + "pre")
+		if arch, _ := md.String("general.architecture"); arch == "gptoss" && (!ok || pre == "default") {
+			pre, ok = "gpt-4o", true // Ollama's first gpt-oss files
+		}
 		if !ok {
 			return nil, fmt.Errorf("key %spre is absent: the split pattern of the vocabulary is unknown", ggml)
 		}
@@ -222,7 +225,7 @@ func ggufMerges(md Metadata, v *vocab) ([]mergeRule, error) {
 		if k <= 0 {
 			return nil, fmt.Errorf("%smerges: line %d, %q, is not two tokens", ggml, i, line)
 		}
-		rule, err := r.rule(line[:k], line[k+1:])
+		rule, err := r.rule([]byte(line[:k]), []byte(line[k+1:]))
 		if err != nil {
 			return nil, fmt.Errorf("%smerges: line %d: %w", ggml, i, err)
 		}
@@ -243,9 +246,9 @@ type resolver struct {
 
 func newResolver(v *vocab) *resolver { return &resolver{v: v} }
 
-func (r *resolver) rule(a, b string) (mergeRule, error) {
-	x, okx := r.v.lookup(a)
-	y, oky := r.v.lookup(b)
+func (r *resolver) rule(a, b []byte) (mergeRule, error) {
+	x, okx := r.v.lookupBytes(a)
+	y, oky := r.v.lookupBytes(b)
 	if !okx || !oky {
 		if okx {
 			a = b

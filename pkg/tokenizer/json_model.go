@@ -1,10 +1,10 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/tessera-llm/tessera/internal/jsonscan"
 )
@@ -17,7 +17,7 @@ type jsonModel struct {
 	entries int         // tokens of the model itself
 	limit   int         // of ids
 	rules   []mergeRule // resolved by resolve
-	pairs   [][2]string // bpe
+	pairs   [][2][]byte // bpe, mostly parts of the file
 	scores  []float64   // unigram
 	unk     string      // bpe
 	unkID   *int64      // unigram
@@ -165,15 +165,15 @@ func (m *jsonModel) readScored(sc *jsonscan.Scanner) error {
 
 // readMerges reads ["a b"] or [["a", "b"]].
 func (m *jsonModel) readMerges(sc *jsonscan.Scanner) error {
-	m.pairs = make([][2]string, 0, m.entries)
+	m.pairs = make([][2][]byte, 0, m.entries)
 	return sc.Array(func(i int) error {
-		var pair [2]string
+		var pair [2][]byte
 		if sc.Peek() == '[' {
 			n := 0
 			err := sc.Array(func(k int) (err error) {
 				n++
 				if k < 2 {
-					pair[k], err = sc.String()
+					pair[k], err = rawString(sc)
 					return err
 				}
 				return sc.Skip()
@@ -185,22 +185,40 @@ func (m *jsonModel) readMerges(sc *jsonscan.Scanner) error {
 				return err
 			}
 		} else {
-			line, err := sc.String()
+			line, err := rawString(sc)
 			if err != nil {
 				return err
 			}
-			if strings.HasPrefix(line, "#version") {
+			if bytes.HasPrefix(line, []byte("#version")) {
 				return nil
 			}
-			a, b, ok := strings.Cut(line, " ")
-			if !ok || strings.Contains(b, " ") {
+			a, b, ok := bytes.Cut(line, []byte(" "))
+			if !ok || bytes.IndexByte(b, ' ') >= 0 {
 				return fmt.Errorf("merges: entry %d, %q, is not two tokens", i, line)
 			}
-			pair = [2]string{a, b}
+			pair = [2][]byte{a, b}
 		}
 		m.pairs = append(m.pairs, pair)
 		return nil
 	})
+}
+
+// rawString reads a string without copying it if nothing in it is escaped.
+func rawString(sc *jsonscan.Scanner) ([]byte, error) {
+	if sc.Peek() == '"' {
+		raw, err := sc.Raw()
+		if err != nil {
+			return nil, err
+		}
+		if bytes.IndexByte(raw, '\\') < 0 {
+			return raw[1 : len(raw)-1], nil
+		}
+		var s string
+		err = json.Unmarshal(raw, &s)
+		return []byte(s), err
+	}
+	s, err := sc.String()
+	return []byte(s), err
 }
 
 // resolve turns texts into ids once the vocabulary has its index, and marks

@@ -2,6 +2,11 @@
 """Writes internal/uclass/gen_tables.go: the character classes as the Python
 `tokenizers` package sees them, found by asking it about every code point.
 
+normlater.json beside this file lists the code points that golang.org/x/text
+(Unicode 15) knows as combining or decomposing and the package's normalisers
+(Unicode 9) do not; it was found by comparing the two on single code points and,
+for the combining class, on pairs with U+0345 and U+0334.
+
 Needs tokenizers (written with 0.23.3). Run from pkg/tokenizer:
     python3 testdata/gen/classes.py
 """
