@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -25,6 +26,10 @@ type GenerateOptions struct {
 	Bias      map[int32]float32
 	Progress  func(done, total int) // prefill progress
 }
+
+// ErrNaN ends a generation when logits are not numbers. The runtime does not
+// search weights for NaN, which would cost a read of all of them.
+var ErrNaN = errors.New("the logits are NaN: the weights hold values that are not numbers, or the model overflows; tessera inspect --check searches the weights")
 
 // DefaultSampler turns the model's generation_config into a sampler
 // configuration; greedy when it states none.
@@ -73,6 +78,10 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 			top, err := s.Prefill(ctx, next, progress)
 			if err != nil {
 				yield(Token{}, err)
+				return
+			}
+			if top.LSE != top.LSE || top.Logits[0] != top.Logits[0] {
+				yield(Token{}, ErrNaN)
 				return
 			}
 			t, err := s.pick(smp, top)

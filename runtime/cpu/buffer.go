@@ -20,8 +20,8 @@ type buffer struct {
 
 var _ backend.Buffer = (*buffer)(nil)
 
-// maxBufferElems bounds what NewBuffer allocates.
-const maxBufferElems = 1 << 32
+// maxBufferElems bounds what NewBuffer allocates: sizes come from files.
+const maxBufferElems = 1 << 31
 
 func newBuffer(t ir.Type, rows int) (*buffer, error) {
 	cols := 1

@@ -57,7 +57,11 @@ func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 		}
 		inArena = append(inArena, p)
 	}
-	return places, fit(inArena), nil
+	size := fit(inArena)
+	if size > maxArena {
+		return nil, 0, fmt.Errorf("calls of %d tokens need %d MiB for activations, at most %d are allowed: use a smaller chunk", maxTokens, size>>20, maxArena>>20)
+	}
+	return places, size, nil
 }
 
 func newPlace(v *ir.Value, ext int) place {
@@ -68,8 +72,8 @@ func newPlace(v *ir.Value, ext int) place {
 	return p
 }
 
-// maxArena bounds the static plan.
-const maxArena = 1 << 40
+// maxArena bounds the static plan: sizes come from files.
+const maxArena = 1 << 34
 
 func (p *place) measure(maxTokens int) error {
 	rows := maxTokens
