@@ -40,6 +40,12 @@ func pvF32(a *pvArgs)
 func pvF16(a *pvArgs)
 
 //go:noescape
+func qk256(a *qkArgs)
+
+//go:noescape
+func pv256(a *pvArgs)
+
+//go:noescape
 func halfToFloat(dst *float32, src *uint16, n int)
 
 //go:noescape
@@ -52,11 +58,12 @@ func q8Keys(dst *float32, panel *byte, blocks int)
 func q8Values(dst *float32, q *int8, d *float32, blocks int)
 
 // vecAttention reports whether the vector kernels take this attention.
-func vecAttention(a *Attention) bool { return vectorTier(a.Tier) && a.Cache.HeadDim%16 == 0 }
+func vecAttention(a *Attention) bool { return vectorTier(a.Tier) != Generic && a.Cache.HeadDim%16 == 0 }
 
 // chunkView is one head of one chunk as the kernels read it.
 type chunkView struct {
 	k, v  unsafe.Pointer
+	tier  Tier
 	half  bool // fp16, read from the cache in place
 	d     int
 	kStep int // bytes of a panel of K
@@ -68,15 +75,15 @@ type chunkView struct {
 const directRows = 8
 
 // vecChunk prepares a chunk for rows query rows; kv has room for 2*Chunk*D.
-func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
+func vecChunk(tier Tier, c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
 	kb, vb := c.k(chunk, head), c.v(chunk, head)
 	d := c.HeadDim
-	w := chunkView{d: d, kStep: 64 * d, vStep: 4 * d}
+	w := chunkView{tier: tier, d: d, kStep: 64 * d, vStep: 4 * d}
 	switch {
 	case c.Type == tensor.F32:
 		w.k, w.v = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0])
 		return w
-	case c.Type == tensor.F16 && rows <= directRows:
+	case c.Type == tensor.F16 && rows <= directRows && tier == AVX512:
 		w.k, w.v, w.half = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), true
 		w.kStep, w.vStep = 32*d, 2*d
 		return w
@@ -84,6 +91,15 @@ func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
 	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
 	kd, vd := kv[:Chunk*d], kv[Chunk*d:2*Chunk*d]
 	w.k, w.v = unsafe.Pointer(&kd[0]), unsafe.Pointer(&vd[0])
+	if tier != AVX512 {
+		if c.Type == tensor.F16 {
+			half256(&kd[0], &kb[0], n*d)
+			half256(&vd[0], &vb[0], n*d)
+		} else {
+			c.decodeChunk(kv, chunk, head, end)
+		}
+		return w
+	}
 	if c.Type == tensor.F16 {
 		halfToFloat(&kd[0], &slice[uint16](kb, 0, n*d)[0], n*d)
 		halfToFloat(&vd[0], &slice[uint16](vb, 0, n*d)[0], n*d)
@@ -133,20 +149,17 @@ func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float3
 		qa.q[i] = rows[min(i, n-1)].q
 		qa.scores[i] = unsafe.Pointer(&scores[i*Chunk+p0*16])
 	}
-	if w.half {
+	switch {
+	case w.tier != AVX512:
+		qk256(&qa)
+	case w.half:
 		qkF16(&qa)
-	} else {
+	default:
 		qkF32(&qa)
 	}
 	for i, r := range rows {
-		first, last := r.from/16, (r.to-1)/16
-		m0, m1 := uint32(0xffff)<<(r.from%16)&0xffff, uint32(0xffff)>>(15-(r.to-1)%16)
-		if first == last {
-			m0 &= m1
-			m1 = m0
-		}
 		var lanes [16]float32
-		r.out[0] = softmaxRow(&scores[i*Chunk+first*16], last-first+1, m0, m1, scale, &lanes)
+		r.out[0] = softmaxScores(w.tier, scores[i*Chunk:(i+1)*Chunk], r.from, r.to, scale, &lanes)
 		r.out[1] = f32.Tree16(&lanes)
 		clear(r.out[16 : 16+w.d])
 	}
@@ -165,6 +178,29 @@ func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float3
 	}
 }
 
+// softmaxScores turns the scores of positions [from, to) of a chunk into
+// exponentials of their distance to the maximum, which it returns, and sums
+// them by position mod 16. Scores of other positions become garbage.
+func softmaxScores(tier Tier, s []float32, from, to int, scale float32, lanes *[16]float32) float32 {
+	first, last := from/16, (to-1)/16
+	if tier == AVX512 {
+		m0, m1 := uint32(0xffff)<<(from%16)&0xffff, uint32(0xffff)>>(15-(to-1)%16)
+		if first == last {
+			m0 &= m1
+			m1 = m0
+		}
+		return softmaxRow(&s[first*16], last-first+1, m0, m1, scale, lanes)
+	}
+	n := (last - first + 1) * 16
+	scale256(&s[first*16], scale, n)
+	m := maxRun(s[from:to])
+	expSub256(&s[first*16], m, n)
+	for j, e := range s[from:to] {
+		lanes[(from+j)&15] += e
+	}
+	return m
+}
+
 // pvRows continues the chains of rows [r0, r1) over positions [from, to).
 func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from, to int) {
 	if from >= to {
@@ -179,9 +215,12 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 			a.e[i], a.o[i] = a.e[0], unsafe.Pointer(&unused[16])
 		}
 	}
-	if w.half {
+	switch {
+	case w.tier != AVX512:
+		pv256(&a)
+	case w.half:
 		pvF16(&a)
-	} else {
+	default:
 		pvF32(&a)
 	}
 }
@@ -211,7 +250,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	n := partialStride(d)
 	kv, scores, unused, fresh, runs := vecParts(a, scratch)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
-		w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
+		w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 		var rows [4]vecRow
 		var into [4][]float32 // where a fresh result is merged to
 		k := 0
@@ -219,7 +258,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 			vecRows(rows[:k], &w, scores, unused, a.Scale)
 			for i, run := range into[:k] {
 				if run != nil {
-					mergePartial(run, rows[i].out, d, true)
+					mergePartial(run, rows[i].out, d, a.Tier)
 				}
 			}
 			k = 0
@@ -249,7 +288,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	for t := t0; t < t1; t++ {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
-			vecDiv(run[16:16+d], run[1])
+			vecDiv(a.Tier, run[16:16+d], run[1])
 			putHead(&a.Out, t, (kh*g+i)*d, run[16:16+d])
 		}
 	}
@@ -260,7 +299,7 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	g := a.Heads / a.Cache.Heads
 	d := a.Cache.HeadDim
 	kv, scores, unused, _, _ := vecParts(a, scratch)
-	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
+	w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 	var rows [4]vecRow
 	k := 0
 	for t := t0; t < t1; t++ {

@@ -156,7 +156,7 @@ func attendOne(out, q, kv, scores []float32, from, to, d int, scale float32) {
 }
 
 // mergePartial folds the partial result p of the next chunk into run.
-func mergePartial(run, p []float32, d int, vec bool) {
+func mergePartial(run, p []float32, d int, vec Tier) {
 	m := run[0]
 	if p[0] > m {
 		m = p[0]
@@ -164,21 +164,31 @@ func mergePartial(run, p []float32, d int, vec bool) {
 	a, b := f32.Exp(run[0]-m), f32.Exp(p[0]-m)
 	run[0], run[1] = m, f32.FMA(run[1], a, float32(p[1]*b))
 	o, po := run[16:16+d], p[16:16+d]
-	if vec {
-		vecMerge(o, po, a, b)
+	if vec != Generic {
+		vecMerge(vec, o, po, a, b)
 		return
 	}
+	mergeRun(o, po, a, b)
+}
+
+// mergeRun is o = fma(o, a, p*b).
+func mergeRun(o, p []float32, a, b float32) {
+	p = p[:len(o)]
 	for i := range o {
-		o[i] = f32.FMA(o[i], a, float32(po[i]*b))
+		o[i] = f32.FMA(o[i], a, float32(p[i]*b))
 	}
 }
 
 // divide is x / l for every element.
-func divide(x []float32, l float32, vec bool) {
-	if vec {
-		vecDiv(x, l)
+func divide(x []float32, l float32, vec Tier) {
+	if vec != Generic {
+		vecDiv(vec, x, l)
 		return
 	}
+	divRun(x, l)
+}
+
+func divRun(x []float32, l float32) {
 	for i := range x {
 		x[i] /= l
 	}

@@ -1,10 +1,12 @@
 #include "textflag.h"
 
-// func cpuVendor() (b, d, c uint32): the vendor string of CPUID leaf 0
-TEXT ·cpuVendor(SB), NOSPLIT, $0-12
-	XORL AX, AX
+// func cpuid(leaf uint32) (a, b, c, d uint32): CPUID, sub-leaf 0
+TEXT ·cpuid(SB), NOSPLIT, $0-24
+	MOVL leaf+0(FP), AX
+	XORL CX, CX
 	CPUID
-	MOVL BX, b+0(FP)
-	MOVL DX, d+4(FP)
-	MOVL CX, c+8(FP)
+	MOVL AX, a+8(FP)
+	MOVL BX, b+12(FP)
+	MOVL CX, c+16(FP)
+	MOVL DX, d+20(FP)
 	RET

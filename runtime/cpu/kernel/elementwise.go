@@ -181,7 +181,7 @@ func (o *GatedAct) Run(lo, hi int, _ []byte) {
 		for t := i % tiles * 4; t < min(i%tiles*4+4, o.Gate.S); t++ {
 			activation(o.Kind).run(buf[:n], o.Gate.F[t*c+k:][:n], vec)
 			mulRun(buf[:n], buf[:n], o.Up.F[t*c+k:][:n], vec)
-			if vec && o.Out.Layout == C4 && o.Out.S > 1 {
+			if vec != Generic && o.Out.Layout == C4 && o.Out.S > 1 {
 				vecPut(&o.Out, t, k, buf[:n])
 			} else {
 				o.Out.putRun(t, k, buf[:n])

@@ -74,13 +74,11 @@ func expandQ5_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
 //go:noescape
 func expandQ6_K(w *byte, scale *float32, rec *byte)
 
-func cpuVendor() (b, d, c uint32)
-
 // fmaForms selects the FMA forms of the GEMM kernels: on Intel, where 512-bit
 // conversions and integer adds take slots of the dot products. The bits are
 // the same; the tests run both.
 var fmaForms = func() bool {
-	b, d, c := cpuVendor()
+	_, b, c, d := cpuid(0)
 	return b == 0x756e6547 && d == 0x49656e69 && c == 0x6c65746e // GenuineIntel
 }()
 

@@ -116,14 +116,13 @@ func (c *KVCache) rowBytes() int {
 
 // encode stores x as one row of the cache type: f32, f16, or q8_0 blocks of
 // d fp16 and 32 int8. A block with Inf or NaN becomes NaN.
-func (c *KVCache) encode(dst []byte, x []float32, vec bool) {
+func (c *KVCache) encode(dst []byte, x []float32, vec Tier) {
 	switch c.Type {
 	case tensor.F32:
 		copy(slice[float32](dst, 0, len(x)), x)
 	case tensor.F16:
 		h := slice[uint16](dst, 0, len(x))
-		if vec && len(x)%16 == 0 {
-			floatToHalf(&h[0], &x[0], len(x))
+		if vec != Generic && len(x)%16 == 0 && vecHalf(vec, h, x) {
 			return
 		}
 		for i, v := range x {
@@ -270,7 +269,7 @@ func (c *KVCache) Poison(from int) {
 		nan[i] = float32(math.NaN())
 	}
 	row := AlignedBytes(c.rowBytes())
-	c.encode(row, nan, false)
+	c.encode(row, nan, Generic)
 	for pos := from; pos < len(c.chunks)*Chunk; pos++ {
 		for h := range c.Heads {
 			c.store(pos, h, row, row)

@@ -55,7 +55,7 @@ func (n *RMSNorm) Run(lo, hi int, scratch []byte) {
 }
 
 // normRow normalises one row into out; plain rows are written in place.
-func normRow(out *Act, t int, row, w []float32, dim int, eps float32, scratch []byte, vec bool) {
+func normRow(out *Act, t int, row, w []float32, dim int, eps float32, scratch []byte, vec Tier) {
 	c := len(row)
 	var dst []float32
 	if contiguous := out.Layout == Plain || out.S == 1; contiguous {
@@ -72,7 +72,7 @@ func normRow(out *Act, t int, row, w []float32, dim int, eps float32, scratch []
 }
 
 // normRun normalises one run; dst may be x.
-func normRun(dst, x, w []float32, eps float32, vec bool) {
+func normRun(dst, x, w []float32, eps float32, vec Tier) {
 	ss := sumSquares(x, vec)
 	r := 1 / f32.Sqrt(ss/float32(len(x))+eps)
 	scaleMul(dst, x, w, r, vec)

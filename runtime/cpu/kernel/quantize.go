@@ -16,7 +16,7 @@ type QuantizeAct struct {
 	Tier   Tier
 	X, Out Act
 
-	vector bool
+	vec Tier
 }
 
 // Scheme is the name of the activation quantisation.
@@ -30,7 +30,7 @@ func (q *QuantizeAct) Prepare() error {
 	if q.Out.Elem != I8 || q.X.Layout == C4 && q.Out.Layout == Plain {
 		return fmt.Errorf("quantize_act: output is %s %s from %s, want i8 in the same layout or c4", q.Out.Elem, q.Out.Layout, q.X.Layout)
 	}
-	q.vector = vectorTier(q.Tier)
+	q.vec = vectorTier(q.Tier)
 	return wantShape("quantize_act", "output", &q.Out, q.X.S, q.X.C)
 }
 
@@ -53,10 +53,10 @@ func (q *QuantizeAct) Run(lo, hi int, _ []byte) {
 			n := 0
 			if t < q.X.S {
 				n = min(Slab, q.X.C-s*Slab)
-				getSlab(&q.X, x[:n], t, s*Slab, q.vector)
+				getSlab(&q.X, x[:n], t, s*Slab, q.vec)
 			}
 			clear(x[n:])
-			q.Out.quantiseSlab(&x, t, s, q.vector)
+			q.Out.quantiseSlab(&x, t, s, q.vec)
 		}
 	}
 }
@@ -70,11 +70,11 @@ const tinyBits = (127 - 96) << 23
 func absBits(v float32) uint32 { return math.Float32bits(v) &^ (1 << 31) }
 
 // quantiseSlab writes the integers and planes of token t, slab s.
-func (a *Act) quantiseSlab(x *[Slab]float32, t, s int, vec bool) {
+func (a *Act) quantiseSlab(x *[Slab]float32, t, s int, vec Tier) {
 	g, lane, w := a.group(t, s)
 	var blockMax [8]uint32
-	if vec {
-		vecBlockMax(&blockMax, x)
+	if vec != Generic {
+		vecBlockMax(vec, &blockMax, x)
 	} else {
 		for b := range blockMax {
 			for _, v := range x[32*b : 32*b+32] {
@@ -106,8 +106,8 @@ func (a *Act) quantiseSlab(x *[Slab]float32, t, s int, vec bool) {
 			e[b] = max(0, min(20, (int32(limit)-int32(blockMax[b]))>>23))
 			mult[b] = inv * f32.Exp2i(int(e[b]))
 		}
-		if vec {
-			vecQuantBlocks(&q, &sums, x, &mult)
+		if vec != Generic {
+			vecQuantBlocks(vec, &q, &sums, x, &mult)
 		} else {
 			for k, v := range x {
 				q[k] = int8(max(-127, min(127, f32.RNE(float32(v*mult[k/32])))))
@@ -148,8 +148,8 @@ func (a *Act) putPlanes(g, lane, w int, e *[8]int32, sums *[16]int32) {
 }
 
 // getSlab loads a run of channels that lies in one slab.
-func getSlab(x *Act, dst []float32, t, k0 int, vec bool) {
-	if vec && x.Layout == C4 && x.S > 1 {
+func getSlab(x *Act, dst []float32, t, k0 int, vec Tier) {
+	if vec != Generic && x.Layout == C4 && x.S > 1 {
 		vecGet(x, dst, t, k0)
 		return
 	}

@@ -34,14 +34,14 @@ func (r *RopeTable) check(op string, s, dim int) error {
 }
 
 // rotate turns the first 2*half channels of one head; dst may be x.
-func rotate(dst, x, cos, sin []float32, vec bool) {
+func rotate(dst, x, cos, sin []float32, vec Tier) {
 	h := len(cos)
 	copy(dst[2*h:], x[2*h:])
 	xl, xh := x[:h], x[h:2*h]
 	dl, dh := dst[:h], dst[h:2*h]
 	sin = sin[:h]
-	if vec && h%16 == 0 {
-		vecRotate(dl, dh, xl, xh, cos, sin)
+	if vec != Generic && h%16 == 0 {
+		vecRotate(vec, dl, dh, xl, xh, cos, sin)
 		return
 	}
 	for i, c := range cos {
@@ -91,7 +91,7 @@ func (r *Rope) Run(lo, hi int, _ []byte) {
 }
 
 // ropeToken normalises each head by norm if there is one, then rotates it.
-func ropeToken(out, x *Act, t, headDim int, table *RopeTable, norm []float32, eps float32, vec bool) {
+func ropeToken(out, x *Act, t, headDim int, table *RopeTable, norm []float32, eps float32, vec Tier) {
 	cos, sin := table.Cos[t*table.Half:][:table.Half], table.Sin[t*table.Half:][:table.Half]
 	for k := t * x.C; k < (t+1)*x.C; k += headDim {
 		src, dst := x.F[k:k+headDim], out.F[k:k+headDim]

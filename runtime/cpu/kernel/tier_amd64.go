@@ -2,8 +2,12 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
+func cpuid(leaf uint32) (a, b, c, d uint32)
+
 func available() [numTiers]bool {
-	avx2 := cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	_, _, features, _ := cpuid(1)
+	f16c := features>>29&1 != 0
+	avx2 := cpu.X86.HasAVX2 && cpu.X86.HasFMA && f16c
 	return [numTiers]bool{
 		Generic: true,
 		AVX2:    avx2,

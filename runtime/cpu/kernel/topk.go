@@ -94,7 +94,7 @@ func ahead(a float32, i int32, b float32, j int32) bool {
 
 // selectTop keeps a heap of the best len(ids) entries with the last of them at
 // the root, then sorts it.
-func selectTop(ids []int32, vals, row []float32, vec bool) {
+func selectTop(ids []int32, vals, row []float32, vec Tier) {
 	k := len(ids)
 	sink := func(i, n int) {
 		for {
@@ -119,8 +119,8 @@ func selectTop(ids []int32, vals, row []float32, vec bool) {
 		sink(i, k)
 	}
 	for id := k; id < len(row); id++ {
-		if vec && id%16 == 0 { // skip runs without a candidate
-			if id += vecFindAbove(row[id:], vals[0]); id >= len(row) {
+		if vec != Generic && id%16 == 0 { // skip runs without a candidate
+			if id += vecFindAbove(vec, row[id:], vals[0]); id >= len(row) {
 				break
 			}
 		}
@@ -137,21 +137,27 @@ func selectTop(ids []int32, vals, row []float32, vec bool) {
 
 // logSumExp is m + log(sum exp(l - m)): 16 lanes by id mod 16, plain adds
 // ascending, Tree16.
-func logSumExp(row []float32, vec bool) float32 {
+func logSumExp(row []float32, vec Tier) float32 {
 	var l [16]float32
-	if vec {
-		m := vecMax(row)
-		vecExpSum(&l, row, m)
+	if vec != Generic {
+		m := vecMax(vec, row)
+		vecExpSum(vec, &l, row, m)
 		return m + f32.Log(f32.Tree16(&l))
 	}
-	m := float32(math.Inf(-1))
-	for _, v := range row {
-		if v > m {
-			m = v
-		}
-	}
+	m := maxRun(row)
 	for i, v := range row {
 		l[i&15] += f32.Exp(v - m)
 	}
 	return m + f32.Log(f32.Tree16(&l))
+}
+
+// maxRun is the largest element, from -Inf, NaN ignored.
+func maxRun(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		if v > m {
+			m = v
+		}
+	}
+	return m
 }

@@ -5,9 +5,9 @@ import "github.com/tessera-llm/tessera/internal/f32"
 // The functions of this file work on runs of float32. Each has a vector form
 // for the tiers for which vectorTier holds, with the same bits.
 
-func addRun(dst, a, b []float32, vec bool) {
-	if vec {
-		vecAdd(dst, a, b)
+func addRun(dst, a, b []float32, vec Tier) {
+	if vec != Generic {
+		vecAdd(vec, dst, a, b)
 		return
 	}
 	a, b = a[:len(dst)], b[:len(dst)]
@@ -16,9 +16,9 @@ func addRun(dst, a, b []float32, vec bool) {
 	}
 }
 
-func mulRun(dst, a, b []float32, vec bool) {
-	if vec {
-		vecMul(dst, a, b)
+func mulRun(dst, a, b []float32, vec Tier) {
+	if vec != Generic {
+		vecMul(vec, dst, a, b)
 		return
 	}
 	a, b = a[:len(dst)], b[:len(dst)]
@@ -28,9 +28,9 @@ func mulRun(dst, a, b []float32, vec bool) {
 }
 
 // scaleMul is dst = (x*r)*w.
-func scaleMul(dst, x, w []float32, r float32, vec bool) {
-	if vec {
-		vecScaleMul(dst, x, w, r)
+func scaleMul(dst, x, w []float32, r float32, vec Tier) {
+	if vec != Generic {
+		vecScaleMul(vec, dst, x, w, r)
 		return
 	}
 	x, w = x[:len(dst)], w[:len(dst)]
@@ -39,13 +39,13 @@ func scaleMul(dst, x, w []float32, r float32, vec bool) {
 	}
 }
 
-func sumSquares(x []float32, vec bool) float32 {
-	if !vec {
+func sumSquares(x []float32, vec Tier) float32 {
+	if vec == Generic {
 		return f32.SumSquares(x)
 	}
 	var l [16]float32
 	n := len(x) &^ 15
-	vecSquares(&l, x[:n])
+	vecSquares(vec, &l, x[:n])
 	for i, v := range x[n:] {
 		l[i] = f32.FMA(v, v, l[i])
 	}
@@ -60,11 +60,11 @@ const (
 	gelu
 )
 
-func (a activation) run(dst, x []float32, vec bool) {
+func (a activation) run(dst, x []float32, vec Tier) {
 	x = x[:len(dst)]
 	switch {
-	case a == silu && vec:
-		vecSilu(dst, x)
+	case a == silu && vec != Generic:
+		vecSilu(vec, dst, x)
 	case a == silu:
 		for i, v := range x {
 			dst[i] = f32.Silu(v)
@@ -77,8 +77,8 @@ func (a activation) run(dst, x []float32, vec bool) {
 }
 
 // putRow stores a whole row of token t of a c4 activation.
-func putRow(out *Act, t int, row []float32, vec bool) {
-	if !vec || out.S == 1 {
+func putRow(out *Act, t int, row []float32, vec Tier) {
+	if vec == Generic || out.S == 1 {
 		out.putRun(t, 0, row)
 		return
 	}

@@ -6,8 +6,13 @@ import (
 	"github.com/tessera-llm/tessera/internal/f32"
 )
 
-// vectorTier reports whether tier t has vector forms of the float32 runs.
-func vectorTier(t Tier) bool { return t == AVX512 }
+// vectorTier is t where it has vector forms of the float32 runs, else Generic.
+func vectorTier(t Tier) Tier {
+	if t == AVX512 || t == AVX2 {
+		return t
+	}
+	return Generic
+}
 
 // expConst is read by the assembly at fixed offsets.
 var expConst = [...]float32{
@@ -67,79 +72,149 @@ func quantBlocks(q *[Slab]int8, sums *[64]int32, x *[Slab]float32, mult *[8]floa
 //go:noescape
 func softmaxRow(s *float32, panels int, first, last uint32, scale float32, lanes *[16]float32) (m float32)
 
-func vecAdd(dst, a, b []float32) {
-	if n := len(dst); n > 0 {
-		_, _ = a[n-1], b[n-1]
+// The AVX2 forms take whole vectors of 8 (or lanes of 16); the rest runs through
+// the generic code.
+
+func vecAdd(vec Tier, dst, a, b []float32) {
+	n := len(dst)
+	_, _ = a[:n], b[:n]
+	if vec == AVX512 && n > 0 {
 		vecAddN(&dst[0], &a[0], &b[0], n)
+		return
 	}
+	if n &^= 7; n > 0 {
+		add256(&dst[0], &a[0], &b[0], n)
+	}
+	addRun(dst[n:], a[n:], b[n:], Generic)
 }
 
-func vecMul(dst, a, b []float32) {
-	if n := len(dst); n > 0 {
-		_, _ = a[n-1], b[n-1]
+func vecMul(vec Tier, dst, a, b []float32) {
+	n := len(dst)
+	_, _ = a[:n], b[:n]
+	if vec == AVX512 && n > 0 {
 		vecMulN(&dst[0], &a[0], &b[0], n)
+		return
 	}
+	if n &^= 7; n > 0 {
+		mul256(&dst[0], &a[0], &b[0], n)
+	}
+	mulRun(dst[n:], a[n:], b[n:], Generic)
 }
 
-func vecScaleMul(dst, x, w []float32, r float32) {
-	if n := len(dst); n > 0 {
-		_, _ = x[n-1], w[n-1]
+func vecScaleMul(vec Tier, dst, x, w []float32, r float32) {
+	n := len(dst)
+	_, _ = x[:n], w[:n]
+	if vec == AVX512 && n > 0 {
 		vecScaleMulN(&dst[0], &x[0], &w[0], r, n)
+		return
 	}
+	if n &^= 7; n > 0 {
+		scaleMul256(&dst[0], &x[0], &w[0], r, n)
+	}
+	scaleMul(dst[n:], x[n:], w[n:], r, Generic)
 }
 
-func vecSquares(l *[16]float32, x []float32) {
-	if len(x) > 0 {
+// vecSquares takes a multiple of 16 elements.
+func vecSquares(vec Tier, l *[16]float32, x []float32) {
+	switch {
+	case len(x) == 0:
+	case vec == AVX512:
 		vecSquaresN(&l[0], &x[0], len(x))
+	default:
+		squares256(&l[0], &x[0], len(x))
 	}
 }
 
-func vecSilu(dst, x []float32) {
-	if n := len(dst); n > 0 {
-		_ = x[n-1]
+func vecSilu(vec Tier, dst, x []float32) {
+	n := len(dst)
+	_ = x[:n]
+	if vec == AVX512 && n > 0 {
 		vecSiluN(&dst[0], &x[0], n)
+		return
+	}
+	if n &^= 7; n > 0 {
+		silu256(&dst[0], &x[0], n)
+	}
+	silu.run(dst[n:], x[n:], Generic)
+}
+
+func vecExpSum(vec Tier, l *[16]float32, x []float32, m float32) {
+	n := len(x)
+	if vec == AVX512 && n > 0 {
+		expSumN(&l[0], &x[0], m, n)
+		return
+	}
+	if n &^= 15; n > 0 {
+		expSum256(&l[0], &x[0], m, n)
+	}
+	for i, v := range x[n:] {
+		l[i] += f32.Exp(v - m)
 	}
 }
 
-func vecExpSum(l *[16]float32, x []float32, m float32) {
-	if len(x) > 0 {
-		expSumN(&l[0], &x[0], m, len(x))
+func vecMax(vec Tier, x []float32) float32 {
+	if vec == AVX512 && len(x) > 0 {
+		return maxN(&x[0], len(x))
 	}
+	return maxRun(x)
 }
 
-func vecMax(x []float32) float32 {
-	if len(x) == 0 {
-		return float32(math.Inf(-1))
-	}
-	return maxN(&x[0], len(x))
-}
-
-func vecFindAbove(x []float32, limit float32) int {
-	if len(x) < 16 {
+// vecFindAbove skips whole runs of 16 without a candidate for a top-k whose
+// last value is limit.
+func vecFindAbove(vec Tier, x []float32, limit float32) int {
+	if vec != AVX512 || len(x) < 16 {
 		return 0
 	}
 	return findAbove(&x[0], len(x)&^15, limit)
 }
 
 // vecRotate takes runs whose length is a multiple of 16.
-func vecRotate(dl, dh, xl, xh, cos, sin []float32) {
-	if n := len(dl); n > 0 {
-		_, _, _, _, _ = dh[n-1], xl[n-1], xh[n-1], cos[n-1], sin[n-1]
+func vecRotate(vec Tier, dl, dh, xl, xh, cos, sin []float32) {
+	n := len(dl)
+	if n == 0 {
+		return
+	}
+	_, _, _, _, _ = dh[n-1], xl[n-1], xh[n-1], cos[n-1], sin[n-1]
+	if vec == AVX512 {
 		vecRotateN(&dl[0], &dh[0], &xl[0], &xh[0], &cos[0], &sin[0], n)
+	} else {
+		rotate256(&dl[0], &dh[0], &xl[0], &xh[0], &cos[0], &sin[0], n)
 	}
 }
 
-func vecMerge(o, p []float32, a, b float32) {
-	if n := len(o); n > 0 {
-		_ = p[n-1]
+func vecMerge(vec Tier, o, p []float32, a, b float32) {
+	n := len(o)
+	_ = p[:n]
+	if vec == AVX512 && n > 0 {
 		vecMergeN(&o[0], &p[0], a, b, n)
+		return
 	}
+	if n &^= 7; n > 0 {
+		merge256(&o[0], &p[0], a, b, n)
+	}
+	mergeRun(o[n:], p[n:], a, b)
 }
 
-func vecDiv(x []float32, l float32) {
-	if n := len(x); n > 0 {
+func vecDiv(vec Tier, x []float32, l float32) {
+	n := len(x)
+	if vec == AVX512 && n > 0 {
 		vecDivN(&x[0], l, n)
+		return
 	}
+	if n &^= 7; n > 0 {
+		div256(&x[0], l, n)
+	}
+	divRun(x[n:], l)
+}
+
+// vecHalf converts to halves; the length is a multiple of 16.
+func vecHalf(vec Tier, dst []uint16, src []float32) bool {
+	if vec != AVX512 {
+		return false
+	}
+	_ = dst[len(src)-1]
+	floatToHalf(&dst[0], &src[0], len(src))
+	return true
 }
 
 // vecPut stores a run of token t from channel k0, a multiple of 4 in one
@@ -169,14 +244,27 @@ func vecGet(a *Act, dst []float32, t, k0 int) {
 	}
 }
 
-// vecQuantise returns the block maxima of x.
-func vecBlockMax(m *[8]uint32, x *[Slab]float32) { blockMax(m, x) }
+func vecBlockMax(vec Tier, m *[8]uint32, x *[Slab]float32) {
+	if vec == AVX512 {
+		blockMax(m, x)
+	} else {
+		blockMax256(m, x)
+	}
+}
 
 // vecQuantBlocks quantises a slab; sums are those of 16 channels.
-func vecQuantBlocks(q *[Slab]int8, sums *[16]int32, x *[Slab]float32, mult *[8]float32) {
-	var all [64]int32
-	quantBlocks(q, &all, x, mult)
+func vecQuantBlocks(vec Tier, q *[Slab]int8, sums *[16]int32, x *[Slab]float32, mult *[8]float32) {
+	if vec == AVX512 {
+		var all [64]int32
+		quantBlocks(q, &all, x, mult)
+		for i := range sums {
+			sums[i] = all[4*i]
+		}
+		return
+	}
+	var all [32]int64
+	quantBlocks256(q, &all, x, mult)
 	for i := range sums {
-		sums[i] = all[4*i]
+		sums[i] = int32(all[2*i]+all[2*i+1]) - 16*128
 	}
 }

@@ -1,0 +1,58 @@
+package kernel
+
+import (
+	"math"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+)
+
+// expWide holds rows of eight equal constants for the AVX2 forms.
+var expWide = func() (w [18][8]float32) {
+	for i, v := range [18]float32{f32.Log2e, f32.Magic, -f32.Ln2Hi, -f32.Ln2Lo, f32.ExpC5, f32.ExpC4, f32.ExpC3, f32.ExpC2, f32.ExpC1,
+		f32.ExpC0, 1, f32.ExpMax, f32.ExpMin, float32(math.Inf(1)), float32(math.Copysign(0, -1)), math.Float32frombits(1<<31 - 1),
+		math.Float32frombits(127), math.Float32frombits(0xffffff81)} {
+		for j := range w[i] {
+			w[i][j] = v
+		}
+	}
+	return w
+}()
+
+//go:noescape
+func add256(dst, a, b *float32, n int)
+
+//go:noescape
+func mul256(dst, a, b *float32, n int)
+
+//go:noescape
+func scaleMul256(dst, x, w *float32, r float32, n int)
+
+//go:noescape
+func scale256(x *float32, r float32, n int)
+
+//go:noescape
+func squares256(l, x *float32, n int)
+
+//go:noescape
+func silu256(dst, x *float32, n int)
+
+//go:noescape
+func expSub256(x *float32, m float32, n int)
+
+//go:noescape
+func expSum256(l, x *float32, m float32, n int)
+
+//go:noescape
+func rotate256(dl, dh, xl, xh, cos, sin *float32, n int)
+
+//go:noescape
+func merge256(o, p *float32, a, b float32, n int)
+
+//go:noescape
+func div256(x *float32, l float32, n int)
+
+//go:noescape
+func blockMax256(max *[8]uint32, x *[Slab]float32)
+
+//go:noescape
+func quantBlocks256(q *[Slab]int8, sums *[32]int64, x *[Slab]float32, mult *[8]float32)
