@@ -8,8 +8,8 @@
 //
 // Cut expects a graph behind passes.Run: chosen boundaries are still nodes,
 // walls that no fusion crossed. Values that cross a cut keep the boundary's
-// value name, so segments are wired by name. Cut and Join are inverses up to
-// value numbers.
+// value name, so segments are wired by name. Cut undoes Join; Join undoes Cut
+// up to value numbers and the names of values in front of boundaries.
 //
 // Start with cut.go; recut.go shows how a bundle gets other cuts.
 package segment

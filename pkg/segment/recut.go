@@ -72,6 +72,9 @@ func join(g, p *ir.Graph, made map[string]ir.ValueID, last bool) error {
 			continue
 		}
 		name, mark := v.Name, v.Mark
+		if mark == "" {
+			return fmt.Errorf("output %s names no boundary", name)
+		}
 		v.Name, v.Mark = name+".in", ""
 		out, err := g.Add(ir.Node{Op: "boundary", In: []ir.ValueID{v.ID}, Attrs: []ir.Attr{ir.StringAttr("name", mark)}}, name)
 		if err != nil {
