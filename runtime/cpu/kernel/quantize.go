@@ -49,6 +49,9 @@ func (q *QuantizeAct) Run(lo, hi int, _ []byte) {
 	var x [Slab]float32
 	for i := lo; i < hi; i++ {
 		s, first := i/tiles, i%tiles*w
+		if q.vec != Generic && vecQuantTile(q.vec, &q.X, &q.Out, s, i%tiles) {
+			continue
+		}
 		for t := first; t < first+w; t++ {
 			n := 0
 			if t < q.X.S {

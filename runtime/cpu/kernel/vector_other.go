@@ -27,3 +27,5 @@ func vecBlockMax(vec Tier, m *[8]uint32, x *[Slab]float32) { panic(noVector) }
 func vecQuantBlocks(vec Tier, q *[Slab]int8, sums *[16]int32, x *[Slab]float32, mult *[8]float32) {
 	panic(noVector)
 }
+
+func vecQuantTile(vec Tier, x, out *Act, s, tl int) bool { panic(noVector) }
