@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test demo release generate fuzz vet
+.PHONY: build test demo release generate fuzz vet bench
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -48,3 +48,7 @@ fuzz:
 	    echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
 	  done; \
 	done
+
+# Our bench beside another engine's, alternating: make bench PEER="-peer llama=/path/llama-bench" MODELS="a.gguf b.gguf" ARGS="-p 512 -n 64"
+bench: build
+	$(GO) run ./internal/benchpeer $(PEER) $(ARGS) $(MODELS)
