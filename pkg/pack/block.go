@@ -7,45 +7,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// group is what one row contributes to one record: the integers and scales of
-// up to 256 channels, before they are interleaved with the other rows.
-type group struct {
-	q    [256]uint8 // stored unsigned values
-	d, m [2]uint16  // fp16 scales and mins of two 32-blocks; d[0] and m[0] are d and dmin of a k-quant
-	sc   [16]uint8  // k-quant scales: 8 of 6 bits, or 16 int8 (q6_k)
-	mn   [8]uint8   // k-quant mins
-}
-
-// smallest is fp16 2^-24, the scale of zeros.
-const smallest = 1
-
-// zeroPoint is the stored value that decodes to zero.
-func zeroPoint(t tensor.Type) uint8 {
-	switch t {
-	case tensor.Q8_0:
-		return 128
-	case tensor.Q4_0:
-		return 8
-	case tensor.Q5_0:
-		return 16
-	case tensor.Q6_K:
-		return 32
-	}
-	return 0
-}
-
-// clear makes g decode to zeros.
-func (g *group) clear(t tensor.Type) {
-	*g = group{}
-	g.d[0], g.d[1] = smallest, smallest
-	zp := zeroPoint(t)
-	for i := range g.q {
-		g.q[i] = zp
-	}
-	for i := range g.sc {
-		g.sc[i] = 1
-	}
-}
+var le = binary.LittleEndian
 
 // ScaleError reports a NaN or infinite scale.
 type ScaleError struct {
@@ -63,82 +25,78 @@ func (e *ScaleError) Error() string {
 func notFinite(h uint16) bool { return h&0x7c00 == 0x7c00 }
 func isZero(h uint16) bool    { return h&0x7fff == 0 }
 
-var le = binary.LittleEndian
-
-// read32 fills half h (32 channels) of g from one block of a 32-block type.
-func (g *group) read32(t tensor.Type, b []byte, h int) {
-	q := g.q[32*h : 32*h+32]
-	g.d[h] = le.Uint16(b)
-	b = b[2:]
-	if t == tensor.Q4_1 || t == tensor.Q5_1 {
-		g.m[h] = le.Uint16(b)
-		b = b[2:]
+// refusal is the error of the block just read into half h, nil if its scales
+// are finite.
+func (s *scales) refusal(f *form, h int, row, block int64) *ScaleError {
+	switch {
+	case notFinite(s.d[h]):
+		return &ScaleError{f.t, row, block, "d", s.d[h]}
+	case notFinite(s.m[h]) && f.elems == 256:
+		return &ScaleError{f.t, row, block, "dmin", s.m[h]}
+	case notFinite(s.m[h]):
+		return &ScaleError{f.t, row, block, "m", s.m[h]}
 	}
-	if t == tensor.Q8_0 {
-		for i := range q {
-			q[i] = b[i] ^ 0x80
-		}
-		return
-	}
-	high := uint32(0)
-	if t == tensor.Q5_0 || t == tensor.Q5_1 {
-		high = le.Uint32(b)
-		b = b[4:]
-	}
-	for i := range 16 {
-		q[i] = b[i]&15 | uint8(high>>i&1)<<4
-		q[i+16] = b[i]>>4 | uint8(high>>(i+16)&1)<<4
-	}
-}
-
-// write32 is the inverse of read32.
-func (g *group) write32(t tensor.Type, b []byte, h int) {
-	q := g.q[32*h : 32*h+32]
-	le.PutUint16(b, g.d[h])
-	b = b[2:]
-	if t == tensor.Q4_1 || t == tensor.Q5_1 {
-		le.PutUint16(b, g.m[h])
-		b = b[2:]
-	}
-	if t == tensor.Q8_0 {
-		for i := range q {
-			b[i] = q[i] ^ 0x80
-		}
-		return
-	}
-	high := uint32(0)
-	for i, v := range q {
-		high |= uint32(v>>4) << i
-	}
-	if t == tensor.Q5_0 || t == tensor.Q5_1 {
-		le.PutUint32(b, high)
-		b = b[4:]
-	}
-	for i := range 16 {
-		b[i] = q[i]&15 | q[i+16]<<4
-	}
-}
-
-// sanitize32 checks and rewrites half h: row and block are for the error.
-func (g *group) sanitize32(t tensor.Type, h int, row, block int64) error {
-	if notFinite(g.d[h]) {
-		return &ScaleError{t, row, block, "d", g.d[h]}
-	}
-	if notFinite(g.m[h]) {
-		return &ScaleError{t, row, block, "m", g.m[h]}
-	}
-	g.rewrite32(t, h)
 	return nil
 }
 
-// rewrite32 replaces a zero scale of half h and the values under it.
-func (g *group) rewrite32(t tensor.Type, h int) {
-	if !isZero(g.d[h]) {
+// read32 fills half h (32 channels) of a row from one block of a 32-block type.
+func (f *form) read32(w *words, s *scales, b []byte, h int) {
+	b = b[:f.bytes]
+	s.d[h] = le.Uint16(b)
+	if f.t == tensor.Q8_0 {
+		q := (*[32]byte)(b[2:])
+		v := (*[8]uint32)(w[8*h:])
+		for i := range 4 {
+			x := le.Uint64(q[8*i:]) ^ tops
+			v[2*i], v[2*i+1] = uint32(x), uint32(x>>32)
+		}
 		return
 	}
-	g.d[h] = smallest
-	zp := zeroPoint(t)
-	for i := range 32 {
-		g.q[32*h+i] = zp
+	if f.mins != 0 {
+		s.m[h] = le.Uint16(b[2:])
+	}
+	if f.highBits != 0 {
+		w[8+h] = spread(le.Uint32(b[len(b)-20:]))
+	}
+	q := (*[16]byte)(b[len(b)-16:])
+	v := (*[4]uint32)(w[4*h:])
+	v[0], v[2] = split(le.Uint64(q[:]))
+	v[1], v[3] = split(le.Uint64(q[8:]))
+}
+
+// write32 is the inverse of read32.
+func (f *form) write32(w *words, s *scales, b []byte, h int) {
+	b = b[:f.bytes]
+	le.PutUint16(b, s.d[h])
+	if f.t == tensor.Q8_0 {
+		for i, x := range w[8*h : 8*h+8] {
+			le.PutUint32(b[2+4*i:], x^0x80808080)
+		}
+		return
+	}
+	if f.mins != 0 {
+		le.PutUint16(b[2:], s.m[h])
+	}
+	if f.highBits != 0 {
+		le.PutUint32(b[len(b)-20:], gather(w[8+h]))
+	}
+	q := b[len(b)-16:]
+	v := w[4*h : 4*h+4]
+	le.PutUint64(q, join(v[0], v[2]))
+	le.PutUint64(q[8:], join(v[1], v[3]))
+}
+
+// rewrite32 replaces a zero scale of half h and the values under it.
+func (f *form) rewrite32(w *words, s *scales, h int) {
+	if !isZero(s.d[h]) {
+		return
+	}
+	s.d[h] = smallest
+	per := f.low / 2 // vectors of low bits in a half
+	for i := range per {
+		w[per*h+i] = f.zeroLow
+	}
+	if f.highBits != 0 {
+		w[f.low+h] = f.zeroHigh
 	}
 }

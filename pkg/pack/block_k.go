@@ -2,128 +2,149 @@ package pack
 
 import "github.com/tessera-llm/tessera/pkg/tensor"
 
-// read256 fills g from one block of q4_k, q5_k or q6_k.
-func (g *group) read256(t tensor.Type, b []byte) {
-	if t == tensor.Q6_K {
-		g.readQ6K(b)
-		return
+// read256 fills a row from one block of q4_k, q5_k or q6_k.
+func (f *form) read256(w *words, s *scales, b []byte) {
+	switch f.t {
+	case tensor.Q4_K:
+		b := (*[144]byte)(b)
+		s.readK(b[:16])
+		nibblesK(w, (*[128]byte)(b[16:]))
+	case tensor.Q5_K:
+		b := (*[176]byte)(b)
+		s.readK(b[:16])
+		high := (*[8]uint32)(w[32:])
+		for i := range high {
+			high[i] = le.Uint32(b[16+4*i:])
+		}
+		transposeBits(high) // bit c of byte l is of channel 32c+l
+		nibblesK(w, (*[128]byte)(b[48:]))
+	case tensor.Q6_K:
+		readQ6K(w, s, (*[210]byte)(b))
 	}
-	g.d[0], g.m[0] = le.Uint16(b), le.Uint16(b[2:])
-	s := b[4:16]
-	for j := range 4 {
-		g.sc[j], g.mn[j] = s[j]&63, s[j+4]&63
-		g.sc[j+4] = s[j+8]&15 | s[j]>>6<<4
-		g.mn[j+4] = s[j+8]>>4 | s[j+4]>>6<<4
+}
+
+// readK reads what q4_k and q5_k begin with: d, dmin, and 6-bit scales and
+// mins, the first four of each in bytes of their own, the upper bits of the
+// others above them.
+func (s *scales) readK(b []byte) {
+	s.d[0], s.m[0] = le.Uint16(b), le.Uint16(b[2:])
+	x, y, z := le.Uint32(b[4:]), le.Uint32(b[8:]), le.Uint32(b[12:])
+	const six, low, top = 0x3f3f3f3f, 0x0f0f0f0f, 0x30303030
+	s.sc[0] = uint64(x&six) | uint64(z&low|x>>2&top)<<32
+	s.mn = uint64(y&six) | uint64(z>>4&low|y>>2&top)<<32
+}
+
+// nibblesK: 64 channels come from 32 bytes, the low nibbles first.
+func nibblesK(w *words, b *[128]byte) {
+	for c := range 4 {
+		q, v := (*[32]byte)(b[32*c:]), (*[8]uint32)(w[8*c:])
+		v[0], v[4] = split(le.Uint64(q[:]))
+		v[1], v[5] = split(le.Uint64(q[8:]))
+		v[2], v[6] = split(le.Uint64(q[16:]))
+		v[3], v[7] = split(le.Uint64(q[24:]))
 	}
-	b = b[16:]
-	var high []byte
-	if t == tensor.Q5_K {
-		high, b = b[:32], b[32:]
-	}
-	for c := range 4 { // 64 channels from 32 bytes: low nibbles, then high
-		for l := range 32 {
-			v := b[32*c+l]
-			lo, hi := v&15, v>>4
-			if high != nil {
-				lo |= high[l] >> (2 * c) & 1 << 4
-				hi |= high[l] >> (2*c + 1) & 1 << 4
-			}
-			g.q[64*c+l], g.q[64*c+32+l] = lo, hi
+}
+
+// readQ6K: in each half, channels 64 apart share a byte of lower bits, and
+// channels 32 apart a byte of upper bits.
+func readQ6K(w *words, s *scales, b *[210]byte) {
+	s.sc = [2]uint64{le.Uint64(b[192:]), le.Uint64(b[200:])}
+	s.d[0] = le.Uint16(b[208:])
+	for h := range 2 {
+		q, v := (*[64]byte)(b[64*h:]), (*[16]uint32)(w[16*h:])
+		for i := range 8 {
+			v[i], v[i+8] = split(le.Uint64(q[8*i:]))
+		}
+		u, v8 := (*[32]byte)(b[128+32*h:]), (*[8]uint32)(w[32+8*h:])
+		for i := range 2 {
+			x, y := le.Uint64(u[16*i:]), le.Uint64(u[16*i+8:])
+			v8[i], v8[i+2], v8[i+4], v8[i+6] = transposePairs(uint32(x), uint32(x>>32), uint32(y), uint32(y>>32))
 		}
 	}
 }
 
 // write256 is the inverse of read256.
-func (g *group) write256(t tensor.Type, b []byte) {
-	if t == tensor.Q6_K {
-		g.writeQ6K(b)
-		return
+func (f *form) write256(w *words, s *scales, b []byte) {
+	switch f.t {
+	case tensor.Q4_K:
+		s.writeK(b[:16])
+		putNibblesK(w, b[16:144])
+	case tensor.Q5_K:
+		s.writeK(b[:16])
+		high := [8]uint32(w[32:])
+		transposeBits(&high)
+		for i, x := range high {
+			le.PutUint32(b[16+4*i:], x)
+		}
+		putNibblesK(w, b[48:176])
+	case tensor.Q6_K:
+		writeQ6K(w, s, b[:210])
 	}
-	le.PutUint16(b, g.d[0])
-	le.PutUint16(b[2:], g.m[0])
-	s := b[4:16]
-	for j := range 4 {
-		s[j] = g.sc[j] | g.sc[j+4]>>4<<6
-		s[j+4] = g.mn[j] | g.mn[j+4]>>4<<6
-		s[j+8] = g.sc[j+4]&15 | g.mn[j+4]&15<<4
+}
+
+func (s *scales) writeK(b []byte) {
+	le.PutUint16(b, s.d[0])
+	le.PutUint16(b[2:], s.m[0])
+	const low, top = 0x0f0f0f0f, 0xc0c0c0c0
+	sc, sc4, mn, mn4 := uint32(s.sc[0]), uint32(s.sc[0]>>32), uint32(s.mn), uint32(s.mn>>32)
+	le.PutUint32(b[4:], sc|sc4<<2&top)
+	le.PutUint32(b[8:], mn|mn4<<2&top)
+	le.PutUint32(b[12:], sc4&low|mn4&low<<4)
+}
+
+func putNibblesK(w *words, b []byte) {
+	for c := range 4 {
+		for i := range 4 {
+			le.PutUint64(b[32*c+8*i:], join(w[8*c+i], w[8*c+4+i]))
+		}
 	}
-	b = b[16:]
-	if t == tensor.Q5_K {
-		for l := range 32 {
-			b[l] = 0
-			for c := range 8 {
-				b[l] |= g.q[32*c+l] >> 4 << c
+}
+
+func writeQ6K(w *words, s *scales, b []byte) {
+	le.PutUint64(b[192:], s.sc[0])
+	le.PutUint64(b[200:], s.sc[1])
+	le.PutUint16(b[208:], s.d[0])
+	for h := range 2 {
+		v := w[16*h:]
+		for i := range 8 {
+			le.PutUint64(b[64*h+8*i:], join(v[i], v[i+8]))
+		}
+		u, high := b[128+32*h:], w[32+8*h:]
+		for i := range 2 {
+			x, y, z, t := transposePairs(high[i], high[i+2], high[i+4], high[i+6])
+			for j, word := range [4]uint32{x, y, z, t} {
+				le.PutUint32(u[16*i+4*j:], word)
 			}
 		}
-		b = b[32:]
-	}
-	for c := range 4 {
-		for l := range 32 {
-			b[32*c+l] = g.q[64*c+l]&15 | g.q[64*c+32+l]<<4
-		}
 	}
 }
 
-func (g *group) readQ6K(b []byte) {
-	ql, qh, sc := b[:128], b[128:192], b[192:208]
-	g.d[0] = le.Uint16(b[208:])
-	copy(g.sc[:], sc)
-	for h := range 2 {
-		for l := range 32 {
-			x, y, z := ql[64*h+l], ql[64*h+32+l], qh[32*h+l]
-			q := g.q[128*h+l:]
-			q[0] = x&15 | z&3<<4
-			q[32] = y&15 | z>>2&3<<4
-			q[64] = x>>4 | z>>4&3<<4
-			q[96] = y>>4 | z>>6<<4
-		}
-	}
-}
-
-func (g *group) writeQ6K(b []byte) {
-	ql, qh := b[:128], b[128:192]
-	copy(b[192:208], g.sc[:])
-	le.PutUint16(b[208:], g.d[0])
-	for h := range 2 {
-		for l := range 32 {
-			q := g.q[128*h+l:]
-			ql[64*h+l] = q[0]&15 | q[64]<<4
-			ql[64*h+32+l] = q[32]&15 | q[96]<<4
-			qh[32*h+l] = q[0]>>4 | q[32]>>4<<2 | q[64]>>4<<4 | q[96]>>4<<6
-		}
-	}
-}
-
-// sanitize256 checks and rewrites a k-quant group.
-func (g *group) sanitize256(t tensor.Type, row, block int64) error {
-	if notFinite(g.d[0]) {
-		return &ScaleError{t, row, block, "d", g.d[0]}
-	}
-	if notFinite(g.m[0]) {
-		return &ScaleError{t, row, block, "dmin", g.m[0]}
-	}
-	g.rewrite256(t)
-	return nil
-}
-
-// rewrite256 replaces zero scales of a k-quant group and the values under them.
-func (g *group) rewrite256(t tensor.Type) {
-	zp, width, n := zeroPoint(t), 32, 8
-	if t == tensor.Q6_K {
-		width, n = 16, 16
-	}
-	zero := isZero(g.d[0])
+// rewrite256 replaces zero scales of a k-quant row and the values under them.
+func (f *form) rewrite256(w *words, s *scales) {
+	zero := isZero(s.d[0])
 	if zero {
-		g.d[0] = smallest
+		s.d[0] = smallest
 	}
-	for j := range n {
-		if !zero && g.sc[j] != 0 {
+	subs := f.subs
+	for i := range (subs + 7) / 8 {
+		sc := s.sc[i]
+		if !zero && (sc-ones)&^sc&tops == 0 { // no byte is zero
 			continue
 		}
-		g.sc[j] = 1
-		q := g.q[width*j : width*j+width]
-		for i := range q {
-			q[i] = zp
+		for j := 8 * i; j < 8*i+8; j++ {
+			shift := 8 * (j % 8)
+			if !zero && sc>>shift&255 != 0 {
+				continue
+			}
+			sc = sc&^(255<<shift) | 1<<shift
+			per := f.low / subs // vectors of low bits in a sub-block
+			for v := range per {
+				w[per*j+v] = f.zeroLow
+			}
+			if f.highBits != 0 {
+				w[f.low+j] = f.zeroHigh
+			}
 		}
+		s.sc[i] = sc
 	}
 }

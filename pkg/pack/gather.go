@@ -10,8 +10,7 @@ import (
 
 // GatherRow decodes one row of a packed weight to dst[:k]. row counts over the
 // concatenation of the members, padding excluded. Values are q*d, q*d+m and so
-// on in float32 as GGUF defines them; a zero
-// integer or scale gives +0.
+// on in float32 as GGUF defines them; a zero integer or scale gives +0.
 func GatherRow(dst []float32, packed []byte, t tensor.Type, rows []int64, k, row int64) error {
 	panel, err := PanelBytes(t, k)
 	if err != nil {
@@ -55,62 +54,86 @@ func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
 		}
 		return
 	}
-	rec := records[t]
-	var g group
+	f := forms[t]
+	var c column
 	for len(dst) > 0 {
-		g.get(panel[:rec.bytes], t, r)
-		n := min(len(dst), int(rec.channels))
-		g.decode(dst[:n], t)
-		dst, panel = dst[n:], panel[rec.bytes:]
+		c.get(f, panel[:f.size], r)
+		n := min(len(dst), f.channels)
+		f.decode(dst[:n], &c.w, &c.s)
+		dst, panel = dst[n:], panel[f.size:]
 	}
 }
 
 // DecodeBlocks decodes whole GGUF blocks of a quantised type to dst with the
 // same values as GatherRow after packing.
 func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
-	elems, bb := t.BlockElems(), t.BlockBytes()
-	var g group
+	f := forms[t]
+	var c column
 	for len(dst) > 0 {
-		if elems == 256 {
-			g.read256(t, src[:bb])
+		if f.elems == 256 {
+			f.read256(&c.w, &c.s, src[:f.bytes])
 		} else {
-			g.read32(t, src[:bb], 0)
+			f.read32(&c.w, &c.s, src[:f.bytes], 0)
 		}
-		g.decode(dst[:elems], t)
-		dst, src = dst[elems:], src[bb:]
+		f.decode(dst[:f.elems], &c.w, &c.s)
+		dst, src = dst[f.elems:], src[f.bytes:]
 	}
 }
 
-// decode writes the float values of the first len(dst) channels of g.
-func (g *group) decode(dst []float32, t tensor.Type) {
-	zp := int(zeroPoint(t))
-	for k := 0; k < len(dst); k += 16 {
-		var d, m float32
-		switch t {
-		case tensor.Q4_K, tensor.Q5_K:
-			d = f32.FromHalf(g.d[0]) * float32(g.sc[k/32])
-			m = -float32(f32.FromHalf(g.m[0]) * float32(g.mn[k/32]))
-		case tensor.Q6_K:
-			d = f32.FromHalf(g.d[0]) * float32(int8(g.sc[k/16]))
-		case tensor.Q4_1, tensor.Q5_1:
-			d, m = f32.FromHalf(g.d[k/32]), f32.FromHalf(g.m[k/32])
-		default:
-			d = f32.FromHalf(g.d[k/32])
+// decode writes the float values of the first len(dst) channels of a row, a
+// multiple of 32.
+func (f *form) decode(dst []float32, w *words, s *scales) {
+	zero := int32(0)
+	switch f.t {
+	case tensor.Q8_0:
+		zero = 128
+	case tensor.Q4_0:
+		zero = 8
+	case tensor.Q5_0:
+		zero = 16
+	case tensor.Q6_K:
+		zero = 32
+	}
+	hasMin := f.t == tensor.Q4_K || f.t == tensor.Q5_K || f.mins != 0
+	for b := 0; 32*b < len(dst); b++ {
+		d, e, m := s.block(f, b)
+		out := (*[32]float32)(dst[32*b:])
+		// Adding +0 turns the -0 of a product with zero into +0.
+		if hasMin {
+			for i, g := range f.group(w, b) {
+				out[4*i] = float32(d*float32(int32(g&255))) + 0 + m
+				out[4*i+1] = float32(d*float32(int32(g>>8&255))) + 0 + m
+				out[4*i+2] = float32(d*float32(int32(g>>16&255))) + 0 + m
+				out[4*i+3] = float32(d*float32(int32(g>>24))) + 0 + m
+			}
+			continue
 		}
-		hasMin := t == tensor.Q4_K || t == tensor.Q5_K || t == tensor.Q4_1 || t == tensor.Q5_1
-		run := dst[k:min(len(dst), k+16)]
-		q := g.q[k:][:len(run)]
-		for i := range run {
-			v := float32(0)
-			if n := int(q[i]) - zp; n != 0 && d != 0 {
-				v = float32(d * float32(n))
+		for i, g := range f.group(w, b) {
+			if i == 4 {
+				d = e
 			}
-			if hasMin {
-				v += m
-			}
-			run[i] = v
+			out[4*i] = float32(d*float32(int32(g&255)-zero)) + 0
+			out[4*i+1] = float32(d*float32(int32(g>>8&255)-zero)) + 0
+			out[4*i+2] = float32(d*float32(int32(g>>16&255)-zero)) + 0
+			out[4*i+3] = float32(d*float32(int32(g>>24)-zero)) + 0
 		}
 	}
+}
+
+// block returns what belongs to 32-channel block b: the scales of its two
+// halves and the term to be added.
+func (s *scales) block(f *form, b int) (d, e, m float32) {
+	if f.elems == 32 {
+		d = f32.FromHalf(s.d[b])
+		return d, d, f32.FromHalf(s.m[b])
+	}
+	d = f32.FromHalf(s.d[0])
+	if f.t == tensor.Q6_K {
+		sc := s.sc[b/4] >> (16 * (b % 4))
+		return float32(d * float32(int8(sc))), float32(d * float32(int8(sc>>8))), 0
+	}
+	d = float32(d * float32(byte(s.sc[0]>>(8*b))))
+	return d, d, -float32(f32.FromHalf(s.m[0]) * float32(byte(s.mn>>(8*b))))
 }
 
 // DecodeRows decodes len(dst) channels stored as in GGUF: floats of any p16
@@ -137,15 +160,15 @@ func DecodeRows(dst []float32, src []byte, t tensor.Type) {
 // DecodeMin is the term that type t subtracts (k-quants) or adds (q4_1, q5_1)
 // in 32-channel block b of a GGUF row: dmin*mn or m; zero for other types.
 func DecodeMin(row []byte, t tensor.Type, b int) float32 {
-	var g group
-	bb := t.BlockBytes()
+	f := forms[t]
+	var s scales
 	switch t {
 	case tensor.Q4_K, tensor.Q5_K:
-		g.read256(t, row[b/8*bb:][:bb])
-		return f32.FromHalf(g.m[0]) * float32(g.mn[b%8])
+		s.readK(row[b/8*f.bytes:][:16])
+		_, _, m := s.block(f, b%8)
+		return -m
 	case tensor.Q4_1, tensor.Q5_1:
-		g.read32(t, row[b*bb:][:bb], 0)
-		return f32.FromHalf(g.m[0])
+		return f32.FromHalf(le.Uint16(row[b*f.bytes+2:]))
 	}
 	return 0
 }

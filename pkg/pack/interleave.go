@@ -2,122 +2,119 @@ package pack
 
 import "github.com/tessera-llm/tessera/pkg/tensor"
 
-// at describes where a quantised record keeps its parts.
-type at struct {
-	nibbles, high int // byte offset of nibble vectors, and of high-bit or high-2 vectors (0: none)
-	highBits      int // 0, 1 or 2
-	mins          int // offset of fp16 m[2][16] (0: none)
-}
-
-var parts = map[tensor.Type]at{
-	tensor.Q4_0: {nibbles: 64},
-	tensor.Q4_1: {nibbles: 128, mins: 64},
-	tensor.Q5_0: {nibbles: 64, high: 576, highBits: 1},
-	tensor.Q5_1: {nibbles: 128, high: 640, highBits: 1, mins: 64},
-	tensor.Q4_K: {nibbles: 320},
-	tensor.Q5_K: {nibbles: 320, high: 2368, highBits: 1},
-	tensor.Q6_K: {nibbles: 320, high: 2368, highBits: 2},
-}
-
-// put writes g as row r of record rec, which must start zeroed.
-func (g *group) put(rec []byte, t tensor.Type, r int) {
-	n := int(records[t].channels)
-	g.putScales(rec, t, r)
-	if t == tensor.Q8_0 {
-		for k := range n {
-			rec[64+64*(k/4)+4*r+k%4] = g.q[k]
+// put writes the scales of row r to a record.
+func (s *scales) put(f *form, rec []byte, r int) {
+	le.PutUint16(rec[2*r:], s.d[0])
+	switch {
+	case f.t == tensor.Q6_K:
+		col := (*[256]byte)(rec[64:])[r:]
+		for j := range 8 {
+			col[16*j] = byte(s.sc[0] >> (8 * j))
+			col[128+16*j] = byte(s.sc[1] >> (8 * j))
 		}
-		return
-	}
-	p := parts[t]
-	nib := rec[p.nibbles:]
-	for k := 0; k < n; k += 8 {
-		v := nib[8*k+4*r : 8*k+4*r+4]
+	case f.elems == 256:
+		le.PutUint16(rec[32+2*r:], s.m[0])
+		col := (*[128]byte)(rec[64:])[r:]
+		for j := range 8 {
+			col[16*j] = byte(s.sc[0] >> (8 * j))
+		}
+		pairs := (*[128]byte)(rec[192:])[2*r:]
 		for j := range 4 {
-			v[j] = g.q[k+j]&15 | g.q[k+4+j]<<4
+			le.PutUint16(pairs[32*j:], uint16(s.mn>>(16*j)))
 		}
-	}
-	if p.highBits == 0 {
-		return
-	}
-	per := 8 / p.highBits // groups per vector
-	high := rec[p.high:]
-	for k := range n {
-		gr := k / 4
-		high[64*(gr/per)+4*r+k%4] |= g.q[k] >> 4 << (gr % per * p.highBits)
+	default:
+		le.PutUint16(rec[32+2*r:], s.d[1])
+		if f.mins != 0 {
+			le.PutUint16(rec[f.mins+2*r:], s.m[0])
+			le.PutUint16(rec[f.mins+32+2*r:], s.m[1])
+		}
 	}
 }
 
 // get is the inverse of put.
-func (g *group) get(rec []byte, t tensor.Type, r int) {
-	n := int(records[t].channels)
-	g.getScales(rec, t, r)
-	if t == tensor.Q8_0 {
-		for k := range n {
-			g.q[k] = rec[64+64*(k/4)+4*r+k%4]
+func (s *scales) get(f *form, rec []byte, r int) {
+	s.d[0] = le.Uint16(rec[2*r:])
+	switch {
+	case f.t == tensor.Q6_K:
+		s.sc = [2]uint64{}
+		for j := range 16 {
+			s.sc[j/8] |= uint64(rec[64+16*j+r]) << (8 * (j % 8))
 		}
-		return
-	}
-	p := parts[t]
-	nib := rec[p.nibbles:]
-	for k := 0; k < n; k += 8 {
-		v := nib[8*k+4*r : 8*k+4*r+4]
+	case f.elems == 256:
+		s.m[0] = le.Uint16(rec[32+2*r:])
+		s.sc[0], s.mn = 0, 0
+		for j := range 8 {
+			s.sc[0] |= uint64(rec[64+16*j+r]) << (8 * j)
+		}
 		for j := range 4 {
-			g.q[k+j], g.q[k+4+j] = v[j]&15, v[j]>>4
-		}
-	}
-	if p.highBits == 0 {
-		return
-	}
-	per := 8 / p.highBits
-	mask := uint8(1<<p.highBits - 1)
-	high := rec[p.high:]
-	for k := range n {
-		gr := k / 4
-		g.q[k] |= high[64*(gr/per)+4*r+k%4] >> (gr % per * p.highBits) & mask << 4
-	}
-}
-
-func (g *group) putScales(rec []byte, t tensor.Type, r int) {
-	le.PutUint16(rec[2*r:], g.d[0])
-	switch {
-	case t == tensor.Q6_K:
-		for j := range 16 {
-			rec[64+16*j+r] = g.sc[j]
-		}
-	case t == tensor.Q4_K || t == tensor.Q5_K:
-		le.PutUint16(rec[32+2*r:], g.m[0])
-		for j := range 8 {
-			rec[64+16*j+r] = g.sc[j]
-			rec[192+32*(j/2)+2*r+j%2] = g.mn[j]
+			s.mn |= uint64(le.Uint16(rec[192+32*j+2*r:])) << (16 * j)
 		}
 	default:
-		le.PutUint16(rec[32+2*r:], g.d[1])
-		if m := parts[t].mins; m != 0 {
-			le.PutUint16(rec[m+2*r:], g.m[0])
-			le.PutUint16(rec[m+32+2*r:], g.m[1])
+		s.d[1] = le.Uint16(rec[32+2*r:])
+		if f.mins != 0 {
+			s.m[0] = le.Uint16(rec[f.mins+2*r:])
+			s.m[1] = le.Uint16(rec[f.mins+32+2*r:])
 		}
 	}
 }
 
-func (g *group) getScales(rec []byte, t tensor.Type, r int) {
-	g.d[0] = le.Uint16(rec[2*r:])
-	switch {
-	case t == tensor.Q6_K:
-		for j := range 16 {
-			g.sc[j] = rec[64+16*j+r]
-		}
-	case t == tensor.Q4_K || t == tensor.Q5_K:
-		g.m[0] = le.Uint16(rec[32+2*r:])
-		for j := range 8 {
-			g.sc[j] = rec[64+16*j+r]
-			g.mn[j] = rec[192+32*(j/2)+2*r+j%2]
-		}
-	default:
-		g.d[1] = le.Uint16(rec[32+2*r:])
-		if m := parts[t].mins; m != 0 {
-			g.m[0] = le.Uint16(rec[m+2*r:])
-			g.m[1] = le.Uint16(rec[m+32+2*r:])
-		}
+// get reads row r of a record.
+func (c *column) get(f *form, rec []byte, r int) {
+	c.s.get(f, rec, r)
+	v := rec[f.first+4*r : f.size]
+	for i := range f.vectors {
+		c.w[i] = le.Uint32(v[64*i:])
 	}
+}
+
+// packer interleaves the records of a panel.
+type packer struct {
+	f *form
+	w [PanelRows]words
+}
+
+// pack writes the records of one panel: rows rows of blocks blocks, row r at
+// src[r*stride]; the records fill dst exactly. With strict set, a scale that is
+// not finite is an error; first is the row of the panel's first in the source.
+func (p *packer) pack(dst, src []byte, stride, rows, blocks int, strict bool, first int64) error {
+	f := p.f
+	var s scales
+	per := f.channels / f.elems // blocks per record
+	for i := 0; len(dst) > 0; i, dst = i+per, dst[f.size:] {
+		rec := dst[:f.size]
+		if f.t == tensor.Q6_K {
+			clear(rec[32:64])
+		}
+		for r := range PanelRows {
+			w := &p.w[r]
+			n := min(per, blocks-i) // blocks that are there
+			if r >= rows {
+				n = 0
+			}
+			if n < per {
+				f.clear(w, &s)
+			}
+			for h := range n {
+				b := src[r*stride+(i+h)*f.bytes:][:f.bytes]
+				if f.elems == 256 {
+					f.read256(w, &s, b)
+				} else {
+					f.read32(w, &s, b, h)
+				}
+				if strict {
+					if err := s.refusal(f, h, first+int64(r), int64(i+h)); err != nil {
+						return err
+					}
+				}
+				if f.elems == 256 {
+					f.rewrite256(w, &s)
+				} else {
+					f.rewrite32(w, &s, h)
+				}
+			}
+			s.put(f, rec, r)
+		}
+		transposeWords(rec[f.first:], &p.w, f.vectors)
+	}
+	return nil
 }

@@ -14,13 +14,14 @@ func Pack(dst, src []byte, t tensor.Type, n, k int64) error {
 	if err != nil {
 		return err
 	}
+	pk := packer{f: forms[t]}
 	for p := range Panels(n) {
 		d := dst[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
 		s := src[p*PanelRows*row:][:rows*row]
 		if !t.Quantised() {
-			packFloat(d, s, t, rows, k)
-		} else if err := packQuant(d, s, t, p*PanelRows, rows, k); err != nil {
+			packFloat(d, s, t, int(row), int(rows), int(row))
+		} else if err := pk.pack(d, s, int(row), int(rows), int(k)/pk.f.elems, true, p*PanelRows); err != nil {
 			return err
 		}
 	}
@@ -39,9 +40,9 @@ func Unpack(dst, src []byte, t tensor.Type, n, k int64) error {
 		rows := min(PanelRows, n-p*PanelRows)
 		d := dst[p*PanelRows*row:][:rows*row]
 		if t.Quantised() {
-			unpackQuant(d, s, t, rows, k)
+			unpackQuant(d, s, forms[t], int(row), int(rows), int(k)/forms[t].elems)
 		} else {
-			unpackFloat(d, s, t, rows, k)
+			unpackFloat(d, s, t, int(rows), int(row))
 		}
 	}
 	return nil
@@ -67,86 +68,35 @@ func check(packed, rows []byte, t tensor.Type, n, k int64) (panel, row int64, er
 	return panel, row, err
 }
 
-func packQuant(dst, src []byte, t tensor.Type, first, rows, k int64) error {
-	rec := records[t]
-	elems, bb := int64(t.BlockElems()), int64(t.BlockBytes())
-	blocks := k / elems
-	perRec := rec.channels / elems
-	clear(dst)
-	var g group
-	for i := int64(0); len(dst) > 0; i, dst = i+1, dst[rec.bytes:] {
-		for r := range int64(PanelRows) {
-			g.clear(t)
-			for h := int64(0); r < rows && h < perRec && i*perRec+h < blocks; h++ {
-				blk := i*perRec + h
-				b := src[(r*blocks+blk)*bb:][:bb]
-				var err error
-				if elems == 256 {
-					g.read256(t, b)
-					err = g.sanitize256(t, first+r, blk)
-				} else {
-					g.read32(t, b, int(h))
-					err = g.sanitize32(t, int(h), first+r, blk)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			g.put(dst[:rec.bytes], t, int(r))
-		}
-	}
-	return nil
-}
-
-func unpackQuant(dst, src []byte, t tensor.Type, rows, k int64) {
-	rec := records[t]
-	elems, bb := int64(t.BlockElems()), int64(t.BlockBytes())
-	blocks := k / elems
-	perRec := rec.channels / elems
-	var g group
-	for i := int64(0); len(src) > 0; i, src = i+1, src[rec.bytes:] {
+func unpackQuant(dst, src []byte, f *form, stride, rows, blocks int) {
+	per := f.channels / f.elems
+	var c column
+	for i := 0; len(src) > 0; i, src = i+per, src[f.size:] {
 		for r := range rows {
-			g.get(src[:rec.bytes], t, int(r))
-			for h := int64(0); h < perRec && i*perRec+h < blocks; h++ {
-				b := dst[(r*blocks+i*perRec+h)*bb:][:bb]
-				if elems == 256 {
-					g.write256(t, b)
+			c.get(f, src[:f.size], r)
+			for h := range min(per, blocks-i) {
+				b := dst[r*stride+(i+h)*f.bytes:][:f.bytes]
+				if f.elems == 256 {
+					f.write256(&c.w, &c.s, b)
 				} else {
-					g.write32(t, b, int(h))
+					f.write32(&c.w, &c.s, b, h)
 				}
 			}
 		}
 	}
 }
 
-// place is the offset of element (row r, channel k) in a float panel.
-func place(t tensor.Type, r, k int64) int64 {
-	switch t {
-	case tensor.F32:
-		return 64*k + 4*r
-	case tensor.F16:
-		return 32*k + 2*r
+// Interleave writes n channels of up to 16 GGUF rows as the records of a panel:
+// what Pack would write for them, except that scales are not checked. Row r
+// starts at src[r*stride]; n is a multiple of the block size. dst takes
+// ceil(n/RecordChannels) records. Kernels use it to read a weight in row form.
+func Interleave(dst, src []byte, t tensor.Type, stride, rows, n int) {
+	f := forms[t]
+	dst = dst[:(n+f.channels-1)/f.channels*f.size]
+	if !t.Quantised() {
+		packFloat(dst, src, t, stride, rows, n*f.bytes)
+		return
 	}
-	return 64*(k/2) + 4*r + 2*(k%2) // bf16
-}
-
-func packFloat(dst, src []byte, t tensor.Type, rows, k int64) {
-	clear(dst)
-	w := int64(t.BlockBytes())
-	for r := range rows {
-		s := src[r*k*w:][:k*w]
-		for c := range k {
-			copy(dst[place(t, r, c):][:w], s[c*w:][:w])
-		}
-	}
-}
-
-func unpackFloat(dst, src []byte, t tensor.Type, rows, k int64) {
-	w := int64(t.BlockBytes())
-	for r := range rows {
-		d := dst[r*k*w:][:k*w]
-		for c := range k {
-			copy(d[c*w:][:w], src[place(t, r, c):][:w])
-		}
-	}
+	p := packer{f: f}
+	p.pack(dst, src, stride, rows, n/f.elems, false, 0)
 }

@@ -3,7 +3,6 @@ package pack
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -326,20 +325,4 @@ func FuzzPack(f *testing.F) {
 			t.Fatalf("%s: pack(unpack(p)) differs from p: %v", ty, err)
 		}
 	})
-}
-
-func BenchmarkPack(b *testing.B) {
-	for _, ty := range []tensor.Type{tensor.F16, tensor.Q8_0, tensor.Q4_0, tensor.Q4_K, tensor.Q6_K} {
-		b.Run(fmt.Sprint(ty), func(b *testing.B) {
-			src := randomRows(ty, 64, 2048, 1, false)
-			size, _ := Size(ty, []int64{64}, 2048)
-			dst := make([]byte, size)
-			b.SetBytes(int64(len(src)))
-			for b.Loop() {
-				if err := Pack(dst, src, ty, 64, 2048); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
