@@ -51,6 +51,9 @@ func gemmMinFMA(a *gemmArgs)
 func gemmMinFFMA(a *gemmArgs)
 
 //go:noescape
+func storeRows3(dst *float32, stride int, src *float32, n int)
+
+//go:noescape
 func expandQ8_0(w *byte, scale *float32, rec *byte, n int)
 
 //go:noescape
@@ -209,17 +212,19 @@ func (a *gemmArgs) run(t tensor.Type) {
 
 // storeTile copies the C tile [tokens][per panels][16] to the outputs.
 func storeTile(m *Matmul, p, n, t0, count int, c []float32, per int) {
+	member, row, _ := m.W.panel(p)
+	out := &m.Out[member]
+	if per == groupPanels && n == per && row+16*per <= out.C {
+		dst := out.F[t0*out.C+row:]
+		_, _ = dst[(count-1)*out.C+16*per-1], c[(16*per)*count-1]
+		storeRows3(&dst[0], 4*out.C, &c[0], count)
+		return
+	}
 	for i := range n {
 		member, row, rows := m.W.panel(p + i)
 		out := &m.Out[member]
 		for t := range count {
-			src := c[(t*per+i)*16:][:16]
-			dst := out.F[(t0+t)*out.C+row:]
-			if rows == 16 {
-				*(*[16]float32)(dst) = *(*[16]float32)(src)
-			} else {
-				copy(dst[:rows], src)
-			}
+			copy(out.F[(t0+t)*out.C+row:][:rows], c[(t*per+i)*16:])
 		}
 	}
 }

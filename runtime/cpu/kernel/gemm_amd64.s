@@ -240,3 +240,24 @@ min:
 	JNZ  tile
 	VZEROUPPER
 	RET
+
+// func storeRows3(dst *float32, stride int, src *float32, n int): n rows of 48
+// floats, stride bytes apart in dst, contiguous in src
+TEXT ·storeRows3(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	ADDQ $192, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
