@@ -151,3 +151,50 @@ func BenchmarkPeak(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStream runs matmuls of few tokens over 128 MB of weights, far
+// beyond the second cache, beside a loop that only reads them.
+func BenchmarkStream(b *testing.B) {
+	k := int64(2048)
+	r := rng(1)
+	for _, ty := range []tensor.Type{tensor.Q8_0, tensor.Q4_0, tensor.Q4_K, tensor.Q6_K, tensor.F16} {
+		one := forms(b, ty, []int64{16}, k, randomWeight(r, ty, 16, k))[P16]
+		n := int64(128<<20) / int64(len(one.Data)) * 16
+		data := AlignedBytes(int(n/16) * len(one.Data))
+		for i := 0; i < len(data); i += len(one.Data) {
+			copy(data[i:], one.Data)
+		}
+		w, err := NewWeight(ty, P16, []int64{n}, k, data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		tier := Available()[len(Available())-1]
+		b.Run(ty.String()+"/read", func(b *testing.B) {
+			cpu := cpuSeconds()
+			for b.Loop() {
+				ReadAll(tier, data)
+			}
+			b.ReportMetric(float64(len(data))*float64(b.N)/(cpuSeconds()-cpu)/1e9, "GB/s")
+		})
+		for _, s := range []int{1, 2, 4, 8, 16} {
+			in := relayout(b, plainAct(b, r, s, int(k)), C4)
+			if ty.Quantised() {
+				in = quantised(b, in, C4)
+			}
+			out := outputs(b, &w, s)
+			b.Run(fmt.Sprintf("%s/S=%d", ty, s), func(b *testing.B) {
+				m := &Matmul{Tier: tier, W: &w, X: in, Out: out}
+				if err := m.Prepare(); err != nil {
+					b.Fatal(err)
+				}
+				scratch := AlignedBytes(m.Scratch())
+				m.Run(0, m.Items(), scratch)
+				cpu := cpuSeconds()
+				for b.Loop() {
+					m.Run(0, m.Items(), scratch)
+				}
+				b.ReportMetric(float64(len(data))*float64(b.N)/(cpuSeconds()-cpu)/1e9, "GB/s")
+			})
+		}
+	}
+}

@@ -2,7 +2,8 @@
 
 // Expansion of packed records into the scratch of the GEMM kernels: weights as
 // bytes, 64 per group of 4 channels by 16 rows, and f32 scales [block][16].
-// DI weights, SI record, R8 scales, CX records left; Z20... constants.
+// DI weights, SI record, R8 scales, CX records left; Z20... constants. The same
+// place of the next slab is prefetched; beyond the last one that is harmless.
 
 DATA ·byteMasks<>+0(SB)/4, $0xf0f0f0f0
 DATA ·byteMasks<>+4(SB)/4, $0x78787878
@@ -31,6 +32,7 @@ loop:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 #define COPY(i) \
+	PREFETCHT0 (64+64*i+4352)(SI) \
 	VMOVDQU64 (64+64*i)(SI), Z0 \
 	VMOVDQU64 Z0, (64*i)(DI)
 	COPY(0)
@@ -59,6 +61,7 @@ loop:
 
 // nibble vector j at byte o: bytes q<<4 (offset form).
 #define NIB_HIGH(o, j) \
+	PREFETCHT0 (o+64*j+2304)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z0   \
 	VPSLLW $4, Z0, Z1            \
 	VPANDD Z20, Z1, Z1           \
@@ -68,6 +71,7 @@ loop:
 
 // nibble vector j at byte o: bytes q (min form).
 #define NIB_LOW(o, j) \
+	PREFETCHT0 (o+64*j+2368)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z0   \
 	VPSRLW $4, Z0, Z1            \
 	VPANDD Z20, Z0, Z0           \
@@ -141,6 +145,7 @@ loop:
 // bytes q<<3. Z20 = 0x78.., Z22 = 0x80..; l = 7 - 2j, so bit 2j goes to bit 7.
 // Z0 = (x & Z20) | (y & Z22) by VPTERNLOGD 0xF8 on (x&Z20) first.
 #define BIT5_HIGH(o, j, l, m) \
+	PREFETCHT0 (o+64*j+2816)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z0      \
 	VPSLLW $3, Z0, Z1               \
 	VPSRLW $1, Z0, Z0               \
@@ -187,6 +192,7 @@ loop:
 // nibble vector j with high-bit vector Z2: bytes q. Z20 = 0x0f.., Z22 = 0x10..;
 // Z3 and Z4 hold the bits of the two groups at bit 4.
 #define BIT5_LOW(o, j) \
+	PREFETCHT0 (o+64*j+2880)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z0      \
 	VPSRLW $4, Z0, Z1               \
 	VPANDD Z20, Z0, Z0              \
@@ -346,6 +352,9 @@ scale:
 	LEAQ 2368(SI), BX
 	MOVQ $16, CX
 loop:
+	PREFETCHT0 3392(BX)
+	PREFETCHT0 (320+3392)(SI)
+	PREFETCHT0 (384+3392)(SI)
 	VMOVDQU64 (BX), Z2
 	VMOVDQU64 320(SI), Z0
 	VPSLLW $2, Z0, Z1
