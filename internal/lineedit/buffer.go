@@ -11,6 +11,8 @@ type buffer struct {
 	at     int
 	killed []rune // for yank
 	joined bool   // the last command killed too: kills add up
+	max    int    // characters
+	full   bool   // the last insertion did not fit and was left out
 }
 
 func (b *buffer) set(s string) {
@@ -20,6 +22,9 @@ func (b *buffer) set(s string) {
 
 func (b *buffer) insert(s string) {
 	r := []rune(s)
+	if b.full = len(b.text)+len(r) > b.max; b.full {
+		return
+	}
 	b.text = slices.Insert(b.text, b.at, r...)
 	b.at += len(r)
 }

@@ -14,17 +14,22 @@ var ErrInterrupt = errors.New("interrupted")
 // escapeTime is how long the rest of an escape sequence may take.
 const escapeTime = 50 * time.Millisecond
 
-// maxHistory bounds the texts an Editor remembers.
-const maxHistory = 1000
+// maxHistory bounds the texts an Editor remembers, maxText the characters of
+// one.
+const (
+	maxHistory = 1000
+	maxText    = 1 << 20
+)
 
 // Editor reads texts from a terminal and remembers them.
 type Editor struct {
 	t       *Terminal
 	history []string
+	max     int
 }
 
 // NewEditor returns an editor without history.
-func NewEditor(t *Terminal) *Editor { return &Editor{t: t} }
+func NewEditor(t *Terminal) *Editor { return &Editor{t: t, max: maxText} }
 
 // Remember adds a text to the history.
 func (e *Editor) Remember(s string) {
@@ -52,7 +57,7 @@ type reading struct {
 // that Ctrl-D was pressed on an empty line or the input has ended,
 // ErrInterrupt the same of Ctrl-C; with a text, Ctrl-C discards it.
 func (e *Editor) ReadLine(ctx context.Context, prompt, more string) (string, error) {
-	r := &reading{e: e, prompt: prompt, more: more, place: len(e.history)}
+	r := &reading{e: e, prompt: prompt, more: more, place: len(e.history), b: buffer{max: e.max}}
 	if err := r.refresh(); err != nil {
 		return "", err
 	}
@@ -143,7 +148,11 @@ func (r *reading) key(k key) (done bool, err error) {
 		k.code = keyDelete
 	}
 	if b.edit(k) {
-		return false, nil
+		if b.full {
+			_, err = r.e.t.raw([]byte("\a"))
+		}
+		b.full = false
+		return false, err
 	}
 	b.joined = false
 	switch k.code {
@@ -188,7 +197,11 @@ func (r *reading) discard() error {
 	if err := r.refresh(); err != nil {
 		return err
 	}
-	_, err := r.e.t.raw(append([]byte("^C"), r.v.leave()...))
+	mark := "^C"
+	if w, _ := r.e.t.Size(); r.v.col+len(mark) >= w {
+		mark = ""
+	}
+	_, err := r.e.t.raw(append([]byte(mark), r.v.leave()...))
 	r.b.set("")
 	r.place = len(r.e.history)
 	return err

@@ -26,6 +26,7 @@ const (
 func typed(t testing.TB, s *screen, in io.Reader) (texts []string, err error) {
 	t.Helper()
 	e := NewEditor(New(in, s, func() (int, int) { return s.w, s.h }, nil))
+	e.max = 2000
 	for {
 		text, err := e.ReadLine(context.Background(), "> ", "  ")
 		if err != nil {
@@ -72,6 +73,14 @@ func TestEdit(t *testing.T) {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestFull(t *testing.T) {
+	s := newScreen(t, 40, 10, true)
+	got, _ := typed(t, s, strings.NewReader(strings.Repeat("0123456789", 200)+"x\x7fy\r"))
+	if want := strings.Repeat("0123456789", 199) + "012345678y"; len(got) != 1 || got[0] != want || s.bells != 1 {
+		t.Errorf("%d texts, %d bells", len(got), s.bells)
 	}
 }
 
@@ -145,7 +154,7 @@ func TestScreen(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScreen(t, 10, 4, true)
 			e := NewEditor(New(strings.NewReader(c.keys), s, func() (int, int) { return s.w, s.h }, nil))
-			r := &reading{e: e, prompt: "> ", more: "  "}
+			r := &reading{e: e, prompt: "> ", more: "  ", b: buffer{max: e.max}}
 			for {
 				r.keys()
 				if err := r.refresh(); err != nil {
@@ -203,7 +212,7 @@ func TestRandomKeys(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		s := newScreen(t, 12+rng.IntN(30), 60, seed%2 == 0)
 		e := NewEditor(New(strings.NewReader(""), s, func() (int, int) { return s.w, s.h }, nil))
-		r := &reading{e: e, prompt: "> ", more: "  "}
+		r := &reading{e: e, prompt: "> ", more: "  ", b: buffer{max: e.max}}
 		var keys []string
 		for range 200 {
 			if rng.IntN(20) == 0 && seed%4 == 0 {

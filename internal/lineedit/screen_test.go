@@ -17,6 +17,7 @@ type screen struct {
 	joined bool // joined emoji take the cells of one
 	held   []byte
 	lines  int // scrolled off
+	bells  int
 }
 
 func newScreen(t testing.TB, w, h int, joined bool) *screen {
@@ -50,6 +51,9 @@ func (s *screen) Write(p []byte) (int, error) {
 
 func (s *screen) step(b []byte) int {
 	switch {
+	case b[0] == '\a':
+		s.bells++
+		return 1
 	case b[0] == '\r':
 		s.x, s.wrap = 0, false
 		return 1

@@ -28,6 +28,9 @@ func layout(text []rune, prompt, more string, width int) []row {
 		}
 		j := next(text, i)
 		w := cells(text, i, j)
+		for ; w > width && j > i+1; w = cells(text, i, j) {
+			j-- // a heap of joined characters
+		}
 		if r.width+w > width && r.end > r.start {
 			rows = append(rows, r)
 			r = row{start: i, end: i}
