@@ -88,6 +88,7 @@ func newPool(n int) *pool {
 func (p *pool) close() {
 	p.closed.Store(true)
 	p.wake(&p.idle)
+	p.wake(&p.busy) // sleepers inside a list that was cut short
 	p.exited.Wait()
 }
 
@@ -179,9 +180,10 @@ func (p *pool) nextList(last uint64) uint64 {
 	return p.epoch.Load()
 }
 
-// await waits until the task of s is over. It reports false when list e is.
+// await waits until the task of s is over, or the pool closed. It reports
+// false when list e is over.
 func (p *pool) await(e uint64, s *taskSync) bool {
-	over := func() bool { return s.done.Load() >= s.items.Load() || p.epoch.Load() != e }
+	over := func() bool { return s.done.Load() >= s.items.Load() || p.epoch.Load() != e || p.closed.Load() }
 	if !over() {
 		p.wait(&p.busy, pollTask, over)
 	}
