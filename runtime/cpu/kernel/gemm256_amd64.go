@@ -46,6 +46,18 @@ func high2Bits256(w, high *byte, n int)
 func half256(dst *float32, src *byte, n int)
 
 //go:noescape
+func kScales256(scale, d *float32, sc *byte, n int)
+
+//go:noescape
+func q6Scales256(scale, d *float32, sc *byte, n int)
+
+//go:noescape
+func kMins256(min *int16, mn *byte)
+
+//go:noescape
+func bf16Pairs256(dst *float32, src *byte, n int)
+
+//go:noescape
 func gemmFloat256(w, x, c *float32, groups int)
 
 // avx2Scratch is one slab of one expanded panel, and a tile for activations
@@ -71,13 +83,9 @@ func (v *avx2Scratch) expand(t tensor.Type, rec []byte) {
 	case tensor.Q4_K, tensor.Q5_K:
 		half256(&v.d[0], &rec[0], 16)
 		half256(&v.dmin[0], &rec[32], 16)
-		for r := range 16 {
-			v.dmin[r] *= 0.125
-			for b := range 8 {
-				v.scale[b][r] = v.d[r] * float32(rec[64+16*b+r])
-				v.min[b/2][r][b%2] = int16(rec[192+32*(b/2)+2*r+b%2])
-			}
-		}
+		scale256(&v.dmin[0], 0.125, 16)
+		kScales256(&v.scale[0][0], &v.d[0], &rec[64], 8)
+		kMins256(&v.min[0][0][0], &rec[192])
 		nibbles256(w, &rec[320], 32)
 		if t == tensor.Q5_K {
 			highBits256(w, &rec[2368], 8)
@@ -85,11 +93,7 @@ func (v *avx2Scratch) expand(t tensor.Type, rec []byte) {
 		return
 	case tensor.Q6_K:
 		half256(&v.d[0], &rec[0], 16)
-		for b := range 16 {
-			for r := range 16 {
-				v.scale[b][r] = v.d[r] * float32(int8(rec[64+16*b+r]))
-			}
-		}
+		q6Scales256(&v.scale[0][0], &v.d[0], &rec[64], 16)
 		nibbles256(w, &rec[320], 32)
 		high2Bits256(w, &rec[2368], 16)
 		return
@@ -241,8 +245,12 @@ func floatPanel256(m *Matmul, p, t0, count int, scratch []byte) {
 		rec := w.slab(p, s, v.gen.slab[:])
 		wf := &v.wf
 		switch w.Type {
+		case tensor.F32:
+			copy(wf[:k], slice32x16(rec, k))
 		case tensor.F16:
 			half256(&wf[0][0], &rec[0], 16*roundUp(k, 2))
+		case tensor.BF16:
+			bf16Pairs256(&wf[0][0], &rec[0], ceil(k, 2))
 		default:
 			expandFloat(wf, &v.gen.panel, &v.gen.q, w.Type, rec, k)
 		}

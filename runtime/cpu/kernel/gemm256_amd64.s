@@ -465,3 +465,97 @@ loop:
 	ADDC(3, Y6, Y7)
 	VZEROUPPER
 	RET
+
+// func kScales256(scale, d *float32, sc *byte, n int): n rows of 16 products d·sc,
+// sc unsigned
+TEXT ·kScales256(SB), NOSPLIT, $0-32
+	MOVQ scale+0(FP), DI
+	MOVQ d+8(FP), DX
+	MOVQ sc+16(FP), SI
+	MOVQ n+24(FP), CX
+	VMOVUPS (DX), Y2
+	VMOVUPS 32(DX), Y3
+loop:
+	VPMOVZXBD (SI), Y0
+	VPMOVZXBD 8(SI), Y1
+	VCVTDQ2PS Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y2, Y0, Y0
+	VMULPS Y3, Y1, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $16, SI
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func q6Scales256(scale, d *float32, sc *byte, n int): the same, sc signed
+TEXT ·q6Scales256(SB), NOSPLIT, $0-32
+	MOVQ scale+0(FP), DI
+	MOVQ d+8(FP), DX
+	MOVQ sc+16(FP), SI
+	MOVQ n+24(FP), CX
+	VMOVUPS (DX), Y2
+	VMOVUPS 32(DX), Y3
+loop:
+	VPMOVSXBD (SI), Y0
+	VPMOVSXBD 8(SI), Y1
+	VCVTDQ2PS Y0, Y0
+	VCVTDQ2PS Y1, Y1
+	VMULPS Y2, Y0, Y0
+	VMULPS Y3, Y1, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $16, SI
+	ADDQ $64, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func kMins256(min *int16, mn *byte): 128 bytes to int16
+TEXT ·kMins256(SB), NOSPLIT, $0-16
+	MOVQ min+0(FP), DI
+	MOVQ mn+8(FP), SI
+	MOVQ $8, CX
+loop:
+	VPMOVZXBW (SI), Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $16, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+DATA ·upper16<>+0(SB)/8, $0xffff0000ffff0000
+DATA ·upper16<>+8(SB)/8, $0xffff0000ffff0000
+DATA ·upper16<>+16(SB)/8, $0xffff0000ffff0000
+DATA ·upper16<>+24(SB)/8, $0xffff0000ffff0000
+GLOBL ·upper16<>(SB), RODATA|NOPTR, $32
+
+// func bf16Pairs256(dst *float32, src *byte, n int): n pairs of channels of 16 rows
+TEXT ·bf16Pairs256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVDQU ·upper16<>(SB), Y15
+loop:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPSLLD $16, Y0, Y2
+	VPSLLD $16, Y1, Y3
+	VPAND Y15, Y0, Y0
+	VPAND Y15, Y1, Y1
+	VMOVDQU Y2, (DI)
+	VMOVDQU Y3, 32(DI)
+	VMOVDQU Y0, 64(DI)
+	VMOVDQU Y1, 96(DI)
+	ADDQ $64, SI
+	ADDQ $128, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
