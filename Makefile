@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test demo release generate fuzz vet bench
+.PHONY: build test test-arm64 demo release generate fuzz vet bench
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -19,6 +19,29 @@ vet:
 	$(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
 	GOOS=windows GOARCH=amd64 $(GO) vet ./...
+
+# The numeric packages on arm64 under qemu-user, each with the digests that
+# amd64 has too, then the logits of a checkpoint: arm64's file must equal this
+# machine's, byte for byte. Without qemu-aarch64 it says so and does nothing.
+QEMU      ?= qemu-aarch64
+ARM64PKGS  = internal/f32 pkg/quant pkg/pack runtime/cpu/kernel
+ARM64MODELS = $(wildcard testdata/models/llama-f32 testdata/models/war-and-peace)
+test-arm64:
+	@command -v $(QEMU) >/dev/null || { echo "test-arm64: skipped, $(QEMU) (package qemu-user) is not installed"; exit 0; }; \
+	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	for pkg in $(ARM64PKGS); do \
+	  GOOS=linux GOARCH=arm64 $(GO) test -c -o $$dir/pkg.test ./$$pkg; \
+	  echo "arm64 $$pkg"; (cd $$pkg && $(QEMU) -cpu max $$dir/pkg.test -test.short $(ARM64FLAGS)); \
+	done; \
+	$(GO) build -o $$dir/here ./cmd/convert; \
+	GOOS=linux GOARCH=arm64 $(GO) build -o $$dir/arm64 ./cmd/convert; \
+	for model in $(ARM64MODELS); do for type in f32 q8_0 q4_k_m; do for tier in generic best; do \
+	  mask=$$tier; [ $$tier = generic ] || mask=; \
+	  set -- logits $$model --type $$type --no-cache --tokens 1,5,9,33,4,77,12,8,100,3,2,66; \
+	  TESSERA_CPU=$$mask $$dir/here "$$@" -o $$dir/here.npy >/dev/null; \
+	  TESSERA_CPU=$$mask $(QEMU) -cpu max $$dir/arm64 "$$@" -o $$dir/arm64.npy >/dev/null; \
+	  cmp $$dir/here.npy $$dir/arm64.npy; echo "$$model $$type $$tier: logits equal on arm64"; \
+	done; done; done
 
 # Convert the trained checkpoint, run all four segments, print text and speed.
 DEMO ?= testdata/models/war-and-peace
