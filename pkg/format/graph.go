@@ -7,6 +7,7 @@ import (
 
 	"github.com/tessera-llm/tessera/pkg/format/tesserapb"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // encodeSegment is the content of a .seg file.
@@ -63,14 +64,17 @@ func encodeAttr(a ir.Attr) *tesserapb.Attr {
 // in the index.
 func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.Segment, error) {
 	var p tesserapb.Segment
+	if err := checkWire(data, p.ProtoReflect().Descriptor()); err != nil {
+		return ir.Segment{}, fmt.Errorf("not a segment: %w", err)
+	}
 	if err := proto.Unmarshal(data, &p); err != nil {
 		return ir.Segment{}, fmt.Errorf("not a segment: %w", err)
 	}
 	if p.Version != segmentVersion {
 		return ir.Segment{}, fmt.Errorf("segment version %d, this program reads %d", p.Version, segmentVersion)
 	}
-	if len(p.ProtoReflect().GetUnknown()) > 0 || p.Graph == nil {
-		return ir.Segment{}, fmt.Errorf("the segment has unknown fields or no graph")
+	if p.Graph == nil {
+		return ir.Segment{}, fmt.Errorf("the segment has no graph")
 	}
 	g, err := decodeGraph(p.Graph, weight)
 	if err != nil {
@@ -91,6 +95,9 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 	for _, v := range p.Values {
 		if v.Elem < 0 || v.Elem > tesserapb.Elem_ELEM_I32 || v.Layout < 0 || v.Layout > tesserapb.Layout_LAYOUT_C4 {
 			return nil, fmt.Errorf("value %.60q: element type %d or layout %d is unknown", v.Name, v.Elem, v.Layout)
+		}
+		if len(v.Shape) > tensor.MaxRank {
+			return nil, fmt.Errorf("value %.60q has %d dimensions", v.Name, len(v.Shape))
 		}
 		t := ir.Type{Elem: ir.Elem(v.Elem), Scheme: v.Scheme}
 		for _, d := range v.Shape {
@@ -113,7 +120,9 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 		if err != nil {
 			return nil, err
 		}
-		g.Weights = append(g.Weights, &ir.Weight{Name: w.Name, Expr: e})
+		if _, err := g.AddWeight(w.Name, e); err != nil {
+			return nil, err
+		}
 	}
 	for _, n := range p.Nodes {
 		nd := &ir.Node{Op: n.Op, In: valueIDs(n.In), Weights: n.Weights, States: n.States, Out: valueIDs(n.Out)}

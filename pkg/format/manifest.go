@@ -6,10 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
-	"github.com/tessera-llm/tessera/internal/folder"
-	"github.com/tessera-llm/tessera/pkg/pack"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // ManifestName is the file that makes a folder a bundle.
@@ -113,6 +109,9 @@ func (m *Manifest) encode() ([]byte, error) {
 // decodeManifest parses and checks a manifest by itself, without looking at
 // the files it names.
 func decodeManifest(text []byte) (*Manifest, error) {
+	if err := checkText(text); err != nil {
+		return nil, err
+	}
 	var head struct {
 		Format   string   `json:"format"`
 		Version  *int     `json:"version"`
@@ -149,99 +148,4 @@ func number(v *int) string {
 		return "none"
 	}
 	return fmt.Sprint(*v)
-}
-
-func (m *Manifest) check() error {
-	if len(m.Files) > MaxFiles || len(m.Weights) > MaxWeights || len(m.Segments) > MaxFiles {
-		return fmt.Errorf("%d files, %d weights, %d segments: more than this program accepts", len(m.Files), len(m.Weights), len(m.Segments))
-	}
-	files := map[string]int64{}
-	for _, f := range m.Files {
-		if err := folder.CheckName(f.Name); err != nil {
-			return err
-		}
-		if _, dup := files[f.Name]; dup || f.Bytes < 0 || f.Name == ManifestName {
-			return fmt.Errorf("file %q is listed twice, or has a bad size", f.Name)
-		}
-		files[f.Name] = f.Bytes
-	}
-	for _, s := range m.Segments {
-		if _, ok := files[s.File]; !ok {
-			return fmt.Errorf("segment %q: its file %q is not listed", s.Name, s.File)
-		}
-		if _, ok := files[s.Weights]; s.Weights != "" && !ok {
-			return fmt.Errorf("segment %q: its weight file %q is not listed", s.Name, s.Weights)
-		}
-	}
-	if len(m.Segments) == 0 {
-		return fmt.Errorf("no segments")
-	}
-	if m.Meta.Vocab < 1 || m.Meta.Layers < 1 || m.Meta.Hidden < 1 || m.Meta.ContextLength < 0 {
-		return fmt.Errorf("meta: vocabulary %d, %d layers, hidden size %d, context %d", m.Meta.Vocab, m.Meta.Layers, m.Meta.Hidden, m.Meta.ContextLength)
-	}
-	return m.checkWeights(files)
-}
-
-func (m *Manifest) checkWeights(files map[string]int64) error {
-	end := map[string]int64{}
-	seen := map[[2]string]bool{}
-	for _, w := range m.Weights {
-		size, ok := files[w.File]
-		key := [2]string{w.File, w.Name}
-		switch {
-		case !ok:
-			return fmt.Errorf("weight %q: its file %q is not listed", w.Name, w.File)
-		case seen[key]:
-			return fmt.Errorf("weight %q stands twice in %s", w.Name, w.File)
-		case w.Offset < 0 || w.Bytes < 0 || w.Offset%TensorAlign != 0 || w.Bytes > size || w.Offset > size-w.Bytes:
-			return fmt.Errorf("weight %q: bytes %d at offset %d of %s, which has %d bytes (offsets are multiples of %d)", w.Name, w.Bytes, w.Offset, w.File, size, TensorAlign)
-		case w.Offset < end[w.File]:
-			return fmt.Errorf("weight %q overlaps the one before it in %s", w.Name, w.File)
-		}
-		seen[key], end[w.File] = true, w.Offset+w.Bytes
-		if err := w.checkSize(); err != nil {
-			return fmt.Errorf("weight %q in %s: %w", w.Name, w.File, err)
-		}
-	}
-	return nil
-}
-
-// checkSize compares the stored size with what type, shape and form need.
-func (w *WeightEntry) checkSize() error {
-	t, err := tensor.ParseType(w.Type)
-	if err != nil {
-		return err
-	}
-	var want int64
-	switch w.Form {
-	case "rows":
-		want, err = tensor.Bytes(t, w.Shape)
-	case "p16":
-		if len(w.Shape) != 2 {
-			return fmt.Errorf("shape %v of a packed weight, want [N, K]", w.Shape)
-		}
-		var n int64
-		for _, r := range w.Rows {
-			if r <= 0 || r > w.Shape[0] {
-				return fmt.Errorf("member rows %v of %d rows", w.Rows, w.Shape[0])
-			}
-			n += r
-			if n > w.Shape[0] {
-				return fmt.Errorf("member rows %v of %d rows", w.Rows, w.Shape[0])
-			}
-		}
-		if n != w.Shape[0] {
-			return fmt.Errorf("member rows %v of %d rows", w.Rows, w.Shape[0])
-		}
-		want, err = pack.Size(t, w.Rows, w.Shape[1])
-	default:
-		return fmt.Errorf("unknown packing form %.40q", w.Form)
-	}
-	if err != nil {
-		return err
-	}
-	if want != w.Bytes {
-		return fmt.Errorf("%d bytes, want %d for %s %v in form %s", w.Bytes, want, w.Type, w.Shape, w.Form)
-	}
-	return nil
 }

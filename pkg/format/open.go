@@ -1,11 +1,8 @@
 package format
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,8 +20,9 @@ type Bundle struct {
 	Manifest *Manifest
 	Segments []ir.Segment // weights are ExprStored, named as in the index
 
-	maps  map[string]*mmap.Mapping
-	index map[[2]string]*WeightEntry // (file, weight)
+	maps   map[string]*mmap.Mapping
+	index  map[[2]string]*WeightEntry // (file, weight)
+	byName map[string]*WeightEntry    // the first of each name
 }
 
 // IsBundle reports whether path looks like a bundle: a folder with a
@@ -37,9 +35,13 @@ func IsBundle(path string) bool {
 // Open opens the bundle at path, checks its manifest and its graphs, and maps
 // its weights. Errors name the file.
 func Open(path string) (*Bundle, error) {
-	text, err := folder.Read(filepath.Join(path, ManifestName), MaxManifest)
+	var text []byte
+	name, err := folder.Resolve(path, ManifestName)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not a bundle: it has no %s", path, ManifestName)
+	}
+	if err == nil {
+		text, err = folder.Read(name, MaxManifest)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bundle: %w", err)
@@ -48,7 +50,7 @@ func Open(path string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %s: %w", path, ManifestName, err)
 	}
-	b := &Bundle{Path: path, Manifest: m, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{}}
+	b := &Bundle{Path: path, Manifest: m, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{}, byName: map[string]*WeightEntry{}}
 	if err := b.open(); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("bundle %s: %w", path, err)
@@ -57,14 +59,19 @@ func Open(path string) (*Bundle, error) {
 }
 
 func (b *Bundle) open() error {
+	sizes := map[string]int64{}
 	for _, f := range b.Manifest.Files {
 		if err := b.checkFile(f); err != nil {
 			return err
 		}
+		sizes[f.Name] = f.Bytes
 	}
 	for i := range b.Manifest.Weights {
 		w := &b.Manifest.Weights[i]
 		b.index[[2]string{w.File, w.Name}] = w
+		if b.byName[w.Name] == nil {
+			b.byName[w.Name] = w
+		}
 		if b.maps[w.File] != nil {
 			continue
 		}
@@ -72,8 +79,13 @@ func (b *Bundle) open() error {
 		if err != nil {
 			return err
 		}
-		if b.maps[w.File], err = mmap.Map(p); err != nil {
+		m, err := mmap.Map(p)
+		if err != nil {
 			return err
+		}
+		b.maps[w.File] = m
+		if m.Size() != sizes[w.File] {
+			return fmt.Errorf("%s changed while it was opened", w.File)
 		}
 	}
 	for _, e := range b.Manifest.Segments {
@@ -127,6 +139,10 @@ func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
 	if s.Name != e.Name || s.Kind != e.Kind {
 		return ir.Segment{}, fmt.Errorf("the file holds segment %.60q (%.20s), the manifest says %.60q (%.20s)", s.Name, s.Kind, e.Name, e.Kind)
 	}
+	d := describe(s)
+	if !slices.Equal(d.Inputs, e.Inputs) || !slices.Equal(d.Outputs, e.Outputs) || !slices.Equal(d.States, e.States) {
+		return ir.Segment{}, fmt.Errorf("the graph takes %q, gives %q and keeps %q, the manifest says %q, %q and %q", d.Inputs, d.Outputs, d.States, e.Inputs, e.Outputs, e.States)
+	}
 	return s, nil
 }
 
@@ -159,10 +175,8 @@ func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 // Stored returns the mapped data of the weight called name, wherever it lies.
 // Where several files hold it, they hold the same.
 func (b *Bundle) Stored(name string) ([]byte, error) {
-	for _, e := range b.Manifest.Weights {
-		if e.Name == name {
-			return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
-		}
+	if e := b.byName[name]; e != nil {
+		return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
 	}
 	return nil, fmt.Errorf("bundle %s holds no weight %s", b.Path, name)
 }
@@ -171,10 +185,8 @@ func (b *Bundle) Stored(name string) ([]byte, error) {
 func (b *Bundle) Sources(e *ir.Expr) []string {
 	var names []string
 	e.Walk(func(x *ir.Expr) {
-		for _, w := range b.Manifest.Weights {
-			if x.Kind == ir.ExprStored && w.Name == x.Name && names == nil {
-				names = w.Sources
-			}
+		if w := b.byName[x.Name]; x.Kind == ir.ExprStored && w != nil && names == nil {
+			names = w.Sources
 		}
 	})
 	return names
@@ -191,48 +203,6 @@ func (b *Bundle) File(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return folder.Read(p, limit)
-}
-
-// Check reads every file and compares digests. progress, when set, is told
-// the bytes read.
-func (b *Bundle) Check(progress func(n int64)) error {
-	for _, f := range b.Manifest.Files {
-		p, err := folder.Resolve(b.Path, f.Name)
-		if err != nil {
-			return err
-		}
-		sum, err := digest(p, progress)
-		if err != nil {
-			return err
-		}
-		if sum != f.SHA256 {
-			return fmt.Errorf("bundle %s: %s does not have the content it was written with (sha256 %s, want %s): convert again", b.Path, f.Name, sum, f.SHA256)
-		}
-	}
-	return nil
-}
-
-func digest(path string, progress func(n int64)) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, 1<<20)
-	for {
-		n, err := f.Read(buf)
-		h.Write(buf[:n])
-		if progress != nil && n > 0 {
-			progress(int64(n))
-		}
-		if err == io.EOF {
-			return hex.EncodeToString(h.Sum(nil)), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
 }
 
 // Close unmaps the weights.

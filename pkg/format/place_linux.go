@@ -27,3 +27,9 @@ func syncDir(path string) error {
 }
 
 func diskFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+
+// startWriteback begins to write a range of f to the disk and does not wait.
+// It is a hint: the final sync is what counts.
+func startWriteback(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}

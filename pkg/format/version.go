@@ -22,8 +22,8 @@ const (
 
 // Limits on what is read from a bundle.
 const (
-	MaxManifest = 64 << 20
-	MaxSegment  = 64 << 20
+	MaxManifest = 16 << 20
+	MaxSegment  = 16 << 20
 	MaxFiles    = 4096
 	MaxWeights  = 1 << 18
 )

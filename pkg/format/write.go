@@ -1,19 +1,15 @@
 package format
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/tessera-llm/tessera/internal/filelock"
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
@@ -22,103 +18,43 @@ import (
 // opens.
 type Writer struct {
 	path  string // where the bundle will be
-	tmp   string // where it is being written
-	lock  *filelock.Lock
+	stage *stage // where it is being written; nil after Commit and Abort
 	force bool
 	m     Manifest
 	cur   *weightFile
 }
 
-// weightFile is a weight file being written.
-type weightFile struct {
-	name string
-	f    *os.File
-	buf  *bufio.Writer
-	sum  hash.Hash
-	off  int64
-}
-
 // Create begins a bundle at path. When something exists there, it must be a
-// bundle and force be set: it is then replaced by Commit.
+// bundle and force be set: it is then replaced by Commit. A symbolic link to a
+// bundle stays; what it leads to is replaced.
 func Create(path string, force bool) (*Writer, error) {
-	path = filepath.Clean(path)
 	if err := Replaceable(path, force); err != nil {
 		return nil, err
 	}
-	dir, base := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
-	removeStale(dir, base)
-	tmp, err := os.MkdirTemp(dir, partialPrefix(base))
+	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("create bundle %s: %w", path, err)
 	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		os.RemoveAll(tmp)
-		return nil, fmt.Errorf("create bundle %s: %w", path, err)
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
 	}
-	lock, err := filelock.Try(filepath.Join(tmp, lockName))
+	st, err := newStage(filepath.Dir(abs), filepath.Base(abs))
 	if err != nil {
-		os.RemoveAll(tmp)
 		return nil, fmt.Errorf("create bundle %s: %w", path, err)
 	}
-	return &Writer{path: path, tmp: tmp, lock: lock, force: force, m: Manifest{Format: magic, Version: Version}}, nil
-}
-
-// lockName is the file that a living writer holds locked in its folder.
-const lockName = ".writing"
-
-func partialPrefix(base string) string { return "." + base + ".partial-" }
-
-// removeStale removes what killed writers of the same bundle left behind.
-func removeStale(dir, base string) {
-	left, _ := filepath.Glob(filepath.Join(dir, globQuote(partialPrefix(base))+"*"))
-	for _, p := range left {
-		if lock, err := filelock.Try(filepath.Join(p, lockName)); err == nil {
-			lock.Close()
-			os.RemoveAll(p)
-		}
-	}
-}
-
-func globQuote(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
-}
-
-// Replaceable tells whether a bundle may be written at path: nothing is there,
-// or an empty folder, or, with force, a bundle. Anything else is the user's
-// and stays.
-func Replaceable(path string, force bool) error {
-	entries, err := os.ReadDir(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("%s exists and is not a folder: choose another output", path)
-	case len(entries) == 0:
-		return nil
-	}
-	if _, err := os.Stat(filepath.Join(path, ManifestName)); err != nil {
-		return fmt.Errorf("%s is a folder with other things in it and not a bundle: choose another output", path)
-	}
-	if !force {
-		return fmt.Errorf("%s exists already: use --force to replace it", path)
-	}
-	return nil
+	return &Writer{path: abs, stage: st, force: force, m: Manifest{Format: magic, Version: Version}}, nil
 }
 
 // Abort removes everything written. It does nothing after Commit.
 func (w *Writer) Abort() {
-	if w.tmp == "" {
+	if w.stage == nil {
 		return
 	}
 	if w.cur != nil {
 		w.cur.f.Close()
 	}
-	w.lock.Close()
-	os.RemoveAll(w.tmp)
-	w.tmp = ""
+	w.stage.remove()
+	w.stage = nil
 }
 
 // StartWeights begins the weight file called name.
@@ -126,11 +62,11 @@ func (w *Writer) StartWeights(name string) error {
 	if err := w.endWeights(); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(w.tmp, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(filepath.Join(w.stage.dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return w.failed(name, err)
 	}
-	w.cur = &weightFile{name: name, f: f, buf: bufio.NewWriterSize(f, 1<<20), sum: sha256.New()}
+	w.cur = newWeightFile(name, f)
 	return nil
 }
 
@@ -155,25 +91,6 @@ func (w *Writer) Weight(e WeightEntry, fill func(io.Writer) error) error {
 	return nil
 }
 
-func (c *weightFile) Write(p []byte) (int, error) {
-	n, err := c.buf.Write(p)
-	c.sum.Write(p[:n])
-	c.off += int64(n)
-	return n, err
-}
-
-func (c *weightFile) pad(align int64) error {
-	var zero [4096]byte
-	for rest := (align - c.off%align) % align; rest > 0; {
-		n := min(rest, int64(len(zero)))
-		if _, err := c.Write(zero[:n]); err != nil {
-			return err
-		}
-		rest -= n
-	}
-	return nil
-}
-
 func (w *Writer) endWeights() error {
 	c := w.cur
 	if c == nil {
@@ -182,7 +99,7 @@ func (w *Writer) endWeights() error {
 	w.cur = nil
 	err := c.pad(FileAlign)
 	if err == nil {
-		err = c.buf.Flush()
+		err = c.flush()
 	}
 	if err == nil {
 		err = c.f.Sync()
@@ -199,7 +116,7 @@ func (w *Writer) endWeights() error {
 
 // File adds a whole file.
 func (w *Writer) File(name string, data []byte) error {
-	if err := writeSynced(filepath.Join(w.tmp, name), data); err != nil {
+	if err := writeSynced(filepath.Join(w.stage.dir, name), data); err != nil {
 		return w.failed(name, err)
 	}
 	sum := sha256.Sum256(data)
@@ -229,7 +146,15 @@ func (w *Writer) Segment(s ir.Segment, weights string) error {
 	if err != nil {
 		return fmt.Errorf("segment %s: %w", s.Name, err)
 	}
-	e := SegmentEntry{Name: s.Name, Kind: s.Kind, File: s.Name + ".seg", Weights: weights, Inputs: []string{}, Outputs: []string{}}
+	e := describe(s)
+	e.File, e.Weights = s.Name+".seg", weights
+	w.m.Segments = append(w.m.Segments, e)
+	return w.File(e.File, data)
+}
+
+// describe is what the manifest says about a segment's graph.
+func describe(s ir.Segment) SegmentEntry {
+	e := SegmentEntry{Name: s.Name, Kind: s.Kind, Inputs: []string{}, Outputs: []string{}}
 	for _, v := range s.Graph.Inputs {
 		e.Inputs = append(e.Inputs, s.Graph.Value(v).Name)
 	}
@@ -239,8 +164,7 @@ func (w *Writer) Segment(s ir.Segment, weights string) error {
 	for _, st := range s.Graph.States {
 		e.States = append(e.States, st.Name)
 	}
-	w.m.Segments = append(w.m.Segments, e)
-	return w.File(e.File, data)
+	return e
 }
 
 // Commit finishes the bundle and puts it in its place. Fields of m that the
@@ -258,43 +182,44 @@ func (w *Writer) Commit(m Manifest) error {
 	if err != nil {
 		return fmt.Errorf("bundle %s: %w", w.path, err)
 	}
-	w.lock.Close()
-	if err := os.Remove(filepath.Join(w.tmp, lockName)); err != nil {
-		return w.failed(lockName, err)
-	}
-	if err := writeSynced(filepath.Join(w.tmp, ManifestName), text); err != nil {
+	if err := writeSynced(filepath.Join(w.stage.dir, ManifestName), text); err != nil {
 		return w.failed(ManifestName, err)
 	}
 	if err := w.place(); err != nil {
 		return w.failed("the finished bundle", err)
 	}
-	w.tmp = ""
+	w.stage.lock.Remove()
+	w.stage = nil
 	return nil
 }
 
 // place syncs the folder and renames it. A bundle in the way is exchanged in
 // one step where the system can, and removed only when the new one stands.
 func (w *Writer) place() error {
-	if err := syncDir(w.tmp); err != nil {
+	if err := syncDir(w.stage.dir); err != nil {
 		return err
 	}
 	if err := Replaceable(w.path, w.force); err != nil {
 		return err
 	}
-	if _, err := os.Stat(w.path); err == nil {
-		old, err := exchange(w.tmp, w.path)
-		if err != nil {
+	if _, err := os.Stat(w.path); err != nil {
+		if err := os.Rename(w.stage.dir, w.path); err != nil {
 			return err
 		}
-		if err := syncDir(filepath.Dir(w.path)); err != nil {
-			return err
-		}
-		return os.RemoveAll(old)
+		return syncDir(filepath.Dir(w.path))
 	}
-	if err := os.Rename(w.tmp, w.path); err != nil {
+	old, err := exchange(w.stage.dir, w.path)
+	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(w.path))
+	if err := syncDir(filepath.Dir(w.path)); err != nil {
+		return err
+	}
+	// The new bundle stands. What cannot be removed now is a stage without a
+	// manifest, which the next writer removes.
+	os.Remove(filepath.Join(old, ManifestName))
+	os.RemoveAll(old)
+	return nil
 }
 
 // failed says what was being written; a full disk gets advice.

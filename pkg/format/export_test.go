@@ -1,0 +1,24 @@
+package format
+
+import (
+	"github.com/tessera-llm/tessera/pkg/ir"
+)
+
+// What the tests outside the package need.
+var DecodeManifest = decodeManifest
+
+func EncodeSegment(s ir.Segment) ([]byte, error) { return encodeSegment(s) }
+
+func DecodeSegment(data []byte, weight func(string) (*ir.Expr, error)) (ir.Segment, error) {
+	return decodeSegment(data, weight)
+}
+
+func (m *Manifest) Encode() ([]byte, error) { return m.encode() }
+
+// StageOf is the folder a writer writes into.
+func StageOf(w *Writer) string { return w.stage.dir }
+
+const LockSuffix = lockSuffix
+
+// ExchangeByRename is the way of systems that cannot exchange two folders.
+var ExchangeByRename = exchangeByRename
