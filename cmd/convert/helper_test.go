@@ -66,11 +66,13 @@ func fails(t testing.TB, code int, want string, args ...string) {
 	}
 }
 
+func modelPath(name string) string { return testutil.Model(name) }
+
 // bundle converts a committed checkpoint.
 func bundle(t testing.TB, model string, flags ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "m.tess")
-	ok(t, append([]string{"convert", testutil.Model(model), "-o", path}, flags...)...)
+	ok(t, append([]string{"convert", modelPath(model), "-o", path}, flags...)...)
 	return path
 }
 

@@ -25,6 +25,8 @@ type opened struct {
 	prog *runtime.Program
 	text func() (*tokenizer.Tokenizer, error) // nil tokenizer: there is none
 	ckpt *checkpoint.Checkpoint               // nil for a bundle
+
+	madeAs string // --type of the conversion
 }
 
 func (o *opened) Close() error {
@@ -60,7 +62,7 @@ func open(c *cli.Context, path string) (*opened, error) {
 	if c.Bool("no-cache") {
 		p := plan.Program(workers(c))
 		p.Close = ck.Close
-		return &opened{prog: p, ckpt: ck, text: func() (*tokenizer.Tokenizer, error) { return convert.Tokenizer(ck) }}, nil
+		return &opened{prog: p, ckpt: ck, madeAs: o.Type.String(), text: func() (*tokenizer.Tokenizer, error) { return convert.Tokenizer(ck) }}, nil
 	}
 	defer ck.Close()
 	kept, err := cache.Default()
@@ -83,7 +85,7 @@ func openBundle(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{prog: runtime.BundleProgram(b), text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) }}, nil
+	return &opened{prog: runtime.BundleProgram(b), madeAs: b.Manifest.Source.Type, text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) }}, nil
 }
 
 // bundleTokenizer loads the compiled tokenizer; nil when the bundle has none.

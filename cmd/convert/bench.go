@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/tessera-llm/tessera/pkg/bench"
+	"github.com/tessera-llm/tessera/runtime/cpu"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure speed, with the tests of llama-bench",
+		ArgsUsage: "BUNDLE|CHECKPOINT...",
+		Description: `ppN appends a prompt of N tokens, tgN generates N tokens one by one; "@ dD" behind
+a cache of D tokens, which is filled once. Mean and standard deviation of -r
+repetitions, one more before them warms up. Lists are comma-separated.
+
+  tessera bench model.tess
+  tessera bench a.tess b.tess -p 512 -n 128 -d 0,4096,32768 -r 3 --format md
+  tessera bench model/ --type q4_k_m --threads 1,2,4 --format csv > speed.csv
+  tessera bench model.tess -n 0 --ops --limits      where the time goes, beside the machine's limits
+
+Exit code 1 when a test could not run, for example for want of context.`,
+		Flags: slices.Concat([]cli.Flag{
+			&cli.StringFlag{Name: "p", Value: "512", Usage: "prompt lengths `N,...` (0: none)"},
+			&cli.StringFlag{Name: "n", Value: "128", Usage: "generation lengths `N,...` (0: none)"},
+			&cli.StringFlag{Name: "d", Value: "0", Usage: "tokens in the cache before, `D,...`"},
+			&cli.IntFlag{Name: "r", Value: 5, Usage: "repetitions"},
+			&cli.StringFlag{Name: "threads", Aliases: []string{"t"}, Value: "0", Usage: "worker threads `N,...` (0: physical cores)"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"o"}, Value: "table", Usage: "table, md, csv or json"},
+			&cli.BoolFlag{Name: "ops", Usage: "also the time of every kind of op (nodes run one by one, which costs some speed)"},
+			&cli.BoolFlag{Name: "limits", Usage: "also what the machine can do at most, measured now"},
+			kvFlag, chunkFlag, backendFlag,
+		}, checkpointFs),
+		Action: benchAction,
+	}
+}
+
+func benchAction(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return usage(c, "no model: give bundles or checkpoints")
+	}
+	o, err := benchOptions(c)
+	if err != nil {
+		return err
+	}
+	rep := &benchReport{format: c.String("format"), w: os.Stdout}
+	if !slices.Contains(benchFormats, rep.format) {
+		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
+	}
+	if o.Ops && rep.format == "csv" {
+		return usage(c, "--ops has no place in csv: use table, md or json")
+	}
+	if rep.Machine, err = cpu.ThisMachine(); err != nil {
+		return err
+	}
+	line := newStatus()
+	defer line.clear()
+	o.Progress = line.show
+	for _, path := range c.Args().Slice() {
+		if err := benchModel(c, path, o, rep, line); err != nil {
+			line.clear()
+			rep.end()
+			return err
+		}
+	}
+	line.clear()
+	return rep.end()
+}
+
+// benchModel measures one model.
+func benchModel(c *cli.Context, path string, o bench.Options, rep *benchReport, line *status) error {
+	m, err := open(c, path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	w, err := bench.WeightsOf(m.prog)
+	if err != nil {
+		return err
+	}
+	if m.madeAs != "" && m.madeAs != "keep" {
+		w.Type = m.madeAs
+	}
+	if c.Bool("limits") && rep.Limits == nil {
+		line.show("measuring the machine's limits")
+		l, err := cpu.MeasureLimits(slices.Max(o.Threads), largestWeight(m.prog))
+		if err != nil {
+			return err
+		}
+		rep.Limits = &l
+	}
+	return bench.Run(c.Context, m.prog, o, func(r bench.Row) error {
+		line.clear()
+		return rep.add(benchRow{Model: m.prog.Meta.Name, Arch: m.prog.Meta.Arch, Weights: w, Backend: o.Backend.Name(), Row: r})
+	})
+}
+
+func benchOptions(c *cli.Context) (bench.Options, error) {
+	o := bench.Options{Reps: c.Int("r"), Chunk: c.Int("chunk"), KVType: c.String("kv-type"), Ops: c.Bool("ops")}
+	for _, l := range []struct {
+		flag string
+		to   *[]int
+		zero bool // 0 means none of this kind
+	}{{"p", &o.Prompts, true}, {"n", &o.Gens, true}, {"d", &o.Depths, false}, {"threads", &o.Threads, false}} {
+		for _, f := range strings.Split(c.String(l.flag), ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(f))
+			if err != nil || n < 0 {
+				return o, usage(c, "-%s: %.20q, want numbers ≥ 0", l.flag, f)
+			}
+			if n > 0 || !l.zero {
+				*l.to = append(*l.to, n)
+			}
+		}
+	}
+	for i, n := range o.Threads {
+		if n == 0 {
+			o.Threads[i] = cpu.DefaultThreads()
+		}
+	}
+	if err := o.Check(); err != nil {
+		return o, usage(c, "%w", err)
+	}
+	var err error
+	o.Backend, err = pickBackend(c)
+	return o, err
+}
+
+// status is one line on a terminal that tells what is going on.
+type status struct {
+	on   bool
+	last time.Time
+	wide int
+}
+
+func newStatus() *status { return &status{on: term.IsTerminal(int(os.Stderr.Fd()))} }
+
+func (s *status) show(what string) {
+	if !s.on || time.Since(s.last) < 100*time.Millisecond {
+		return
+	}
+	s.last = time.Now()
+	fmt.Fprintf(os.Stderr, "\r%-*s", s.wide, what)
+	s.wide = len(what)
+}
+
+func (s *status) clear() {
+	if s.wide > 0 {
+		fmt.Fprintf(os.Stderr, "\r%*s\r", s.wide, "")
+		s.wide = 0
+	}
+}

@@ -1,0 +1,148 @@
+package bench
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/weights"
+	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+// OpTime is the time of all nodes of one kind in one repetition of a test.
+type OpTime struct {
+	Kind    string  `json:"kind"` // the op, the types of its matrices, the segment's kind where it is not a decoder
+	Calls   float64 `json:"calls"`
+	Millis  float64 `json:"ms"`
+	Percent float64 `json:"percent"`
+	GBs     float64 `json:"gb_per_s,omitempty"` // weights and cache read; 0: says nothing about this op
+	GOPS    float64 `json:"gops,omitempty"`     // two per multiply-add; 0: says nothing about this op
+}
+
+// opClock sums node times by kind.
+type opClock struct {
+	kinds map[string]*opSum
+	costs map[*ir.Node]*opCost
+}
+
+type opSum struct {
+	calls  int
+	took   time.Duration
+	bytes  float64 // of weights
+	cached float64 // numbers of the cache
+	ops    float64
+}
+
+// opCost is what a node's shapes tell.
+type opCost struct {
+	kind      string
+	bytes     float64 // weights read per call
+	perRow    float64 // operations per row
+	heads, kv float64 // attention: heads × head dim, of queries and of the cache
+	window    int
+}
+
+func newOpClock() *opClock {
+	return &opClock{kinds: map[string]*opSum{}, costs: map[*ir.Node]*opCost{}}
+}
+
+func (c *opClock) reset() { clear(c.kinds) }
+
+func (c *opClock) add(t backend.NodeTime) {
+	cost := c.costs[t.Node]
+	if cost == nil {
+		cost = costOf(t)
+		c.costs[t.Node] = cost
+	}
+	s := c.kinds[cost.kind]
+	if s == nil {
+		s = &opSum{}
+		c.kinds[cost.kind] = s
+	}
+	s.calls++
+	s.took += t.Took
+	s.bytes += cost.bytes
+	s.ops += cost.perRow * float64(t.Rows)
+	if cost.heads > 0 {
+		seen, read := visible(t.Start, t.Rows, cost.window)
+		s.ops += 4 * cost.heads * seen // q·k and e·v
+		s.cached += 2 * cost.kv * read
+	}
+}
+
+// visible is the number of (token, cached position) pairs of a call and the
+// number of positions read.
+func visible(start, rows, window int) (pairs, read float64) {
+	for p := start; p < start+rows; p++ {
+		n := p + 1
+		if window > 0 {
+			n = min(n, window)
+		}
+		pairs += float64(n)
+	}
+	read = float64(start + rows)
+	if window > 0 {
+		read = min(read, float64(window+rows-1))
+	}
+	return pairs, read
+}
+
+func costOf(t backend.NodeTime) *opCost {
+	c := &opCost{kind: t.Node.Op}
+	var types []string
+	for _, name := range t.Node.Weights {
+		w := t.Graph.Weight(name)
+		if w == nil || len(w.Shape) != 2 {
+			continue
+		}
+		if name := w.Type.String(); !slices.Contains(types, name) {
+			types = append(types, name)
+		}
+		if t.Node.Op == "embedding" {
+			continue // reads rows, not the matrix
+		}
+		if size, err := weights.Size(w.Expr); err == nil {
+			c.bytes += float64(size)
+		}
+		c.perRow += 2 * float64(w.Shape[0]) * float64(w.Shape[1])
+	}
+	if len(types) > 0 {
+		c.kind += " " + strings.Join(types, "+")
+	}
+	if t.Segment == "logit" && len(types) > 0 {
+		c.kind += " (logit)"
+	}
+	if len(t.Node.States) > 0 {
+		dim := float64(t.Node.Int("head_dim"))
+		c.heads, c.kv = dim*float64(t.Node.Int("heads")), dim*float64(t.Node.Int("kv_heads"))
+		c.window = int(t.Node.Int("window"))
+	}
+	return c
+}
+
+// times lists the kinds, the slowest first, per repetition.
+func (c *opClock) times(m *runtime.Model, reps int) []OpTime {
+	width := 0.0
+	if t, err := tensor.ParseType(m.Options().KVType); err == nil {
+		width = float64(t.BlockBytes()) / float64(t.BlockElems())
+	}
+	var all []OpTime
+	var total time.Duration
+	for _, s := range c.kinds {
+		total += s.took
+	}
+	for kind, s := range c.kinds {
+		t := OpTime{Kind: kind, Calls: float64(s.calls) / float64(reps), Millis: s.took.Seconds() * 1e3 / float64(reps), Percent: 100 * float64(s.took) / float64(max(total, 1))}
+		sec := max(s.took.Seconds(), 1e-9)
+		t.GBs, t.GOPS = (s.bytes+s.cached*width)/sec/1e9, s.ops/sec/1e9
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b OpTime) int {
+		return cmp.Or(cmp.Compare(b.Millis, a.Millis), strings.Compare(a.Kind, b.Kind))
+	})
+	return all
+}
