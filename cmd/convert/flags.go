@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/target"
 )
@@ -37,6 +38,14 @@ func convertOptions(c *cli.Context) (convert.Options, error) {
 	t, err := quant.ParseTarget(c.String("type"))
 	if err != nil {
 		return convert.Options{}, usage(c, "--type: %w", err)
+	}
+	for _, name := range append(c.StringSlice("disable"), c.String("stop-after")) {
+		if name == "" {
+			continue
+		}
+		if _, err := passes.PassNamed(name); err != nil {
+			return convert.Options{}, usage(c, "%w", err)
+		}
 	}
 	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Target: target.CPU, DecoderParts: c.Int("decoder-parts"),
 		Disable: c.StringSlice("disable"), StopAfter: c.String("stop-after")}, nil
