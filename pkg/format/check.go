@@ -11,6 +11,7 @@ import (
 	"github.com/tessera-llm/tessera/internal/jsonscan"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -69,6 +70,9 @@ func keysOf(t reflect.Type, keys map[string]bool) map[string]bool {
 func (m *Manifest) check() error {
 	if len(m.Files) > MaxFiles || len(m.Weights) > MaxWeights || len(m.Segments) > MaxFiles {
 		return fmt.Errorf("%d files, %d weights, %d segments: more than this program accepts", len(m.Files), len(m.Weights), len(m.Segments))
+	}
+	if _, err := target.Lookup(m.Target); err != nil {
+		return err
 	}
 	files, err := m.checkFiles()
 	if err != nil {

@@ -19,12 +19,13 @@ import (
 // read of all weights. progress, when set, is told the bytes read by the
 // digests.
 func (b *Bundle) Check(progress func(n int64)) error {
+	buf := make([]byte, 256<<10)
 	for _, f := range b.Manifest.Files {
 		p, err := folder.Resolve(b.Path, f.Name)
 		if err != nil {
 			return fmt.Errorf("bundle %s: %w", b.Path, err)
 		}
-		sum, err := digest(p, progress)
+		sum, err := digest(p, buf, progress)
 		if err != nil {
 			return fmt.Errorf("bundle %s: %w", b.Path, err)
 		}
@@ -84,14 +85,13 @@ func (w *WeightEntry) finite(data []byte) error {
 	return nil
 }
 
-func digest(path string, progress func(n int64)) (string, error) {
+func digest(path string, buf []byte, progress func(n int64)) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	buf := make([]byte, 1<<20)
 	for {
 		n, err := f.Read(buf)
 		h.Write(buf[:n])

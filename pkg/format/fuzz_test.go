@@ -3,7 +3,9 @@ package format_test
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/hostile/bundles"
@@ -15,16 +17,22 @@ import (
 // FuzzManifest: a manifest that is accepted is accepted again as it is written.
 func FuzzManifest(f *testing.F) {
 	from := sound(f)
-	f.Add(read(f, from, format.ManifestName))
-	for i, c := range bundles.Cases() {
-		dir := filepath.Join(f.TempDir(), fmt.Sprint(i))
-		if err := c.Copy(from, dir); err != nil {
+	text := read(f, from, format.ManifestName)
+	f.Add(text)
+	dir := f.TempDir()
+	for _, c := range bundles.Cases() {
+		if !strings.HasPrefix(c.Name, "manifest/") && !strings.HasPrefix(c.Name, "index/") {
+			continue
+		}
+		path := filepath.Join(dir, format.ManifestName)
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			f.Fatal(err)
 		}
-		if c.Name[:4] == "mani" && len(c.Name) < 40 {
-			if text := read(f, dir, format.ManifestName); len(text) < 1<<16 {
-				f.Add(text)
-			}
+		if err := c.Break(dir); err != nil {
+			f.Fatal(err)
+		}
+		if text := read(f, path); len(text) < 1<<15 {
+			f.Add(text)
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
