@@ -362,3 +362,14 @@ func definePack(dst, src []byte, t tensor.Type, n, k int64) {
 		}
 	}
 }
+
+// place is the offset of element (row r, channel k) in a float panel.
+func place(t tensor.Type, r, k int) int {
+	switch t {
+	case tensor.F32:
+		return 64*k + 4*r
+	case tensor.F16:
+		return 32*k + 2*r
+	}
+	return 64*(k/2) + 4*r + 2*(k%2) // bf16
+}

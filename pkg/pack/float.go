@@ -41,22 +41,23 @@ func packFloat(dst, src []byte, t tensor.Type, stride, rows, width int) {
 }
 
 func unpackFloat(dst, src []byte, t tensor.Type, rows, width int) {
-	w := t.BlockBytes()
 	for r := range rows {
 		d := dst[r*width:][:width]
-		for c := 0; c < width; c += w {
-			copy(d[c:c+w], src[place(t, r, c/w):])
+		if t == tensor.F16 {
+			for c, s := 0, src[2*r:]; c < width; c += 2 {
+				le.PutUint16(d[c:], le.Uint16(s[16*c:]))
+			}
+			continue
+		}
+		s := src[4*r:]
+		for len(d) >= 4 {
+			le.PutUint32(d, le.Uint32(s))
+			if d = d[4:]; len(d) > 0 {
+				s = s[64:]
+			}
+		}
+		if len(d) > 0 { // the last of an odd number of bf16
+			le.PutUint16(d, le.Uint16(s))
 		}
 	}
-}
-
-// place is the offset of element (row r, channel k) in a float panel.
-func place(t tensor.Type, r, k int) int {
-	switch t {
-	case tensor.F32:
-		return 64*k + 4*r
-	case tensor.F16:
-		return 32*k + 2*r
-	}
-	return 64*(k/2) + 4*r + 2*(k%2) // bf16
 }

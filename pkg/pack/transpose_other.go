@@ -2,6 +2,7 @@
 
 package pack
 
+// useVectors: there is no vector code here.
 var useVectors = false
 
 func transposeWords(dst []byte, w *[PanelRows]words, n int) { transposeWordsGo(dst, w, 0, n) }
