@@ -24,7 +24,9 @@ import (
 type opened struct {
 	prog *runtime.Program
 	text func() (*tokenizer.Tokenizer, error) // nil tokenizer: there is none
-	ckpt *checkpoint.Checkpoint               // nil for a bundle
+	// texts are the tokenizer with the chat templates and all stop tokens.
+	texts func() (*convert.Texts, error)
+	ckpt  *checkpoint.Checkpoint // nil for a bundle
 
 	madeAs string // --type of the conversion
 }
@@ -62,7 +64,7 @@ func open(c *cli.Context, path string) (*opened, error) {
 	if c.Bool("no-cache") {
 		p := plan.Program(workers(c))
 		p.Close = ck.Close
-		return &opened{prog: p, ckpt: ck, madeAs: o.Type.String(), text: func() (*tokenizer.Tokenizer, error) { return convert.Tokenizer(ck) }}, nil
+		return &opened{prog: p, ckpt: ck, madeAs: o.Type.String(), texts: plan.ReadTexts, text: func() (*tokenizer.Tokenizer, error) { return convert.Tokenizer(ck) }}, nil
 	}
 	defer ck.Close()
 	kept, err := cache.Default()
@@ -85,7 +87,8 @@ func openBundle(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{prog: runtime.BundleProgram(b), madeAs: b.Manifest.Source.Type, text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) }}, nil
+	return &opened{prog: runtime.BundleProgram(b), madeAs: b.Manifest.Source.Type, text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) },
+		texts: func() (*convert.Texts, error) { return bundleTexts(b) }}, nil
 }
 
 // bundleTokenizer loads the compiled tokenizer; nil when the bundle has none.
@@ -100,6 +103,26 @@ func bundleTokenizer(b *format.Bundle) (*tokenizer.Tokenizer, error) {
 	t, err := tokenizer.Load(data)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %s: %w", b.Path, format.TokenizerFile, err)
+	}
+	return t, nil
+}
+
+// bundleTexts loads all texts of a bundle.
+func bundleTexts(b *format.Bundle) (*convert.Texts, error) {
+	t := &convert.Texts{Stop: b.Manifest.Meta.Stop}
+	var err error
+	if t.Tokenizer, err = bundleTokenizer(b); err != nil {
+		return nil, err
+	}
+	data, err := b.File(format.TemplatesFile, format.MaxText)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.Templates, err = convert.BundleTemplates(data); err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", b.Path, err)
 	}
 	return t, nil
 }

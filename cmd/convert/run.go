@@ -1,17 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tessera-llm/tessera/internal/progress"
-	"github.com/tessera-llm/tessera/pkg/tokenizer"
+	"github.com/tessera-llm/tessera/pkg/chat"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/sampler"
 )
@@ -26,14 +26,28 @@ var samplingFs = []cli.Flag{
 	&cli.Float64Flag{Name: "repetition-penalty", Usage: "make tokens seen before less likely (1: off)"},
 	&cli.Uint64Flag{Name: "seed", Usage: "seed of the random draws (default: from the clock, printed)"},
 	&cli.BoolFlag{Name: "greedy", Usage: "always the likeliest token, whatever generation_config says"},
+	&cli.StringSliceFlag{Name: "logit-bias", Usage: "add to the logit of a token, `ID=BIAS` (repeatable; -inf forbids it)"},
 }
+
+// completionTokens is -n of a completion when it is not set: nothing else
+// would end it.
+const completionTokens = 128
 
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Usage:     "generate text",
-		ArgsUsage: "BUNDLE|CHECKPOINT [-p PROMPT | --tokens 1,2,3]",
-		Description: `  tessera run model.tess -p "It was a dark night" -n 100
+		Usage:     "chat with a model, or let it go on with a text",
+		ArgsUsage: "BUNDLE|CHECKPOINT [-p PROMPT | -f FILE | --tokens 1,2,3]",
+		Description: `Without a prompt, on a terminal: an interactive chat (/help lists its commands,
+Ctrl-C stops an answer, Ctrl-D leaves). With -p, -f or a pipe: one answer.
+
+A model with a chat template takes the prompt as the message of a user; one
+without, or with --no-template, goes on with the text. --tokens are always taken
+as they are. In a chat, special tokens in messages are mere text.
+
+  tessera run model.tess
+  tessera run model.tess -p "Why is the sky blue?" --system "Answer in one line."
+  tessera run model.tess -p "It was a dark night" --no-template -n 100
   tessera run model.gguf --type q4_k_m -p "Hello" --temperature 0.7 --seed 1
   tessera run model.tess --tokens 1,2,3 --greedy --json
   echo "Once upon a time" | tessera run model.tess`,
@@ -41,9 +55,11 @@ func runCommand() *cli.Command {
 			&cli.StringFlag{Name: "p", Aliases: []string{"prompt"}, Usage: "the prompt `TEXT`"},
 			&cli.StringFlag{Name: "f", Aliases: []string{"file"}, Usage: "read the prompt from `FILE`"},
 			tokensFlag,
-			&cli.IntFlag{Name: "n", Aliases: []string{"max-tokens"}, Value: 128, Usage: "stop after `N` tokens (0: at a stop token or a full context)"},
-			&cli.BoolFlag{Name: "ignore-eos", Usage: "go on behind stop tokens"}, jsonFlag,
-		}, samplingFs, engineFs, checkpointFs),
+			&cli.IntFlag{Name: "n", Aliases: []string{"max-tokens"}, Usage: "stop after `N` tokens (0: at a stop token or a full context)", DefaultText: "128; 0 in a chat"},
+			&cli.StringSliceFlag{Name: "stop", Usage: "end the answer before `TEXT` (repeatable)"},
+			&cli.BoolFlag{Name: "ignore-eos", Usage: "go on behind stop tokens"},
+			&cli.BoolFlag{Name: "json", Usage: "one JSON object per token, one at the end"},
+		}, templateFs, samplingFs, engineFs, checkpointFs),
 		Action: runAction,
 	}
 }
@@ -53,7 +69,7 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	prompt, err := readPrompt(c)
+	in, err := readPrompt(c)
 	if err != nil {
 		return err
 	}
@@ -67,104 +83,131 @@ func runAction(c *cli.Context) error {
 		return err
 	}
 	defer m.Close()
-	ids, tok, err := promptIDs(o, prompt)
+	t, err := newTalk(c, o, m, in)
 	if err != nil {
 		return err
 	}
-	cfg, err := samplerConfig(c, m)
+	if in.terminal {
+		return chatOnTerminal(c.Context, t)
+	}
+	err = t.once(c, in)
+	if closedPipe(err) {
+		return nil
+	}
+	return err
+}
+
+// newTalk reads the flags.
+func newTalk(c *cli.Context, o *opened, m *runtime.Model, in prompt) (*talk, error) {
+	texts, err := o.texts()
 	if err != nil {
+		return nil, err
+	}
+	if texts.Tokenizer == nil && in.ids == nil {
+		return nil, fmt.Errorf("the model has no tokenizer: give token ids with --tokens 1,2,3")
+	}
+	t := &talk{m: m, tok: texts.Tokenizer, stop: texts.Stop}
+	if in.ids != nil {
+		err = t.refuseChatFlags(c, "--tokens")
+	} else {
+		err = t.useTemplate(c, texts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := t.readSettings(c); err != nil {
+		return nil, err
+	}
+	t.s, err = m.NewSession()
+	return t, err
+}
+
+func (t *talk) readSettings(c *cli.Context) (err error) {
+	if t.set.sampler, err = samplerConfig(c, t.m); err != nil {
 		return err
 	}
-	s, err := m.NewSession()
-	if err != nil {
-		return err
+	if t.set.bias, err = parseBias(c.StringSlice("logit-bias"), t.m.Meta().Vocab); err != nil {
+		return usage(c, "--logit-bias: %w", err)
 	}
-	bar := progress.New(os.Stderr, "prompt", "tokens")
-	out := newTokenPrinter(c, tok, prompt.text)
-	start := time.Now()
-	var first time.Time
-	n := 0
-	for t, err := range s.Generate(c.Context, ids, runtime.GenerateOptions{Sampler: cfg, MaxTokens: c.Int("n"), IgnoreEOS: c.Bool("ignore-eos"),
-		Progress: func(done, total int) { bar.Set(int64(done), int64(total)) }}) {
-		if n == 0 {
-			bar.Done()
-			first = time.Now()
-		}
-		if err != nil {
-			out.end()
-			return err
-		}
-		n++
-		if err := out.token(t); err != nil {
-			return err
-		}
+	t.set.stops = c.StringSlice("stop")
+	if len(t.set.stops) > 0 && t.tok == nil {
+		return usage(c, "--stop with a model that has no tokenizer")
 	}
-	out.end()
-	if !c.Bool("json") {
-		printSpeed(os.Stderr, len(ids), n, first.Sub(start), time.Since(first))
+	if slices.Contains(t.set.stops, "") {
+		return usage(c, "--stop: an empty text stands everywhere")
+	}
+	t.set.ignoreEOS = c.Bool("ignore-eos")
+	if t.set.max = c.Int("n"); t.set.max < 0 {
+		return usage(c, "-n %d: want 0 (no limit) or more", t.set.max)
+	}
+	if !c.IsSet("n") && t.tmpl == nil {
+		t.set.max = completionTokens
 	}
 	return nil
 }
 
-func printSpeed(w io.Writer, prompt, n int, pre, gen time.Duration) {
-	fmt.Fprintf(w, "prompt: %d tokens, %.1f tokens/s", prompt, float64(prompt)/pre.Seconds())
-	if n > 1 {
-		fmt.Fprintf(w, "; generation: %d tokens, %.1f tokens/s", n, float64(n-1)/gen.Seconds())
+// once answers one prompt.
+func (t *talk) once(c *cli.Context, in prompt) error {
+	bar := progress.New(os.Stderr, "prompt", "tokens")
+	var out printer = newTextPrinter(os.Stdout, t.tok == nil)
+	if c.Bool("json") {
+		out = newJSONPrinter(os.Stdout)
 	}
-	fmt.Fprintln(w)
-}
-
-// prompt is a text or ids.
-type prompt struct {
-	text string
-	ids  []int32
-}
-
-func readPrompt(c *cli.Context) (prompt, error) {
-	given := 0
-	for _, f := range []string{"p", "f", "tokens"} {
-		if c.IsSet(f) {
-			given++
+	to := sink{token: out.token, sections: out.sections, prefill: func(done, total int) {
+		bar.Set(int64(done), int64(total))
+		if done == total {
+			bar.Done()
 		}
-	}
-	switch {
-	case given > 1:
-		return prompt{}, usage(c, "more than one of -p, -f and --tokens")
-	case c.IsSet("tokens"):
-		ids, err := parseIDs(c.String("tokens"))
-		if err != nil {
-			return prompt{}, usage(c, "--tokens: %w", err)
+	}}
+	var a answer
+	var err error
+	if t.tmpl != nil {
+		a, err = t.reply(c.Context, []chat.Message{userMessage(in.message())}, to)
+	} else {
+		ids := in.ids
+		if ids == nil {
+			if ids, err = t.encodePlain(in.text); err != nil {
+				return err
+			}
+			if err := out.prompt(in.text); err != nil {
+				return err
+			}
 		}
-		return prompt{ids: ids}, nil
-	case c.IsSet("p"):
-		return prompt{text: c.String("p")}, nil
-	case c.IsSet("f"):
-		text, err := os.ReadFile(c.String("f"))
-		return prompt{text: string(text)}, err
+		a, err = t.answer(c.Context, ids, nil, to)
 	}
-	if st, err := os.Stdin.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-		return prompt{}, usage(c, "no prompt: say -p TEXT, -f FILE or --tokens 1,2,3, or pipe a text in")
+	bar.Done()
+	if e := out.end(&a, err); err == nil {
+		err = e
 	}
-	text, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<20))
-	return prompt{text: string(text)}, err
-}
-
-// promptIDs encodes a text prompt. The tokenizer is nil for ids of a model
-// without one.
-func promptIDs(o *opened, p prompt) ([]int32, *tokenizer.Tokenizer, error) {
-	if p.ids != nil {
-		tok, err := o.text()
-		return p.ids, tok, err
-	}
-	tok, err := o.needTokenizer()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	ids, err := tok.Encode(p.text, tokenizer.EncodeOptions{AddSpecial: true})
-	if err == nil && len(ids) == 0 {
-		err = fmt.Errorf("the prompt has no tokens")
+	if !c.Bool("json") {
+		newDisplay(os.Stderr, isTerminal(os.Stderr)).note(a.speed())
 	}
-	return ids, tok, err
+	return c.Context.Err() // what there is has been printed
+}
+
+// speed tells how long it took.
+func (a *answer) speed() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "prompt: %d tokens", a.prompt)
+	if a.reused > 0 {
+		fmt.Fprintf(&b, " (%d known)", a.reused)
+	}
+	if n := a.prompt - a.reused; a.prefill > 0 && a.tokens > 0 {
+		fmt.Fprintf(&b, ", %.1f tokens/s", float64(n)/a.prefill.Seconds())
+	}
+	if a.tokens > 1 && a.generate > 0 {
+		fmt.Fprintf(&b, "; generation: %d tokens, %.1f tokens/s", a.tokens, float64(a.tokens-1)/a.generate.Seconds())
+	}
+	switch a.end {
+	case endBroken:
+		b.WriteString("; stopped")
+	case endContext:
+		b.WriteString("; the context is full")
+	}
+	return b.String()
 }
 
 func samplerConfig(c *cli.Context, m *runtime.Model) (sampler.Config, error) {
@@ -198,52 +241,26 @@ func samplerConfig(c *cli.Context, m *runtime.Model) (sampler.Config, error) {
 	return cfg, nil
 }
 
-// tokenPrinter streams tokens: text, ids for a model without tokenizer, or one
-// JSON object per token.
-type tokenPrinter struct {
-	json *json.Encoder
-	dec  *tokenizer.StreamDecoder
-	n    int
-}
-
-func newTokenPrinter(c *cli.Context, tok *tokenizer.Tokenizer, text string) *tokenPrinter {
-	p := &tokenPrinter{}
-	if tok != nil {
-		p.dec = tok.NewDecoder(tokenizer.DecodeOptions{SkipSpecial: true})
+// parseBias reads ID=BIAS.
+func parseBias(list []string, vocab int) (map[int32]float32, error) {
+	if len(list) == 0 {
+		return nil, nil
 	}
-	if c.Bool("json") {
-		p.json = json.NewEncoder(os.Stdout)
-	} else {
-		fmt.Print(text)
+	bias := map[int32]float32{}
+	for _, s := range list {
+		id, value, ok := strings.Cut(s, "=")
+		n, err := strconv.ParseInt(strings.TrimSpace(id), 10, 32)
+		if !ok || err != nil || n < 0 || n >= int64(vocab) {
+			return nil, fmt.Errorf("%q: want ID=BIAS with an id of 0 to %d", s, vocab-1)
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(value), 32)
+		if err != nil || v != v || v > 1e6 || v < -1e6 && value != "-inf" {
+			return nil, fmt.Errorf("%q: want a bias of -1e6 to 1e6, or -inf", s)
+		}
+		if _, dup := bias[int32(n)]; dup {
+			return nil, fmt.Errorf("token %d stands there twice", n)
+		}
+		bias[int32(n)] = float32(v)
 	}
-	return p
-}
-
-func (p *tokenPrinter) token(t runtime.Token) error {
-	p.n++
-	text := ""
-	if p.dec != nil {
-		text = p.dec.Push(t.ID)
-	}
-	switch {
-	case p.json != nil:
-		return p.json.Encode(map[string]any{"id": t.ID, "text": text, "logprob": t.LogProb, "stop": t.Stop})
-	case p.dec == nil && p.n > 1:
-		fmt.Printf(",%d", t.ID)
-	case p.dec == nil:
-		fmt.Print(t.ID)
-	case !t.Stop:
-		fmt.Print(text)
-	}
-	return nil
-}
-
-func (p *tokenPrinter) end() {
-	if p.json != nil {
-		return
-	}
-	if p.dec != nil {
-		fmt.Print(p.dec.Flush())
-	}
-	fmt.Println()
+	return bias, nil
 }
