@@ -1,0 +1,166 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// neonArgs is read by the integer kernels at fixed offsets. The GEMM kernels
+// compute half a panel: w, scale, c, min and dmin point at its first row.
+type neonArgs struct {
+	w      unsafe.Pointer // 0: int8 [groups][16][4]
+	scale  unsafe.Pointer // 8: f32 [8 or 16][16]
+	act    unsafe.Pointer // 16: the slab of the activation
+	exp    unsafe.Pointer // 24
+	base   unsafe.Pointer // 32
+	c      unsafe.Pointer // 40: f32 [tokens][16], added to
+	tiles  int            // 48: GEMM only
+	blocks int            // 56: blocks of 32 in the slab
+	skip   int            // 64: plane bytes of the blocks a short slab lacks
+	min    unsafe.Pointer // 72: int16 or f32 [8][16]
+	plane  unsafe.Pointer // 80: minpair or bsum
+	dmin   unsafe.Pointer // 88: f32 [16]
+}
+
+//go:noescape
+func neonGemm(a *neonArgs)
+
+//go:noescape
+func neonGemm16(a *neonArgs)
+
+//go:noescape
+func neonGemmMin(a *neonArgs)
+
+//go:noescape
+func neonGemmMinF(a *neonArgs)
+
+//go:noescape
+func neonGemv(a *neonArgs)
+
+//go:noescape
+func neonGemv16(a *neonArgs)
+
+//go:noescape
+func neonGemvMin(a *neonArgs)
+
+//go:noescape
+func neonGemvMinF(a *neonArgs)
+
+// neonScratch is one slab of one expanded panel.
+type neonScratch struct {
+	w     [64 * 64]byte
+	scale [16][16]float32
+	minF  [8][16]float32
+	min   [8][16]int16
+	d     [16]float32
+	dmin  [16]float32
+	wf    [Slab][16]float32
+	xf    [Slab / 4][4][4]float32
+	gen   genericScratch
+}
+
+const neonScratchBytes = (int(unsafe.Sizeof(neonScratch{})) + 63) &^ 63
+
+// neonTokens is the number of tokens of one pass over the weights.
+const neonTokens = 512
+
+// matmulQuantNEON computes panels [p0, p1) for i8 activations.
+func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
+	v := (*neonScratch)(unsafe.Pointer(unsafe.SliceData(scratch[:neonScratchBytes])))
+	for p := p0; p < p1; p++ {
+		for t := 0; t < m.X.S; t += neonTokens {
+			n := min(neonTokens, m.X.S-t)
+			c := slice[float32](scratch, neonScratchBytes, roundUp(n, 4)*16)
+			clear(c)
+			for s := range ceil(m.W.K, Slab) {
+				v.expand(m.W.Type, m.W.slab(p, s, v.gen.slab[:]))
+				if m.X.Layout == C4 && m.X.S > 1 {
+					v.gemm(m, s, t, n, c)
+					continue
+				}
+				for i := range n {
+					v.gemv(m, s, t+i, c[16*i:])
+				}
+			}
+			storeNEON(m, p, t, n, c)
+		}
+	}
+}
+
+// gemm adds slab s of n tokens from t0 on, a multiple of 4.
+func (v *neonScratch) gemm(m *Matmul, s, t0, n int, c []float32) {
+	x := &m.X
+	_, all := tile(C4, x.S)
+	g := s*all + t0/4
+	blocks := min(Slab, roundUp(x.C, 64)-s*Slab) / 32
+	for half := range 2 {
+		r := 8 * half
+		a := neonArgs{
+			w: unsafe.Pointer(&v.w[4*r]), scale: unsafe.Pointer(&v.scale[0][r]),
+			act: unsafe.Pointer(&x.Q[x.off(t0, s*Slab)]), exp: unsafe.Pointer(&x.Exp[g*32]),
+			base: unsafe.Pointer(&x.Base[g*4]), c: unsafe.Pointer(&c[r]),
+			tiles: ceil(n, 4), blocks: blocks, skip: (8 - blocks) * 16,
+		}
+		switch m.W.Type {
+		case tensor.Q6_K:
+			neonGemm16(&a)
+		case tensor.Q4_K, tensor.Q5_K:
+			a.min, a.dmin = unsafe.Pointer(&v.min[0][r]), unsafe.Pointer(&v.dmin[r])
+			a.plane = unsafe.Pointer(&x.MinPair[g*32])
+			neonGemmMin(&a)
+		case tensor.Q4_1, tensor.Q5_1:
+			a.min, a.plane = unsafe.Pointer(&v.minF[0][r]), unsafe.Pointer(&x.BSum[g*32])
+			neonGemmMinF(&a)
+		default:
+			neonGemm(&a)
+		}
+	}
+}
+
+// gemv adds slab s of token t, whose channels are contiguous, to c [16].
+func (v *neonScratch) gemv(m *Matmul, s, t int, c []float32) {
+	x := &m.X
+	g, _, _ := x.group(t, s)
+	a := neonArgs{
+		w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale),
+		act: unsafe.Pointer(&x.Q[x.off(t, s*Slab)]), exp: unsafe.Pointer(&x.Exp[g*8]),
+		base: unsafe.Pointer(&x.Base[g]), c: unsafe.Pointer(&c[0]),
+		blocks: min(Slab, roundUp(x.C, 64)-s*Slab) / 32,
+	}
+	switch m.W.Type {
+	case tensor.Q6_K:
+		neonGemv16(&a)
+	case tensor.Q4_K, tensor.Q5_K:
+		a.min, a.plane, a.dmin = unsafe.Pointer(&v.min), unsafe.Pointer(&x.MinPair[g*8]), unsafe.Pointer(&v.dmin)
+		neonGemvMin(&a)
+	case tensor.Q4_1, tensor.Q5_1:
+		a.min, a.plane = unsafe.Pointer(&v.minF), unsafe.Pointer(&x.BSum[g*8])
+		neonGemvMinF(&a)
+	default:
+		neonGemv(&a)
+	}
+}
+
+// storeNEON copies C [tokens][16] of panel p to n tokens from t0 on.
+func storeNEON(m *Matmul, p, t0, n int, c []float32) {
+	member, row, rows := m.W.panel(p)
+	out := &m.Out[member]
+	for t := range n {
+		copy(out.F[(t0+t)*out.C+row:][:rows], c[t*16:])
+	}
+}
+
+func neonScratchSize(m *Matmul) int {
+	return neonScratchBytes + 64*min(neonTokens, roundUp(max(m.X.S, 1), pack.PanelRows))
+}
+
+func neonUnit(s, panels int) int {
+	if s > 1 {
+		return 1
+	}
+	return max(1, min(4, panels/16))
+}
+
+var neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize}
