@@ -91,10 +91,9 @@ func matmulFloatAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		}
 		return
 	}
+	p0, p1, t, count := m.pass(p0, p1)
 	for p := p0; p < p1; p += floatPanels {
-		for t := 0; t < m.X.S; t += gemmTokens {
-			gemmFloatTokens(m, p, min(floatPanels, p1-p), t, min(gemmTokens, m.X.S-t), scratch)
-		}
+		gemmFloatTokens(m, p, min(floatPanels, p1-p), t, count, scratch)
 	}
 }
 
@@ -192,7 +191,7 @@ func (a *gemvFloatArgs) one(t tensor.Type) {
 }
 
 func floatScratchSize(m *Matmul) int {
-	return floatScratchBytes + 4*min(gemmTokens, roundUp(m.X.S, 4))*floatPanels*16
+	return floatScratchBytes + 4*roundUp(m.tokens, 4)*floatPanels*16
 }
 
 func floatUnit(s, panels int) int {

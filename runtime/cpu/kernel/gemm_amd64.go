@@ -87,7 +87,7 @@ var fmaForms = func() bool {
 
 const (
 	groupPanels = 3   // panels of one GEMM kernel
-	gemmTokens  = 512 // tokens of one pass over the weights
+	gemmTokens  = 504 // largest number of tokens of one pass over the weights
 )
 
 // vnniScratch is one slab of three expanded panels.
@@ -137,11 +137,42 @@ func matmulQuantAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		}
 		return
 	}
+	p0, p1, t, count := m.pass(p0, p1)
 	for p := p0; p < p1; p += groupPanels {
-		for t := 0; t < m.X.S; t += gemmTokens {
-			gemmQuant(m, p, min(groupPanels, p1-p), t, min(gemmTokens, m.X.S-t), scratch)
-		}
+		gemmQuant(m, p, min(groupPanels, p1-p), t, count, scratch)
 	}
+}
+
+// passBytes is how much of the activations one pass over the weights may touch:
+// they are read again for every group of panels and should stay in the second
+// cache. passMin is the fewest tokens that pay for expanding the weights again.
+var (
+	passBytes = 1 << 20
+	passMin   = 96
+)
+
+// passTokens is the number of tokens of one pass, a multiple of 12 where there
+// are several.
+func passTokens(m *Matmul, impl *matmulImpl) int {
+	if m.X.Layout == Plain {
+		return max(1, m.X.S)
+	}
+	perToken := m.W.K * 4 // f32
+	switch impl {
+	case &vnniMatmul:
+		perToken = m.W.K*5/4 + 1 // integers and the planes that one type reads
+	case &fmaMatmul:
+	default:
+		return max(1, m.X.S)
+	}
+	return min(gemmTokens, max(passMin, passBytes/perToken/12*12), max(1, m.X.S))
+}
+
+// pass undoes the numbering of passes: real panels, first token, tokens.
+func (m *Matmul) pass(p0, p1 int) (q0, q1, t0, count int) {
+	i := p0 / m.stride
+	t0 = i * m.tokens
+	return p0 - i*m.stride, p1 - i*m.stride, t0, min(m.tokens, m.X.S-t0)
 }
 
 // gemmQuant computes n panels from p on for the tokens [t0, t0+count) of a c4
@@ -230,7 +261,7 @@ func storeTile(m *Matmul, p, n, t0, count int, c []float32, per int) {
 }
 
 func vnniScratchSize(m *Matmul) int {
-	return vnniScratchBytes + 4*min(gemmTokens, roundUp(m.X.S, 4))*groupPanels*16
+	return vnniScratchBytes + 4*roundUp(m.tokens, 4)*groupPanels*16
 }
 
 func vnniUnit(s, panels int) int {

@@ -9,7 +9,9 @@ import (
 // Matmul is Out = X · Wᵀ. X is f32 or i8, plain or c4, [S, K]; Out holds one
 // plain f32 activation [S, rows] per member of W.
 //
-// A work item is a few panels of 16 rows with all tokens.
+// A work item is a few panels of 16 rows with all tokens, or with as many as
+// keep the activations in the second cache (a pass); items of one pass follow
+// each other.
 type Matmul struct {
 	Tier Tier
 	W    *Weight
@@ -18,10 +20,13 @@ type Matmul struct {
 
 	run     matmulFunc
 	unit    int // panels per item
+	tokens  int // tokens per pass
+	stride  int // distance of the panel numbers of two passes
 	scratch int
 }
 
-// matmulFunc computes panels [p0, p1).
+// matmulFunc computes panels [p0, p1). For a kernel with several passes over
+// the tokens the panels of pass i are numbered from i*m.stride on.
 type matmulFunc func(m *Matmul, p0, p1 int, scratch []byte)
 
 // matmulImpl is what the kernel table holds for a matmul.
@@ -58,7 +63,9 @@ func (m *Matmul) Prepare() error {
 	if err != nil {
 		return err
 	}
+	m.tokens = passTokens(m, impl)
 	m.run, m.unit, m.scratch = impl.run, impl.unit(m.X.S, m.W.panels), impl.scratch(m)
+	m.stride = roundUp(m.W.panels, m.unit)
 	return nil
 }
 
@@ -67,7 +74,7 @@ func (m *Matmul) Items() int {
 	if m.X.S == 0 {
 		return 0
 	}
-	return ceil(m.W.panels, m.unit)
+	return ceil(m.W.panels, m.unit) * ceil(m.X.S, m.tokens)
 }
 
 // Scratch is the room for one expanded slab.
@@ -75,7 +82,13 @@ func (m *Matmul) Scratch() int { return m.scratch }
 
 // Run computes panel groups lo to hi-1.
 func (m *Matmul) Run(lo, hi int, scratch []byte) {
-	m.run(m, lo*m.unit, min(hi*m.unit, m.W.panels), scratch)
+	groups := m.stride / m.unit
+	for lo < hi {
+		pass := lo / groups
+		end := min(hi, (pass+1)*groups)
+		m.run(m, lo*m.unit, pass*m.stride+min((end-pass*groups)*m.unit, m.W.panels), scratch)
+		lo = end
+	}
 }
 
 // MatmulGroup runs several matmuls of one input as one task.

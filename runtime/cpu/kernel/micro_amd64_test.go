@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // BenchmarkGemmKernel measures the 3 x 4 kernels alone, on one slab, for tile
@@ -61,6 +63,45 @@ func TestGemmForms(t *testing.T) {
 				run(t, &Matmul{Tier: AVX512, W: &w, X: x, Out: out})
 				for m := range out {
 					sameBits(t, fmt.Sprintf("%s K=%d FMA forms %v", ty, k, fmaForms), &out[m], &want[m])
+				}
+			}
+		}
+	}
+}
+
+// TestMatmulPasses: several passes over the tokens give the same bits.
+func TestMatmulPasses(t *testing.T) {
+	if _, err := best("avx512", available()); err != nil {
+		t.Skip(err)
+	}
+	defer func(b, m int) { passBytes, passMin = b, m }(passBytes, passMin)
+	passBytes, passMin = 1, 12
+	for _, ty := range []tensor.Type{tensor.Q8_0, tensor.Q4_K, tensor.Q6_K, tensor.F16} {
+		r := rng(7)
+		w := forms(t, ty, []int64{40, 37, 64}, 512, randomWeight(r, ty, 141, 512))[P16]
+		for _, s := range []int{1, 12, 13, 31} {
+			x := plainAct(t, r, s, 512)
+			for _, l := range []Layout{Plain, C4} {
+				in := relayout(t, x, l)
+				if ty.Quantised() {
+					in = quantised(t, in, l)
+				}
+				want, out := outputs(t, &w, s), outputs(t, &w, s)
+				run(t, &Matmul{W: &w, X: in, Out: want})
+				m := &Matmul{Tier: AVX512, W: &w, X: in, Out: out}
+				run(t, m)
+				if passes := m.Items() / ceil(w.panels, m.unit); l == C4 && passes != ceil(s, 12) {
+					t.Errorf("%s S=%d: %d passes", ty, s, passes)
+				}
+				again := outputs(t, &w, s)
+				whole := &Matmul{Tier: AVX512, W: &w, X: in, Out: again}
+				if err := whole.Prepare(); err != nil {
+					t.Fatal(err)
+				}
+				whole.Run(0, whole.Items(), AlignedBytes(whole.Scratch()))
+				for i := range out {
+					sameBits(t, fmt.Sprintf("%s S=%d %s", ty, s, l), &out[i], &want[i])
+					sameBits(t, fmt.Sprintf("%s S=%d %s in one run", ty, s, l), &again[i], &want[i])
 				}
 			}
 		}
