@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 )
@@ -12,6 +13,23 @@ type Difference struct {
 	Bits     int     `json:"differing"`    // elements whose bits differ
 	MaxAbs   float64 `json:"max_abs_diff"` // NaN when only one side is NaN somewhere
 	NMSE     float64 `json:"nmse"`         // Σ(a-b)² / Σa²
+}
+
+// MarshalJSON writes what is not a finite number as null.
+func (d Difference) MarshalJSON() ([]byte, error) {
+	finite := func(f float64) *float64 {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil
+		}
+		return &f
+	}
+	return json.Marshal(struct {
+		Name     string   `json:"name"`
+		Elements int      `json:"elements"`
+		Bits     int      `json:"differing"`
+		MaxAbs   *float64 `json:"max_abs_diff"`
+		NMSE     *float64 `json:"nmse"`
+	}{d.Name, d.Elements, d.Bits, finite(d.MaxAbs), finite(d.NMSE)})
 }
 
 // compare returns how b differs from a.
@@ -65,17 +83,21 @@ func (t *trace) add(name string, cols int, data []float32) {
 	v.data = append(v.data, data...)
 }
 
-// differences compares every value that both traces hold in the same shape, in
-// the order in which b made them.
-func differences(a, b *trace) []Difference {
-	var all []Difference
+// differences compares every value that both traces hold, in the order in which
+// b made them. reshaped names the first value that has another shape in b, ""
+// if none: a pass that changes a value's shape gives it another name.
+func differences(a, b *trace) (all []Difference, reshaped string) {
 	for _, name := range b.order {
 		x, y := a.vals[name], b.vals[name]
-		if x != nil && x.cols == y.cols && len(x.data) == len(y.data) {
+		switch {
+		case x == nil:
+		case x.cols == y.cols && len(x.data) == len(y.data):
 			all = append(all, compare(name, x.data, y.data))
+		case reshaped == "":
+			reshaped = name
 		}
 	}
-	return all
+	return all, reshaped
 }
 
 // worst returns the difference with most differing bits, then largest.

@@ -1,0 +1,95 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/passes"
+)
+
+// sameStructure checks what numbers do not show: every boundary stands at the
+// value where it stood, the graph has the same inputs and outputs, and a pass
+// that changes numbers has done nothing but insert quantize_act.
+func sameStructure(p *passes.Pass, before, after *ir.Graph) error {
+	if a, b := interfaceOf(before), interfaceOf(after); a != b {
+		return fmt.Errorf("boundaries, inputs or outputs were %s, are %s", a, b)
+	}
+	if p.Exact {
+		return nil
+	}
+	a, b := statements(before), statements(erased(after))
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Errorf("without its quantize_act the graph is not the one before: %q was %q", b[i], a[i])
+		}
+	}
+	if len(a) != len(b) {
+		return fmt.Errorf("without its quantize_act the graph has %d nodes, had %d", len(b), len(a))
+	}
+	for _, w := range before.Weights {
+		if o := after.Weight(w.Name); o == nil || !o.Expr.Equal(w.Expr) {
+			return fmt.Errorf("weight %s is another one", w.Name)
+		}
+	}
+	return nil
+}
+
+// interfaceOf lists inputs, places where the graph is or can be cut, and
+// outputs, by the names of their values.
+func interfaceOf(g *ir.Graph) string {
+	var b strings.Builder
+	list := func(what string, ids []ir.ValueID) {
+		for _, v := range ids {
+			fmt.Fprintf(&b, "%s %s %s, ", what, g.Value(v).Name, g.Value(v).Type)
+		}
+	}
+	list("input", g.Inputs)
+	at := map[string]string{}
+	var names []string
+	add := func(boundary string, v ir.ValueID) {
+		if at[boundary] == "" {
+			names = append(names, boundary)
+		}
+		at[boundary] = g.Value(v).Name
+	}
+	for _, n := range g.Nodes {
+		if n.Op == "boundary" {
+			add(n.Str("name"), n.Out[0])
+		}
+		for _, v := range n.Out {
+			if m := g.Value(v).Mark; m != "" {
+				add(m, v)
+			}
+		}
+	}
+	for _, n := range names {
+		fmt.Fprintf(&b, "boundary %s at %s, ", n, at[n])
+	}
+	list("output", g.Outputs)
+	return strings.TrimSuffix(b.String(), ", ")
+}
+
+// erased is a copy of g whose matmuls read what their quantize_act reads.
+func erased(g *ir.Graph) *ir.Graph {
+	c := g.Clone()
+	for _, n := range c.Nodes {
+		if n.Op == "quantize_act" {
+			c.ReplaceUses(n.Out[0], n.In[0])
+		}
+	}
+	c.RemoveDead()
+	return c
+}
+
+// statements lists nodes sorted: equal for graphs that differ in node order
+// only, since passes keep the IDs of values.
+func statements(g *ir.Graph) []string {
+	all := make([]string, len(g.Nodes))
+	for i, n := range g.Nodes {
+		all[i] = ir.NodeText(g, n)
+	}
+	slices.Sort(all)
+	return all
+}
