@@ -20,13 +20,21 @@ func app(t testing.TB, args ...string) (stdout, stderr string, code int) {
 
 func appContext(t testing.TB, ctx context.Context, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	t.Setenv("TESSERA_CACHE", filepath.Join(os.TempDir(), "no-cache-in-tests"))
+	t.Setenv("TESSERA_CACHE", testCache(t))
 	out, endOut := capture(t, &os.Stdout)
 	errs, endErr := capture(t, &os.Stderr)
 	code = run(ctx, append([]string{"tessera"}, args...))
 	endOut()
 	endErr()
 	return <-out, <-errs, code
+}
+
+// testCache is a cache of this test's own, never the user's.
+func testCache(t testing.TB) string {
+	if dir := os.Getenv("TESSERA_TEST_CACHE"); dir != "" {
+		return dir
+	}
+	return t.TempDir()
 }
 
 // capture redirects *f into a string until end is called.

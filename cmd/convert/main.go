@@ -92,7 +92,7 @@ a checkpoint is converted once, into a cache.
   tessera bench model.tess`,
 		Commands: []*cli.Command{
 			inspectCommand(), convertCommand(), segmentCommand(), verifyCommand(), runCommand(), tokenizeCommand(), passesCommand(),
-			runSegmentCommand(), logitsCommand(), perplexityCommand(), benchCommand(),
+			runSegmentCommand(), logitsCommand(), perplexityCommand(), benchCommand(), synthCommand(), cacheCommand(),
 		},
 		HideHelpCommand: true,
 		// A comma may stand in a file name.

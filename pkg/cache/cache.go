@@ -2,10 +2,15 @@
 // running a checkpoint converts it once.
 //
 // A bundle lies under a key over content and options: the checkpoint's
-// fingerprint, the format's version and every option that changes bytes. While
-// one process makes it others wait. When the cache grows beyond its limit the
-// bundles used longest ago are removed; one that another process has open
-// keeps working, since its files stay mapped.
+// fingerprint, the format's version, the program's revision and every option
+// that changes bytes. While one process makes it others wait. When the cache
+// grows beyond its limit the bundles used longest ago are removed; one that
+// another process has open keeps working, since its files stay mapped.
+//
+// Only names that are keys are ever touched: whatever else lies in the folder
+// stays.
+//
+// Start with Get, then store.go.
 package cache
 
 import (
@@ -15,10 +20,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -65,6 +69,7 @@ func Key(p *convert.Plan) (string, error) {
 	}
 	text, err := json.Marshal(struct {
 		Version   int
+		Program   string
 		Print     string
 		Type      string
 		Target    string
@@ -73,12 +78,27 @@ func Key(p *convert.Plan) (string, error) {
 		StopAfter string
 		Plain     bool
 		Requant   bool
-	}{format.Version, print, p.Options.Type.String(), p.Options.Target.Name, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise})
+	}{format.Version, revision(), print, p.Options.Type.String(), p.Options.Target.Name, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise})
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:12]), nil
+}
+
+// revision names the code that converts, as far as the build tells.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	rev := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			rev = s.Value
+		}
+	}
+	return rev
 }
 
 // Get returns the path of the plan's bundle and makes it if need be. waiting,
@@ -95,7 +115,7 @@ func (c *Cache) Get(ctx context.Context, p *convert.Plan, o convert.WriteOptions
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return "", fmt.Errorf("cache: %w (set TESSERA_CACHE, or use --no-cache)", err)
 	}
-	lock, err := c.wait(ctx, filepath.Join(c.Dir, key+".lock"), waiting)
+	lock, err := c.wait(ctx, path+lockSuffix, waiting)
 	if err != nil {
 		return "", err
 	}
@@ -103,10 +123,13 @@ func (c *Cache) Get(ctx context.Context, p *convert.Plan, o convert.WriteOptions
 	if c.ready(path) {
 		return path, nil
 	}
+	// What stands there does not open: damaged, or half removed.
+	if err := os.RemoveAll(path); err != nil {
+		return "", fmt.Errorf("cache: %w", err)
+	}
 	if err := c.evict(p.Bytes()); err != nil {
 		return "", err
 	}
-	o.Force = true // what stands there does not open
 	if err := p.Write(ctx, path, o); err != nil {
 		return "", fmt.Errorf("cache: %w", err)
 	}
@@ -140,70 +163,4 @@ func (c *Cache) wait(ctx context.Context, path string, waiting func()) (*fileloc
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// Entry is one cached bundle.
-type Entry struct {
-	Path  string
-	Bytes int64
-	Used  time.Time
-}
-
-// List lists the cached bundles, the one used longest ago first.
-func (c *Cache) List() ([]Entry, error) {
-	dirs, err := os.ReadDir(c.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []Entry
-	for _, d := range dirs {
-		path := filepath.Join(c.Dir, d.Name())
-		st, err := os.Stat(filepath.Join(path, format.ManifestName))
-		if err != nil {
-			continue
-		}
-		e := Entry{Path: path, Used: st.ModTime()}
-		files, err := os.ReadDir(path)
-		if err != nil {
-			continue
-		}
-		for _, f := range files {
-			if info, err := f.Info(); err == nil {
-				e.Bytes += info.Size()
-			}
-		}
-		all = append(all, e)
-	}
-	slices.SortFunc(all, func(a, b Entry) int { return a.Used.Compare(b.Used) })
-	return all, nil
-}
-
-// evict makes room for need bytes.
-func (c *Cache) evict(need int64) error {
-	all, err := c.List()
-	if err != nil {
-		return err
-	}
-	total := need
-	for _, e := range all {
-		total += e.Bytes
-	}
-	for _, e := range all {
-		if total <= c.Limit {
-			return nil
-		}
-		// The manifest goes first: what is left does not open.
-		if err := os.Remove(filepath.Join(e.Path, format.ManifestName)); err != nil {
-			continue
-		}
-		os.RemoveAll(e.Path)
-		total -= e.Bytes
-	}
-	if total > c.Limit {
-		return fmt.Errorf("the bundle needs %d MiB, more than the cache's limit of %d MiB: raise TESSERA_CACHE_LIMIT, use --no-cache, or convert it yourself", need>>20, c.Limit>>20)
-	}
-	return nil
 }
