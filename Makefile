@@ -43,6 +43,11 @@ test-arm64:
 	  cmp $$dir/here.npy $$dir/arm64.npy; echo "$$model $$type $$tier: logits equal on arm64"; \
 	done; done; done
 
+# 100 kills in mid-conversion; plain tests have a few.
+test-faults:
+	TESSERA_FAULTS=100 $(GO) test ./cmd/convert -run 'TestKilled|TestInterrupted' -count=1 -v
+	$(GO) test ./pkg/convert -run 'TestFullDisk|TestDamagedWhileConverting|TestMappedCases' -count=1 -v
+
 # Convert the trained checkpoint, run all four segments, print text and speed.
 DEMO ?= testdata/models/war-and-peace
 PROMPT ?= The prince looked at
