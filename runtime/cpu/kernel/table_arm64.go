@@ -8,6 +8,7 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 					if ty.Quantised() {
 						add(Key{op, ty, f, I8, l}, NEON, &neonQuant)
 					}
+					add(Key{op, ty, f, F32, l}, NEON, &neonFloat)
 				}
 			}
 		}
