@@ -22,7 +22,8 @@ type weightFile struct {
 }
 
 const (
-	gatherBytes    = 1 << 20
+	gatherBytes    = 256 << 10
+	directBytes    = 64 << 10 // at least so many are written without gathering
 	writebackBytes = 16 << 20
 )
 
@@ -32,12 +33,13 @@ func newWeightFile(name string, f *os.File) *weightFile {
 
 // Write appends p. It does not keep p, which may be a view of a mapped file.
 func (c *weightFile) Write(p []byte) (int, error) {
-	if len(c.buf)+len(p) > cap(c.buf) {
+	direct := len(p) >= directBytes
+	if direct || len(c.buf)+len(p) > cap(c.buf) {
 		if err := c.flush(); err != nil {
 			return 0, err
 		}
 	}
-	if len(p) > cap(c.buf)/2 {
+	if direct {
 		if err := c.emit(p); err != nil {
 			return 0, err
 		}

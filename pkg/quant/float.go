@@ -64,6 +64,16 @@ func bad16(data []byte, exponent uint16) int {
 	mask := uint64(exponent) * lanes
 	low := uint64(exponent&-exponent) * lanes
 	i := 0
+	for ; i+32 <= len(data); i += 32 { // the sums never overflow: the top bit of each lane is masked off
+		b := (*[32]byte)(data[i:])
+		v := binary.LittleEndian.Uint64(b[:])&mask + low
+		v |= binary.LittleEndian.Uint64(b[8:])&mask + low
+		v |= binary.LittleEndian.Uint64(b[16:])&mask + low
+		v |= binary.LittleEndian.Uint64(b[24:])&mask + low
+		if v&(0x8000*lanes) != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(data); i += 8 {
 		v := binary.LittleEndian.Uint64(data[i:]) & mask
 		if (v+low)&(0x8000*lanes) != 0 {

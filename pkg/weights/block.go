@@ -7,9 +7,10 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// blockBytes is about the size of the blocks in which a weight is evaluated;
-// a variable only for tests.
-var blockBytes int64 = 1 << 20
+// blockBytes is about the size of the blocks in which a weight is evaluated:
+// small enough that source and result stay in the cache of a core while they
+// are checked, packed, written and hashed. A variable only for tests.
+var blockBytes int64 = 128 << 10
 
 // block is a run of rows and the place of its bytes in the weight. Blocks are
 // cut at fixed places: the result does not depend on who evaluates them.
