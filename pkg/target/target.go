@@ -9,6 +9,7 @@ package target
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
@@ -70,12 +71,14 @@ var All = []*Target{CPU}
 
 // Lookup returns the target called name.
 func Lookup(name string) (*Target, error) {
+	var known []string
 	for _, t := range All {
 		if t.Name == name {
 			return t, nil
 		}
+		known = append(known, t.Name)
 	}
-	return nil, fmt.Errorf("unknown target %q (known: cpu)", name)
+	return nil, fmt.Errorf("unknown target %q (known: %s)", name, strings.Join(known, ", "))
 }
 
 // Matmul returns the row for a weight type.
