@@ -112,6 +112,7 @@ func BenchmarkRuns(b *testing.B) {
 		}{
 			{"rms_norm", &RMSNorm{Tier: tier, X: x, Out: f4, Weight: y.F[:2048], Dim: 2048, Eps: 1e-6}},
 			{"quantize_act", &QuantizeAct{Tier: tier, X: f4, Out: q4}},
+			{"quantize_act plain", &QuantizeAct{Tier: tier, X: x, Out: q4}},
 			{"gated_act", &GatedAct{Tier: tier, Gate: x, Up: y, Out: f4}},
 			{"rope", &Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab}},
 		} {

@@ -179,15 +179,29 @@ func (o *GatedAct) Run(lo, hi int, _ []byte) {
 		k := i / tiles * Slab
 		n := min(Slab, c-k)
 		for t := i % tiles * 4; t < min(i%tiles*4+4, o.Gate.S); t++ {
-			activation(o.Kind).run(buf[:n], o.Gate.F[t*c+k:][:n], vec)
-			mulRun(buf[:n], buf[:n], o.Up.F[t*c+k:][:n], vec)
-			if vec != Generic && o.Out.Layout == C4 && o.Out.S > 1 {
+			g, u := o.Gate.F[t*c+k:][:n], o.Up.F[t*c+k:][:n]
+			if o.Out.Layout == Plain || o.Out.S == 1 {
+				o.gate(o.Out.F[t*c+k:][:n], g, u, vec)
+				continue
+			}
+			o.gate(buf[:n], g, u, vec)
+			if vec != Generic {
 				vecPut(&o.Out, t, k, buf[:n])
 			} else {
 				o.Out.putRun(t, k, buf[:n])
 			}
 		}
 	}
+}
+
+// gate is dst = act(g) * u.
+func (o *GatedAct) gate(dst, g, u []float32, vec Tier) {
+	if vec != Generic && o.Kind == SiluAct && vecSiluMul(vec, dst, g, u) {
+		return
+	}
+	var act [Slab]float32 // dst may be u
+	activation(o.Kind).run(act[:len(g)], g, vec)
+	mulRun(dst, act[:len(g)], u, vec)
 }
 
 // SelectRows is Out[i] = X[Rows[i]], plain.

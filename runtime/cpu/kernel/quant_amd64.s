@@ -157,3 +157,38 @@ TEXT ·quantTile(SB), NOSPLIT, $0-8
 	PAIRQ(3, Z22, Z23)
 	VZEROUPPER
 	RET
+
+// func tileRows(dst *float32, rows *[4]*float32, n int): 16n channels of four
+// plain rows to c4 order, dst[group][token][4]
+TEXT ·tileRows(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ rows+8(FP), DX
+	MOVQ n+16(FP), CX
+	MOVQ 0(DX), R8
+	MOVQ 8(DX), R9
+	MOVQ 16(DX), R10
+	MOVQ 24(DX), R11
+	XORQ AX, AX
+loop:
+	VMOVUPS (R8)(AX*1), Z0
+	VMOVUPS (R9)(AX*1), Z1
+	VMOVUPS (R10)(AX*1), Z2
+	VMOVUPS (R11)(AX*1), Z3
+	VSHUFF32X4 $0x44, Z1, Z0, Z4
+	VSHUFF32X4 $0xee, Z1, Z0, Z5
+	VSHUFF32X4 $0x44, Z3, Z2, Z6
+	VSHUFF32X4 $0xee, Z3, Z2, Z7
+	VSHUFF32X4 $0x88, Z6, Z4, Z0
+	VSHUFF32X4 $0xdd, Z6, Z4, Z1
+	VSHUFF32X4 $0x88, Z7, Z5, Z2
+	VSHUFF32X4 $0xdd, Z7, Z5, Z3
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $64, AX
+	ADDQ $256, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET

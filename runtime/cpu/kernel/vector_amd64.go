@@ -40,6 +40,9 @@ func vecSquaresN(l, x *float32, n int)
 func vecSiluN(dst, x *float32, n int)
 
 //go:noescape
+func vecSiluMulN(dst, x, u *float32, n int)
+
+//go:noescape
 func expSumN(l, x *float32, m float32, n int)
 
 //go:noescape
@@ -136,6 +139,17 @@ func vecSilu(vec Tier, dst, x []float32) {
 		silu256(&dst[0], &x[0], n)
 	}
 	silu.run(dst[n:], x[n:], Generic)
+}
+
+// vecSiluMul is silu(x) * u in one pass; it reports whether the tier has it.
+func vecSiluMul(vec Tier, dst, x, u []float32) bool {
+	n := len(dst)
+	if vec != AVX512 || n == 0 {
+		return false
+	}
+	_, _ = x[n-1], u[n-1]
+	vecSiluMulN(&dst[0], &x[0], &u[0], n)
+	return true
 }
 
 func vecExpSum(vec Tier, l *[16]float32, x []float32, m float32) {

@@ -445,3 +445,28 @@ done:
 	MOVQ AX, ret+24(FP)
 	VZEROUPPER
 	RET
+
+// func vecSiluMulN(dst, x, u *float32, n int): (x / (1 + exp(-x))) * u
+TEXT ·vecSiluMulN(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ u+16(FP), DX
+	MOVQ n+24(FP), CX
+	EXPCONST
+loop:
+	MASK
+	VMOVUPS.Z (SI), K1, Z5
+	VMOVUPS.Z (DX), K1, Z6
+	VPXORD.BCST ·expConst+56(SB), Z5, Z0
+	EXP
+	VADDPS Z30, Z0, Z0
+	VDIVPS Z0, Z5, Z0
+	VMULPS Z6, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JG   loop
+	VZEROUPPER
+	RET

@@ -29,3 +29,5 @@ func vecQuantBlocks(vec Tier, q *[Slab]int8, sums *[16]int32, x *[Slab]float32, 
 }
 
 func vecQuantTile(vec Tier, x, out *Act, s, tl int) bool { panic(noVector) }
+
+func vecSiluMul(vec Tier, dst, x, u []float32) bool { panic(noVector) }
