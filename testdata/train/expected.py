@@ -3,6 +3,7 @@
 All token ids come from tokenizer.json through the tokenizers package, no special token added. The held-out text is the bytes of the
 training text from held_out.byte_offset to its end; it is encoded in one call; window i is ids[512*i : 512*(i+1)], windows do not overlap,
 each starts with an empty cache and its tokens 1..511 are scored from the logits at 0..510. Perplexity = exp(sum of -ln p / tokens scored).
+perplexity_second_half scores only tokens 257..511 of every window, which is what llama.cpp's perplexity tool does with a context of 512.
 """
 
 import argparse
@@ -32,13 +33,15 @@ def main():
     _, text, offset = vocab.read(a.text)
     ids = torch.tensor(tok.encode(text).ids)
     rows = ids[: len(ids) // WINDOW * WINDOW].view(-1, WINDOW)
-    losses, first = [], None
+    losses, late, first = [], 0.0, None
     with torch.no_grad():
         for r in rows:
             logits = model(r[None]).logits[0]
             if first is None:
                 first = logits
-            losses.append(torch.nn.functional.cross_entropy(logits[:-1].double(), r[1:], reduction="sum").item())
+            each = torch.nn.functional.cross_entropy(logits[:-1].double(), r[1:], reduction="none")
+            losses.append(each.sum().item())
+            late += each[WINDOW // 2 :].sum().item()
         prompt = tok.encode(PROMPT).ids
         out, gaps = list(prompt), []
         for _ in range(64):
@@ -56,6 +59,7 @@ def main():
         "held_out": {"byte_offset": offset, "bytes": len(text.encode()), "tokens": len(ids), "window": WINDOW,
                      "windows": len(rows), "scored_per_window": WINDOW - 1},
         "perplexity_first_16_windows": ppl(FIRST), "perplexity_all_windows": ppl(len(rows)),
+        "perplexity_second_half": math.exp(late / (len(rows) * (WINDOW // 2 - 1))),
         "mean_loss_per_window_first_16": [round(v / (WINDOW - 1), 7) for v in losses[:FIRST]],
         "first_window_ids": rows[0].tolist(), "first_window_top5": top,
         "greedy": {"prompt": PROMPT, "prompt_ids": prompt, "ids": out[len(prompt):], "text": tok.decode(out[len(prompt):]),

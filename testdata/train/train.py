@@ -19,16 +19,17 @@ def arguments():
     a.add_argument("--text", required=True)
     a.add_argument("--out", required=True, help="folder for tokenizer.json, weights.pt, log.jsonl")
     a.add_argument("--seed", type=int, default=1)
-    a.add_argument("--epochs", type=float, default=24)
+    a.add_argument("--epochs", type=float, default=14.5)
     a.add_argument("--minutes", type=float, default=0, help="if set: the schedule follows the clock and ends at this time")
-    a.add_argument("--batch", type=int, default=16)
+    a.add_argument("--batch", type=int, default=8)
     a.add_argument("--length", type=int, default=512)
     a.add_argument("--lr", type=float, default=3e-3)
     a.add_argument("--weight-decay", type=float, default=0.3)
-    a.add_argument("--dropout", type=float, default=0.15)
-    a.add_argument("--bpe-dropout", type=float, default=0.05, help="at the start; falls linearly to 0 at 70 %% of the run")
-    a.add_argument("--ema", type=float, default=0.998)
-    a.add_argument("--eval-every", type=int, default=200)
+    a.add_argument("--dropout", type=float, default=0.1)
+    a.add_argument("--bpe-dropout", type=float, default=0.03, help="falls linearly to 0 at 70 %% of the run")
+    a.add_argument("--ema", type=float, default=0.995)
+    a.add_argument("--eval-every", type=int, default=150)
+    a.add_argument("--patience", type=int, default=4, help="stop when so many evaluations in a row bring no better held-out loss")
     a.add_argument("--threads", type=int, default=1)
     a.add_argument("--max-steps", type=int, default=0)
     a.add_argument("--compile", action="store_true")
@@ -113,7 +114,7 @@ def main():
         return torch.frombuffer(bytearray(random.bytes(math.prod(full))), dtype=torch.uint8).view(full).to(device)
 
     log = open(f"{a.out}/log.jsonl", "w")
-    best, recent, start, step = math.inf, [], time.time(), 0
+    best, worse, recent, start, step = math.inf, 0, [], time.time(), 0
     params = sum(p.numel() for p in model.parameters())
     print(f"{params} parameters", flush=True)
     while True:
@@ -127,10 +128,11 @@ def main():
             recent = []
             print(json.dumps(row), file=log, flush=True)
             print(row, flush=True)
+            worse += 1
             if ema < best:
-                best = ema
+                best, worse = ema, 0
                 torch.save({k: v.cpu() for k, v in averaged.state_dict().items()}, f"{a.out}/weights.pt")
-        if done:
+        if done or worse >= a.patience:
             break
         x, y = data.next(progress)
         for o in opts:
