@@ -249,6 +249,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	kv, scores, unused, fresh, runs := vecParts(a, scratch)
+	seen := int64(0)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
 		w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 		var rows [4]vecRow
@@ -268,7 +269,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 			if !ok {
 				continue
 			}
-			a.visited.Add(int64(to - from))
+			seen += int64(to - from)
 			for i := range g {
 				run := runs[((t-t0)*g+i)*n:][:n]
 				rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), run, from, to}
@@ -285,6 +286,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 			flush()
 		}
 	}
+	a.visited.Add(seen)
 	for t := t0; t < t1; t++ {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
@@ -301,13 +303,13 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	kv, scores, unused, _, _ := vecParts(a, scratch)
 	w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 	var rows [4]vecRow
-	k := 0
+	k, seen := 0, int64(0)
 	for t := t0; t < t1; t++ {
 		from, to, ok := a.visible(t, c)
 		if !ok {
 			continue
 		}
-		a.visited.Add(int64(to - from))
+		seen += int64(to - from)
 		for i := range g {
 			rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
 			if k++; k == 4 {
@@ -319,6 +321,7 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	if k > 0 {
 		vecRows(rows[:k], &w, scores, unused, a.Scale)
 	}
+	a.visited.Add(seen)
 }
 
 // putHead stores one head vector of token t; it may cross slabs.

@@ -27,6 +27,7 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	runs := slice[float32](scratch, 8*Chunk*d+4*Chunk, ((t1-t0)*g+1)*n)
 	fresh := runs[len(runs)-n:]
 	vec := vectorTier(a.Tier)
+	seen := int64(0)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
 		a.Cache.decodeChunk(kv, c, kh, a.Start+t1)
 		for t := t0; t < t1; t++ {
@@ -34,7 +35,7 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 			if !ok {
 				continue
 			}
-			a.visited.Add(int64(to - from))
+			seen += int64(to - from)
 			for i := range g {
 				q := a.Q.F[t*a.Q.C+(kh*g+i)*d:][:d]
 				run := runs[((t-t0)*g+i)*n:][:n]
@@ -47,6 +48,7 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 			}
 		}
 	}
+	a.visited.Add(seen)
 	for t := t0; t < t1; t++ {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
@@ -62,17 +64,19 @@ func attendChunk(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	kv := slice[float32](scratch, 0, 2*Chunk*d)
 	scores := slice[float32](scratch, 8*Chunk*d, Chunk)
 	a.Cache.decodeChunk(kv, c, kh, a.Start+t1)
+	seen := int64(0)
 	for t := t0; t < t1; t++ {
 		from, to, ok := a.visible(t, c)
 		if !ok {
 			continue
 		}
-		a.visited.Add(int64(to - from))
+		seen += int64(to - from)
 		for i := range g {
 			q := a.Q.F[t*a.Q.C+(kh*g+i)*d:][:d]
 			attendOne(a.partial(t, kh*g+i, c-a.chunk0), q, kv, scores, from, to, d, a.Scale)
 		}
 	}
+	a.visited.Add(seen)
 }
 
 // visible is the range of positions of chunk c, counted from its start, that
