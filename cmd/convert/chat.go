@@ -123,6 +123,9 @@ func (t *talk) encode(p chat.Prompt) ([]int32, error) {
 // reply answers the conversation that ends in messages.
 func (t *talk) reply(ctx context.Context, messages []chat.Message, to sink) (answer, error) {
 	p, err := t.render(ctx, messages)
+	if ctx.Err() != nil {
+		return answer{end: endBroken}, nil
+	}
 	if err != nil {
 		return answer{}, err
 	}

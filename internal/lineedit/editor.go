@@ -58,9 +58,6 @@ type reading struct {
 // ErrInterrupt the same of Ctrl-C; with a text, Ctrl-C discards it.
 func (e *Editor) ReadLine(ctx context.Context, prompt, more string) (string, error) {
 	r := &reading{e: e, prompt: prompt, more: more, place: len(e.history), b: buffer{max: e.max}}
-	if err := r.refresh(); err != nil {
-		return "", err
-	}
 	for {
 		done, err := r.keys()
 		if err != nil || done {
