@@ -19,7 +19,7 @@ var templateFs = []cli.Flag{
 	&cli.StringFlag{Name: "system", Usage: "the system message `TEXT`"},
 	&cli.StringFlag{Name: "template", Usage: "chat template: a name the model has, or a `FILE` (jinja)"},
 	&cli.BoolFlag{Name: "no-template", Usage: "no chat: go on with the prompt as it is"},
-	&cli.StringSliceFlag{Name: "template-var", cli.StringSliceFlag{Name: "template-var", KeepSpace: true, Usage: "a variable for the template, `NAME=VALUE` (JSON or text; repeatable)"},
+	&cli.StringSliceFlag{Name: "template-var", KeepSpace: true, Usage: "a variable for the template, `NAME=VALUE` (JSON or text; repeatable)"},
 	&cli.BoolFlag{Name: "think", Usage: "ask the template for reasoning"},
 	&cli.BoolFlag{Name: "no-think", Usage: "ask the template for none"},
 }

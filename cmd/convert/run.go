@@ -56,7 +56,7 @@ as they are. In a chat, special tokens in messages are mere text.
 			&cli.StringFlag{Name: "f", Aliases: []string{"file"}, Usage: "read the prompt from `FILE`"},
 			tokensFlag,
 			&cli.IntFlag{Name: "n", Aliases: []string{"max-tokens"}, Usage: "stop after `N` tokens (0: at a stop token or a full context)", DefaultText: "128; 0 in a chat"},
-			&cli.StringSliceFlag{Name: "stop", cli.StringSliceFlag{Name: "stop", KeepSpace: true, Usage: "end the answer before `TEXT` (repeatable)"},
+			&cli.StringSliceFlag{Name: "stop", KeepSpace: true, Usage: "end the answer before `TEXT` (repeatable)"},
 			&cli.BoolFlag{Name: "ignore-eos", Usage: "go on behind stop tokens"},
 			&cli.BoolFlag{Name: "json", Usage: "one JSON object per token, one at the end"},
 		}, templateFs, samplingFs, engineFs, checkpointFs),
