@@ -35,7 +35,10 @@ How far a quantised model lies from the original (KL divergence, same likeliest
 token); the file is that of llama-perplexity --kl-divergence-base:
 
   tessera perplexity model/ -f book.txt --kl-save base.kld
-  tessera perplexity model/ --type q4_k_m --kl-base base.kld`,
+  tessera perplexity model/ --type q4_k_m --kl-base base.kld
+
+The file keeps no log-probability lower than 16 below the likeliest, so the base's
+perplexity is a little higher than the file says.`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "f", Aliases: []string{"file"}, Usage: "the text, in `FILE`"},
 			&cli.IntFlag{Name: "context", Aliases: []string{"c"}, Value: 512, Usage: "tokens per window"},
@@ -211,7 +214,7 @@ func printPerplexity(c *cli.Context, r *perplexity.Result, o *perplexity.Options
 	fmt.Printf("perplexity %.4f ± %.4f (%d tokens scored in %d windows of %d, %s; cache %s; %.0f tokens/s)\n",
 		r.Perplexity, r.StdErr, r.Scored, r.Windows, r.Window, bos, m.Options().KVType, speed)
 	if d := r.Divergence; d != nil {
-		fmt.Printf("base perplexity %.4f, ln(ratio) %.5f ± %.5f\n", d.BasePerplexity, d.LogRatio, d.LogRatioErr)
+		fmt.Printf("base perplexity, by the file, %.4f; ln(ratio) %.5f ± %.5f\n", d.BasePerplexity, d.LogRatio, d.LogRatioErr)
 		fmt.Printf("KL divergence %.6f ± %.6f (median %.6f, 99 %% %.6f, max %.6f)\n", d.KL, d.KLErr, d.KLMedian, d.KL99, d.KLMax)
 		fmt.Printf("same likeliest token %.3f ± %.3f %%\n", 100*d.SameTop, 100*d.SameTopErr)
 	}

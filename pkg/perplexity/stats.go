@@ -28,7 +28,9 @@ func (m *moments) stderr() float64 {
 	return math.Sqrt(max(m.q/float64(m.n)-mean*mean, 0) / float64(m.n-1))
 }
 
-// Divergence compares a model with the base, in nats per token.
+// Divergence compares a model with the base, in nats per token. The file keeps
+// no log-probability lower than 16 below the likeliest, which makes the base's
+// perplexity, and so the ratio, differ a little from a direct measurement.
 type Divergence struct {
 	BasePerplexity float64 `json:"base_perplexity"`
 	LogRatio       float64 `json:"ln_ratio"` // ln(PPL / PPL of the base)
