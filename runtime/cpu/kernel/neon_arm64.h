@@ -21,3 +21,13 @@
 #define SXTLH(d, n) WORD $(0x0F10A400 | ((n)<<5) | (d)) // sxtl d.4s, n.4h
 #define SXTLH2(d, n) WORD $(0x4F10A400 | ((n)<<5) | (d)) // sxtl2 d.4s, n.8h
 #define SSHRS(d, n, i) WORD $(0x4F000400 | ((64-(i))<<16) | ((n)<<5) | (d)) // sshr d.4s, n.4s, #i
+#define FCVTZS(d, n) WORD $(0x4EA1B800 | ((n)<<5) | (d)) // fcvtzs d.4s, n.4s
+#define FCVTNS(d, n) WORD $(0x4E21A800 | ((n)<<5) | (d)) // fcvtns d.4s, n.4s
+#define FNEG(d, n) WORD $(0x6EA0F800 | ((n)<<5) | (d)) // fneg d.4s, n.4s
+#define FCMGT(d, n, m) WORD $(0x6EA0E400 | ((m)<<16) | ((n)<<5) | (d)) // fcmgt d.4s, n.4s, m.4s
+#define BIT(d, n, m) WORD $(0x6EA01C00 | ((m)<<16) | ((n)<<5) | (d)) // bit d.16b, n.16b, m.16b
+#define SMIN(d, n, m) WORD $(0x4EA06C00 | ((m)<<16) | ((n)<<5) | (d)) // smin d.4s, n.4s, m.4s
+#define SMAX(d, n, m) WORD $(0x4EA06400 | ((m)<<16) | ((n)<<5) | (d)) // smax d.4s, n.4s, m.4s
+#define UMAXV(d, n) WORD $(0x6EB0A800 | ((n)<<5) | (d)) // umaxv d, n.4s
+#define SADDLV(d, n) WORD $(0x4E303800 | ((n)<<5) | (d)) // saddlv d, n.16b
+#define DUPS(d, n, i) WORD $(0x4E040400 | ((i)<<19) | ((n)<<5) | (d)) // dup d.4s, n.s[i]
