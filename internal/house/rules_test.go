@@ -98,3 +98,31 @@ func TestForbiddenText(t *testing.T) {
 		}
 	}
 }
+
+// docs/ARCHITECTURE.md names every package, and what it names exists.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	doc := string(read(t, "docs/ARCHITECTURE.md"))
+	for pkg := range imports(t) {
+		name := "`" + pkg + "`"
+		if !strings.Contains(doc, name) && !strings.Contains(pkg, "/internal/") && !strings.HasPrefix(pkg, "internal/hostile/") {
+			t.Errorf("docs/ARCHITECTURE.md does not mention %s", name)
+		}
+	}
+	for i, part := range strings.Split(doc, "`") {
+		first, _, _ := strings.Cut(part, "/")
+		if i%2 == 0 || strings.ContainsAny(part, " *") || !slices.Contains([]string{"cmd", "pkg", "internal", "runtime", "testdata"}, first) || strings.Contains(part, "PASS") {
+			continue
+		}
+		if part == "testdata/models" || strings.HasPrefix(part, "runtime.") || strings.HasPrefix(part, "testdata/") {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(testutil.Root(), part)); err != nil {
+			t.Errorf("docs/ARCHITECTURE.md names %s, which does not exist", part)
+		}
+	}
+	for _, line := range strings.Split(doc, "\n") {
+		if strings.HasPrefix(line, "### ") && !strings.Contains(doc[strings.Index(doc, line):], "- code: ") {
+			t.Errorf("%s has no code: line", line)
+		}
+	}
+}
