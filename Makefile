@@ -1,4 +1,4 @@
-# make build | test | demo | release | generate | fuzz | bench | check
+# make build | test | test-terminal | demo | release | generate | fuzz | bench | check
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test test-faults test-arm64 demo release generate fuzz vet bench
+.PHONY: build test test-terminal test-faults test-arm64 demo release generate fuzz vet bench
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -14,6 +14,10 @@ build:
 # The one test command: README and .ci/run call it.
 test: vet
 	$(GO) test ./...
+
+# Chats in a real terminal; needs tmux, skips without.
+test-terminal: build
+	cmd/convert/testdata/terminal/chat.sh
 
 vet:
 	$(GO) vet ./...
