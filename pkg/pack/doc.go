@@ -22,5 +22,11 @@
 // kernels may add to the exponent of a scale without meeting zero. This is the
 // one change Unpack cannot undo. NaN and infinite scales are refused.
 //
+// How it is packed: four channels of a row, or the upper bits of more, are a
+// dword of a 64-byte vector. A row becomes its dwords (column.go, block.go,
+// block_k.go), and 16 rows of dwords are transposed (transpose.go); floats are
+// transposed as they are. define_test.go packs one value at a time and defines
+// the bytes.
+//
 // Start with geometry.go (record table), then pack.go.
 package pack

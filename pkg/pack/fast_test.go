@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -129,6 +130,21 @@ func TestInterleaveSlice(t *testing.T) {
 		Interleave(got, src[part:], ty, int(row), 16, 256)
 		if i := differ(got, want); i >= 0 {
 			t.Errorf("%s: byte %d is %#x, want %#x", ty, i, got[i], want[i])
+		}
+	}
+}
+
+// TestHalves decodes every half.
+func TestHalves(t *testing.T) {
+	src := make([]byte, 2<<16)
+	for h := range 1 << 16 {
+		le.PutUint16(src[2*h:], uint16(h))
+	}
+	got := make([]float32, 1<<16)
+	DecodeRows(got, src, tensor.F16)
+	for h, x := range got {
+		if want := f32.FromHalf(uint16(h)); math.Float32bits(x) != math.Float32bits(want) {
+			t.Fatalf("half %#04x is %v, want %v", h, x, want)
 		}
 	}
 }

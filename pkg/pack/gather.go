@@ -44,9 +44,7 @@ func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
 		}
 		return
 	case tensor.F16:
-		for k := range dst {
-			dst[k] = f32.FromHalf(le.Uint16(panel[32*k+2*r:]))
-		}
+		widen(dst, panel[2*r:], 32)
 		return
 	case tensor.BF16:
 		for k := range dst {
@@ -61,6 +59,20 @@ func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
 		n := min(len(dst), f.channels)
 		f.decode(dst[:n], &c.w, &c.s)
 		dst, panel = dst[n:], panel[f.size:]
+	}
+}
+
+// widen converts len(dst) halves, step bytes apart. Normal values are done in
+// line, the others by f32.FromHalf.
+func widen(dst []float32, src []byte, step int) {
+	for k := range dst {
+		h := le.Uint16(src[k*step:])
+		x := uint32(h)
+		if x&0x7c00-0x400 < 0x7c00-0x400 {
+			dst[k] = math.Float32frombits(x&0x8000<<16 | x&0x7fff<<13 + 112<<23)
+		} else {
+			dst[k] = f32.FromHalf(h)
+		}
 	}
 }
 
@@ -145,9 +157,7 @@ func DecodeRows(dst []float32, src []byte, t tensor.Type) {
 			dst[k] = math.Float32frombits(le.Uint32(src[4*k:]))
 		}
 	case tensor.F16:
-		for k := range dst {
-			dst[k] = f32.FromHalf(le.Uint16(src[2*k:]))
-		}
+		widen(dst, src, 2)
 	case tensor.BF16:
 		for k := range dst {
 			dst[k] = math.Float32frombits(uint32(le.Uint16(src[2*k:])) << 16)
