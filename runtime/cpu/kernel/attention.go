@@ -23,16 +23,22 @@ type Attention struct {
 	Scale    float32
 	Partials []float32 // PartialFloats() of them
 
+	tile    int // queries per work item
 	split   bool
 	chunk0  int // first chunk any query sees
 	chunks  int
 	visited atomic.Int64
 }
 
-const (
-	queryTile = 16 // queries per work item
-	splitMaxS = 4  // at most this many queries are split over the cache
-)
+// splitMaxS: at most this many queries are split over the cache.
+const splitMaxS = 4
+
+// tileSize is the number of queries per work item: about 128 query heads share
+// one read of the cache, but there should be 16 items if there can be.
+func (a *Attention) tileSize() int {
+	most := max(16, min(64, 128*a.Cache.Heads/a.Heads))
+	return min(most, max(16, a.Q.S*a.Cache.Heads/16))
+}
 
 // partialStride is the room of one partial result: max, sum, pad to 16, o[D].
 func partialStride(d int) int { return 16 + roundUp(d, 16) }
@@ -64,6 +70,7 @@ func (a *Attention) Prepare() error {
 	if _, err := Lookup(Key{Op: OpAttention, Weight: c.Type, Layout: a.Out.Layout}, a.Tier); err != nil {
 		return err
 	}
+	a.tile = a.tileSize()
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
 	a.split = s > 0 && s <= splitMaxS && a.chunks > 1
@@ -97,7 +104,7 @@ func (a *Attention) Items() int {
 	case a.split:
 		return a.Cache.Heads * a.chunks
 	}
-	return a.Cache.Heads * ceil(a.Q.S, queryTile)
+	return a.Cache.Heads * ceil(a.Q.S, a.tile)
 }
 
 // Scratch is the room of one worker.
@@ -117,7 +124,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 	if lo == 0 {
 		a.Out.zeroPads()
 	}
-	tiles := ceil(a.Q.S, queryTile)
+	tiles := ceil(a.Q.S, a.tile)
 	chunk, tile := attendChunk, attendTile
 	if vecAttention(a) {
 		chunk, tile = vecChunkPartials, vecTile
@@ -130,7 +137,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 		}
 		// Late tiles see more positions: they go first.
 		h, tl := i%a.Cache.Heads, tiles-1-i/a.Cache.Heads
-		tile(a, h, tl*queryTile, min(a.Q.S, (tl+1)*queryTile), scratch)
+		tile(a, h, tl*a.tile, min(a.Q.S, (tl+1)*a.tile), scratch)
 	}
 }
 

@@ -39,6 +39,37 @@ func pvF32(a *pvArgs)
 //go:noescape
 func pvF16(a *pvArgs)
 
+// qk8Args and pv8Args are those of the kernels for eight rows.
+type qk8Args struct {
+	k      unsafe.Pointer    // 0
+	q      [8]unsafe.Pointer // 8
+	scores unsafe.Pointer    // 72: rows of Chunk; advanced by the kernel
+	d      int               // 80
+	groups int               // 88: pairs of panels; counted down by the kernel
+	step   int               // 96: bytes of a panel
+}
+
+type pv8Args struct {
+	v      unsafe.Pointer    // 0
+	e      unsafe.Pointer    // 8: rows of Chunk
+	o      [8]unsafe.Pointer // 16
+	n      int               // 80
+	stride int               // 88
+	pairs  int               // 96: pairs of vectors of 16 channels
+}
+
+//go:noescape
+func qk8F32(a *qk8Args)
+
+//go:noescape
+func qk8F16(a *qk8Args)
+
+//go:noescape
+func pv8F32(a *pv8Args)
+
+//go:noescape
+func pv8F16(a *pv8Args)
+
 //go:noescape
 func qk256(a *qkArgs)
 
@@ -129,33 +160,24 @@ type vecRow struct {
 	from, to int
 }
 
-// vecRows computes the partial results of up to four rows over one chunk.
-// scores has room for 4 rows of Chunk and o for one unused result.
+// rowGroup is how many query rows are computed together.
+const rowGroup = 8
+
+// vecRows computes the partial results of up to rowGroup rows over one chunk.
+// scores has room for rowGroup rows of Chunk and unused for one result.
 func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float32) {
-	n := len(rows)
 	lo, hi := rows[0].from, rows[0].to // what any row sees
 	in, out := lo, hi                  // what all rows see
 	for _, r := range rows[1:] {
 		lo, hi = min(lo, r.from), max(hi, r.to)
 		in, out = max(in, r.from), min(out, r.to)
 	}
-	p0 := lo / 16
-	qa := qkArgs{k: unsafe.Add(w.k, p0*w.kStep), d: w.d, groups: ceil(ceil(hi, 16)-p0, 4), step: w.kStep}
-	if over := p0 + 4*qa.groups - 16; over > 0 { // stay in the chunk
-		p0 -= over
-		qa.k = unsafe.Add(w.k, p0*w.kStep)
-	}
-	for i := range 4 {
-		qa.q[i] = rows[min(i, n-1)].q
-		qa.scores[i] = unsafe.Pointer(&scores[i*Chunk+p0*16])
-	}
-	switch {
-	case w.tier != AVX512:
-		qk256(&qa)
-	case w.half:
-		qkF16(&qa)
-	default:
-		qkF32(&qa)
+	if n := len(rows); n > 4 && w.tier == AVX512 {
+		qkEight(rows, w, scores, lo, hi)
+	} else {
+		for i := 0; i < n; i += 4 {
+			qkFour(rows[i:min(n, i+4)], w, scores[i*Chunk:], lo, hi)
+		}
 	}
 	for i, r := range rows {
 		var lanes [16]float32
@@ -172,9 +194,67 @@ func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float3
 	for i, r := range rows {
 		pvRows(rows, w, scores, unused, i, i+1, r.from, in)
 	}
-	pvRows(rows, w, scores, unused, 0, n, in, out)
+	if n := len(rows); n > 4 && w.tier == AVX512 && w.d%32 == 0 {
+		pvEight(rows, w, scores, unused, in, out)
+	} else {
+		for i := 0; i < n; i += 4 {
+			pvRows(rows, w, scores, unused, i, min(n, i+4), in, out)
+		}
+	}
 	for i, r := range rows {
 		pvRows(rows, w, scores, unused, i, i+1, out, r.to)
+	}
+}
+
+// qkFour writes the scores of up to four rows at positions [lo, hi), and
+// garbage around them.
+func qkFour(rows []vecRow, w *chunkView, scores []float32, lo, hi int) {
+	p0 := lo / 16
+	groups := ceil(ceil(hi, 16)-p0, 4)
+	p0 = min(p0, 16-4*groups) // stay in the chunk
+	a := qkArgs{k: unsafe.Add(w.k, p0*w.kStep), d: w.d, groups: groups, step: w.kStep}
+	for i := range 4 {
+		r := min(i, len(rows)-1)
+		a.q[i], a.scores[i] = rows[r].q, unsafe.Pointer(&scores[r*Chunk+p0*16])
+	}
+	switch {
+	case w.tier != AVX512:
+		qk256(&a)
+	case w.half:
+		qkF16(&a)
+	default:
+		qkF32(&a)
+	}
+}
+
+// qkEight is qkFour for five to eight rows.
+func qkEight(rows []vecRow, w *chunkView, scores []float32, lo, hi int) {
+	p0 := lo / 16
+	groups := ceil(ceil(hi, 16)-p0, 2)
+	p0 = min(p0, 16-2*groups)
+	a := qk8Args{k: unsafe.Add(w.k, p0*w.kStep), scores: unsafe.Pointer(&scores[p0*16]), d: w.d, groups: groups, step: w.kStep}
+	for i := range a.q {
+		a.q[i] = rows[min(i, len(rows)-1)].q
+	}
+	if w.half {
+		qk8F16(&a)
+	} else {
+		qk8F32(&a)
+	}
+}
+
+// pvEight continues the chains of five to eight rows over positions [from, to).
+func pvEight(rows []vecRow, w *chunkView, scores, unused []float32, from, to int) {
+	a := pv8Args{v: unsafe.Add(w.v, from*w.vStep), e: unsafe.Pointer(&scores[from]), n: to - from, stride: w.vStep, pairs: w.d / 32}
+	for i := range a.o {
+		if a.o[i] = unsafe.Pointer(&unused[16]); i < len(rows) {
+			a.o[i] = unsafe.Pointer(&rows[i].out[16])
+		}
+	}
+	if w.half {
+		pv8F16(&a)
+	} else {
+		pv8F32(&a)
 	}
 }
 
@@ -225,12 +305,12 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 	}
 }
 
-// vecScratch: K and V of a chunk, scores of four rows, an unused result, four
-// fresh results and one running result per row of the tile.
+// vecScratch: K and V of a chunk, scores of a group of rows, an unused result, a
+// fresh result per row of a group and a running one per row of the tile.
 func vecScratch(a *Attention) int {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
-	tile := min(max(a.Q.S, 1), queryTile)
-	return 4 * (2*Chunk*d + 4*Chunk + (tile*g+5)*partialStride(d))
+	tile := min(max(a.Q.S, 1), a.tileSize())
+	return 4 * (2*Chunk*d + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d))
 }
 
 func vecParts(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []float32) {
@@ -238,10 +318,10 @@ func vecParts(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []f
 	n := partialStride(d)
 	all := slice[float32](scratch, 0, vecScratch(a)/4)
 	kv, all = all[:2*Chunk*d], all[2*Chunk*d:]
-	scores, all = all[:4*Chunk], all[4*Chunk:]
+	scores, all = all[:rowGroup*Chunk], all[rowGroup*Chunk:]
 	unused, all = all[:n], all[n:]
 	clear(unused)
-	return kv, scores, unused, all[:4*n], all[4*n:]
+	return kv, scores, unused, all[:rowGroup*n], all[rowGroup*n:]
 }
 
 // vecTile is attendTile with vector kernels.
@@ -252,8 +332,8 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	seen := int64(0)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
 		w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
-		var rows [4]vecRow
-		var into [4][]float32 // where a fresh result is merged to
+		var rows [rowGroup]vecRow
+		var into [rowGroup][]float32 // where a fresh result is merged to
 		k := 0
 		flush := func() {
 			vecRows(rows[:k], &w, scores, unused, a.Scale)
@@ -277,7 +357,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 				if c != a.first(t)/Chunk {
 					rows[k].out, into[k] = fresh[k*n:][:n], run
 				}
-				if k++; k == 4 {
+				if k++; k == rowGroup {
 					flush()
 				}
 			}
@@ -302,7 +382,7 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	d := a.Cache.HeadDim
 	kv, scores, unused, _, _ := vecParts(a, scratch)
 	w := vecChunk(a.Tier, a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
-	var rows [4]vecRow
+	var rows [rowGroup]vecRow
 	k, seen := 0, int64(0)
 	for t := t0; t < t1; t++ {
 		from, to, ok := a.visible(t, c)
@@ -312,7 +392,7 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 		seen += int64(to - from)
 		for i := range g {
 			rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
-			if k++; k == 4 {
+			if k++; k == rowGroup {
 				vecRows(rows[:], &w, scores, unused, a.Scale)
 				k = 0
 			}

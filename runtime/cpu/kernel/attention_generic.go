@@ -13,7 +13,7 @@ import (
 // per (query of a tile, head of the group) and one fresh one.
 func attentionScratch(a *Attention) int {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
-	tile := min(max(a.Q.S, 1), queryTile)
+	tile := min(max(a.Q.S, 1), a.tileSize())
 	return 4 * (2*Chunk*d + Chunk + (tile*g+1)*partialStride(d))
 }
 
