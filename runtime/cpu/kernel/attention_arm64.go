@@ -38,7 +38,7 @@ type neonRow struct {
 // vecScratch: a chunk, four fresh results, one running result per row.
 func vecScratch(a *Attention) int {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
-	tile := min(max(a.Q.S, 1), queryTile)
+	tile := min(max(a.Q.S, 1), a.tileSize())
 	return 4 * (2*Chunk*d + 4*d + 8*Chunk + 64 + (tile*g+4)*partialStride(d))
 }
 
