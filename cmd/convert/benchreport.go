@@ -83,7 +83,7 @@ func (b *benchReport) line(cells ...string) {
 		fmt.Fprintf(b.w, "| %s |\n", strings.Join(cells, " | "))
 		return
 	}
-	fmt.Fprintf(b.w, "%-24s %-8s %9s  %-9s %7s  %-18s %s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
+	fmt.Fprintf(b.w, "%-24s %-14s %9s  %-9s %7s  %-18s %s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
 }
 
 // end prints what waits for the end. It fails when a row did.

@@ -12,6 +12,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/checkpoint"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/quant"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/cpu"
 )
@@ -142,6 +143,13 @@ func TestWeightsOf(t *testing.T) {
 	}
 	if w.Type != "q8_0" || w.Elements < 256*64 || w.Bytes < w.Elements || w.Bytes > 2*w.Elements {
 		t.Errorf("%+v", w)
+	}
+}
+
+func TestMixture(t *testing.T) {
+	got := mixture(map[tensor.Type]int64{tensor.Q6_K: 30, tensor.Q4_K: 60, tensor.Q8_0: 10, tensor.F32: 5})
+	if got != "q4_k+q6_k+q8_0" {
+		t.Error(got)
 	}
 }
 

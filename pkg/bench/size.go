@@ -1,7 +1,10 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/pkg/weights"
@@ -9,8 +12,8 @@ import (
 )
 
 // Weights describes the weights of a program: their bytes, a weight that
-// several segments read counted once, the numbers they hold, and the type of
-// most bytes among the matrices.
+// several segments read counted once, the numbers they hold, and the types that
+// make up a tenth or more of the matrices, the largest first: "q4_k+q6_k".
 type Weights struct {
 	Bytes    int64  `json:"bytes"`
 	Elements int64  `json:"elements"`
@@ -43,14 +46,25 @@ func WeightsOf(p *runtime.Program) (Weights, error) {
 			}
 		}
 	}
-	most := tensor.Invalid
+	w.Type = mixture(byType)
+	return w, nil
+}
+
+func mixture(bytes map[tensor.Type]int64) string {
+	var types []tensor.Type
+	var total int64
 	for _, t := range tensor.Types() {
-		if byType[t] > byType[most] {
-			most = t
+		total += bytes[t]
+	}
+	for _, t := range tensor.Types() {
+		if bytes[t] > 0 && bytes[t] >= total/10 {
+			types = append(types, t)
 		}
 	}
-	if most != tensor.Invalid {
-		w.Type = most.String()
+	slices.SortStableFunc(types, func(a, b tensor.Type) int { return cmp.Compare(bytes[b], bytes[a]) })
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = t.String()
 	}
-	return w, nil
+	return strings.Join(names, "+")
 }
