@@ -89,6 +89,8 @@ var attentionCases = []attentionCase{
 	{tensor.F32, 1, 2, 64, 400, 40, 100},
 	{tensor.F16, 1, 2, 64, 600, 2, 270},
 	{tensor.Q8_0, 1, 4, 64, 255, 2, 1},
+	{tensor.F16, 4, 1, 32, 10, 270, 0}, // tiles of 64 queries
+	{tensor.F32, 2, 3, 32, 0, 150, 60},
 }
 
 // TestAttentionModel compares with softmax in float64 over the cache content.
@@ -144,7 +146,11 @@ func TestAttentionOneAnswer(t *testing.T) {
 				out := attend(t, tier, c, cache, q, l)
 				sameBits(t, fmt.Sprintf("%+v %s %s", c, tier, l), &out, &want)
 			}
-			for _, step := range []int{1, 3, 7} {
+			steps := []int{1, 3, 7}
+			if c.s > 100 {
+				steps = []int{64, 101}
+			}
+			for _, step := range steps {
 				for t0 := 0; t0 < c.s; t0 += step {
 					s := min(step, c.s-t0)
 					part := c
