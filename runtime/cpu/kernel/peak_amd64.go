@@ -44,8 +44,8 @@ func ReadAll(t Tier, b []byte) int {
 		return readAllGo(b)
 	}
 	n := len(b) &^ 255
-	for off := 0; off < n; off += 1 << 20 {
-		readTotal.Add(readLoop(&b[off], min(1<<20, n-off)))
+	for off := 0; off < n; off += 1 << 18 {
+		readTotal.Add(readLoop(&b[off], min(1<<18, n-off)))
 	}
 	return n
 }

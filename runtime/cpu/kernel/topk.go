@@ -120,7 +120,7 @@ func selectTop(ids []int32, vals, row []float32, vec Tier) {
 	}
 	for id := k; id < len(row); id++ {
 		if vec != Generic && id%16 == 0 { // skip runs without a candidate
-			if id += vecFindAbove(vec, row[id:], vals[0]); id >= len(row) {
+			if id += vecFindAbove(vec, row[id:min(len(row), id+vecRun)], vals[0]); id >= len(row) {
 				break
 			}
 		}
@@ -140,8 +140,13 @@ func selectTop(ids []int32, vals, row []float32, vec Tier) {
 func logSumExp(row []float32, vec Tier) float32 {
 	var l [16]float32
 	if vec != Generic {
-		m := vecMax(vec, row)
-		vecExpSum(vec, &l, row, m)
+		m := float32(math.Inf(-1))
+		for i := 0; i < len(row); i += vecRun {
+			m = max(m, vecMax(vec, row[i:min(len(row), i+vecRun)]))
+		}
+		for i := 0; i < len(row); i += vecRun {
+			vecExpSum(vec, &l, row[i:min(len(row), i+vecRun)], m)
+		}
 		return m + f32.Log(f32.Tree16(&l))
 	}
 	m := maxRun(row)
@@ -150,6 +155,10 @@ func logSumExp(row []float32, vec Tier) float32 {
 	}
 	return m + f32.Log(f32.Tree16(&l))
 }
+
+// vecRun bounds one call into assembly, which cannot be preempted; a multiple
+// of 16.
+const vecRun = 1 << 15
 
 // maxRun is the largest element, from -Inf, NaN ignored.
 func maxRun(x []float32) float32 {
