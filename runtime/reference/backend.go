@@ -166,12 +166,13 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 	if err := ir.Verify(c); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
-	return &executable{d: d, g: c, segment: segment, weights: map[string]*matrix{}}, nil
+	return &executable{d: d, g: c, whole: g, segment: segment, weights: map[string]*matrix{}}, nil
 }
 
 type executable struct {
 	d       *device
-	g       *ir.Graph
+	g       *ir.Graph // expanded
+	whole   *ir.Graph // as given: its weights are what the program holds
 	segment string
 	weights map[string]*matrix // decoded, by name
 }

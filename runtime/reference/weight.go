@@ -3,7 +3,7 @@ package reference
 import (
 	"fmt"
 	"math"
-	"strings"
+	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
@@ -64,11 +64,13 @@ func (e *executable) bytes(w *ir.Weight) ([]byte, error) {
 	if w.Kind != ir.ExprSliceRows {
 		return e.d.weights.Bytes(e.segment, w)
 	}
-	// ir.Expand named the slice after the whole: NAME.i.
-	whole := &ir.Weight{Name: w.Name[:strings.LastIndexByte(w.Name, '.')], Expr: w.Args[0]}
-	data, err := e.bytes(whole)
-	if err != nil {
-		return nil, err
+	i := slices.IndexFunc(e.whole.Weights, func(o *ir.Weight) bool { return o.Expr == w.Expr || o.Expr == w.Args[0] })
+	if i < 0 {
+		return nil, fmt.Errorf("it is a slice of no weight of the segment")
+	}
+	data, err := e.d.weights.Bytes(e.segment, e.whole.Weights[i])
+	if err != nil || e.whole.Weights[i].Expr == w.Expr {
+		return data, err
 	}
 	if w.Form == ir.P16 {
 		return panels(data, w)
@@ -101,13 +103,24 @@ func panels(data []byte, w *ir.Weight) ([]byte, error) {
 
 // roundS256E32 rounds an activation to the int8 grid of scheme s256e32: per
 // slab of 256 channels a base absmax/127, per block of 32 the smallest
-// power-of-two fraction of it (down to 2^-20) that still holds the block.
+// power-of-two fraction of it (down to 2^-20) that still holds the block. A slab
+// below 2^-96 is zero, one that holds NaN or Inf is NaN (docs/numerics.md).
 func roundS256E32(x value) value {
 	y := newValue(x.rows(), x.cols)
 	for r := range x.rows() {
 		for lo := 0; lo < x.cols; lo += 256 {
 			slab := x.row(r)[lo:min(lo+256, x.cols)]
-			base := absMax(slab) / 127
+			top := absMax(slab)
+			if math.IsNaN(top) || math.IsInf(top, 0) {
+				for i := range slab {
+					y.row(r)[lo+i] = math.NaN()
+				}
+				continue
+			}
+			if top < smallest {
+				continue
+			}
+			base := top / 127
 			for b := 0; b < len(slab); b += 32 {
 				block := slab[b:min(b+32, len(slab))]
 				m := absMax(block)
@@ -116,15 +129,16 @@ func roundS256E32(x value) value {
 					step /= 2
 				}
 				for i, v := range block {
-					if step > 0 {
-						y.row(r)[lo+b+i] = math.RoundToEven(v/step) * step
-					}
+					y.row(r)[lo+b+i] = math.RoundToEven(v/step) * step
 				}
 			}
 		}
 	}
 	return y
 }
+
+// smallest is the largest magnitude of a slab that is not taken for zero.
+const smallest = 1.0 / (1 << 48) / (1 << 48)
 
 func absMax(x []float64) float64 {
 	m := 0.0
