@@ -6,6 +6,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
@@ -16,14 +17,19 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 	program := func(expand bool) func() (*runtime.Program, error) {
 		return func() (*runtime.Program, error) {
 			p := &runtime.Program{Weights: b, Meta: b.Manifest.Meta}
+			whole := bySegment{}
 			for _, s := range b.Segments {
 				if expand {
+					whole[s.Name] = backend.Slices(b, s.Graph)
 					s.Graph = s.Graph.Clone()
-					if err := ir.Expand(s.Graph, func(n *ir.Node) bool { return n.Op != "matmul_group" }); err != nil {
+					if err := ir.Expand(s.Graph, nil); err != nil {
 						return nil, err
 					}
 				}
 				p.Segments = append(p.Segments, s)
+			}
+			if expand {
+				p.Weights = whole
 			}
 			return p, nil
 		}
@@ -42,4 +48,11 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 		list[i].Backend, list[i].Threads, list[i].KVType = cpu.Backend{}, o.Threads, o.KVType
 	}
 	return Variants(ctx, ids, list)
+}
+
+// bySegment finds the weights of every segment.
+type bySegment map[string]backend.Weights
+
+func (m bySegment) Bytes(segment string, w *ir.Weight) ([]byte, error) {
+	return m[segment].Bytes(segment, w)
 }

@@ -166,13 +166,13 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 	if err := ir.Verify(c); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
-	return &executable{d: d, g: c, whole: g, segment: segment, weights: map[string]*matrix{}}, nil
+	return &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, weights: map[string]*matrix{}}, nil
 }
 
 type executable struct {
 	d       *device
 	g       *ir.Graph // expanded
-	whole   *ir.Graph // as given: its weights are what the program holds
+	source  backend.Weights
 	segment string
 	weights map[string]*matrix // decoded, by name
 }

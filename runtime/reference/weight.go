@@ -3,7 +3,6 @@ package reference
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
@@ -24,7 +23,7 @@ func (e *executable) weight(name string) (*matrix, error) {
 		return m, nil
 	}
 	w := e.g.Weight(name)
-	bytes, err := e.bytes(w)
+	bytes, err := e.source.Bytes(e.segment, w)
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
 	}
@@ -56,49 +55,6 @@ func decodeRow(dst []float32, data []byte, w *ir.Weight, i int64) error {
 		return err
 	}
 	return quant.Decode(w.Type, dst, data[i*size:(i+1)*size])
-}
-
-// bytes finds the data of w. Expanding a fused op leaves slices of weights
-// that only exist whole; those are cut out of the whole.
-func (e *executable) bytes(w *ir.Weight) ([]byte, error) {
-	if w.Kind != ir.ExprSliceRows {
-		return e.d.weights.Bytes(e.segment, w)
-	}
-	i := slices.IndexFunc(e.whole.Weights, func(o *ir.Weight) bool { return o.Expr == w.Expr || o.Expr == w.Args[0] })
-	if i < 0 {
-		return nil, fmt.Errorf("it is a slice of no weight of the segment")
-	}
-	data, err := e.d.weights.Bytes(e.segment, e.whole.Weights[i])
-	if err != nil || e.whole.Weights[i].Expr == w.Expr {
-		return data, err
-	}
-	if w.Form == ir.P16 {
-		return panels(data, w)
-	}
-	size, err := w.Type.RowBytes(w.Shape.Last())
-	if err != nil {
-		return nil, err
-	}
-	return data[w.Lo*size : w.Hi*size], nil
-}
-
-// panels cuts the panels of a run of members out of a packed weight.
-func panels(data []byte, w *ir.Weight) ([]byte, error) {
-	size, err := pack.PanelBytes(w.Type, w.Shape.Last())
-	if err != nil {
-		return nil, err
-	}
-	var at, lo, hi int64
-	for _, r := range w.Args[0].Rows {
-		if at == w.Lo {
-			lo = hi
-		}
-		if at < w.Hi {
-			hi += pack.Panels(r)
-		}
-		at += r
-	}
-	return data[lo*size : hi*size], nil
 }
 
 // roundS256E32 rounds an activation to the int8 grid of scheme s256e32: per
