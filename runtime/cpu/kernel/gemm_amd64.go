@@ -97,10 +97,11 @@ type vnniScratch struct {
 	minF  [groupPanels][8 * 16]float32
 	min   [groupPanels][4 * 16 * 2]int16
 	dmin  [groupPanels][16]float32
-	buf   [128]int32              // for the FMA forms
-	_     [64]byte                // keeps slab and w apart in the cache
-	slab  [maxSlabBytes]byte      // for weights in rows form
-	out   [pack.PanelRows]float32 // a panel that does not fill its rows
+	buf   [128]int32                 // for the FMA forms
+	_     [64]byte                   // keeps slab and w apart in the cache
+	slab  [maxSlabBytes]byte         // for weights in rows form
+	tile  [4][pack.PanelRows]float32 // up to four tokens of a panel
+	out   [pack.PanelRows]float32    // a panel that does not fill its rows
 }
 
 const vnniScratchBytes = (int(unsafe.Sizeof(vnniScratch{})) + 63) &^ 63
@@ -135,6 +136,10 @@ func matmulQuantAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		for t := range m.X.S {
 			gemvQuant(m, t, p0, p1, scratch)
 		}
+		return
+	}
+	if m.X.S <= 4 {
+		gemvTile(m, p0, p1, scratch)
 		return
 	}
 	p0, p1, t, count := m.pass(p0, p1)
@@ -265,7 +270,7 @@ func vnniScratchSize(m *Matmul) int {
 }
 
 func vnniUnit(s, panels int) int {
-	if s > 1 {
+	if s > 4 {
 		return groupPanels
 	}
 	return max(1, min(8, panels/16))
