@@ -8,7 +8,11 @@
 // worker may run any item in any order: no result depends on it.
 //
 // The generic tier is plain Go and defines the bits (docs/numerics.md). Every
-// other tier (AVX2, AVX-512 VNNI, NEON) returns the same bits; the tests compare with ==.
+// other tier returns the same bits; the tests compare with ==. How the files are
+// named: x.go is the task, x_generic.go the definition, x_amd64.s the AVX-512
+// VNNI tier, x256_amd64.s AVX2, x_arm64.s NEON. A matmul is expand_* (packed
+// records to bytes in scratch) and gemm_* for many tokens, gemv_* (records read in
+// place) for one to four; all follow one order of operations.
 //
 // Main types: Task, Act (an activation: f32, or i8 with its planes; plain or
 // c4), Weight, KVCache, Tier, Row (of the kernel table).
