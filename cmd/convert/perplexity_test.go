@@ -64,9 +64,9 @@ func TestPerplexity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, windows, few := heldOut(t, want.HeldOut.Offset), "16", "4"
+	text, windows, few := heldOut(t, want.HeldOut.Offset), "16", []string{"--max-windows", "4"}
 	if m, err := cpu.ThisMachine(); err != nil || m.Tier == "generic" {
-		windows, few = "1", "1" // the definition of the bits is slow
+		windows, few = "1", []string{"--max-windows", "3", "-c", "64"} // the definition of the bits is slow
 	}
 	bf16 := measure(t, model, "--no-cache", "-f", text, "--score", "all", "--max-windows", windows)
 	if bf16.Scored != bf16.Windows*want.HeldOut.Scored {
@@ -82,11 +82,11 @@ func TestPerplexity(t *testing.T) {
 	}
 
 	base := filepath.Join(t.TempDir(), "base")
-	half := measure(t, model, "--no-cache", "-f", text, "--max-windows", few, "--kl-save", base)
+	half := measure(t, append(few, model, "--no-cache", "-f", text, "--kl-save", base)...)
 	for _, c := range []struct {
 		typ               string
 		off, maxKL, minUp float64
-	}{{"bf16", 0, 1e-5, 0.999}, {"q8_0", 0.005, 0.001, 0.97}, {"q4_k_m", 0.03, 0.03, 0.9}} {
+	}{{"bf16", 0, 1e-5, 0.999}, {"q8_0", 0.005, 0.001, 0.95}, {"q4_k_m", 0.05, 0.03, 0.85}} {
 		q := measure(t, model, "--no-cache", "--type", c.typ, "--kl-base", base)
 		d := q.Divergence
 		t.Logf("%s: perplexity %.4f (bf16 %.4f), KL %.6f, same likeliest token %.2f %%", c.typ, q.Perplexity, half.Perplexity, d.KL, 100*d.SameTop)
