@@ -74,9 +74,17 @@ func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
 			n := min(neonTokens, m.X.S-t)
 			c := slice[float32](scratch, neonScratchBytes, roundUp(n, 4)*16)
 			clear(c)
+			tiled := m.X.Layout == C4 && m.X.S > 1
+			if !tiled && streams(m.W) {
+				for i := range n {
+					gemvStream(m, p, t+i, c[16*i:])
+				}
+				storeNEON(m, p, t, n, c)
+				continue
+			}
 			for s := range ceil(m.W.K, Slab) {
 				v.expand(m.W.Type, m.W.slab(p, s, v.gen.slab[:]))
-				if m.X.Layout == C4 && m.X.S > 1 {
+				if tiled {
 					v.gemm(m, s, t, n, c)
 					continue
 				}
