@@ -55,7 +55,7 @@ func TestProof(t *testing.T) {
 		if name == "war-and-peace" {
 			continue
 		}
-		sizes := []int{1, 4, 9}
+		sizes := []int{1, 4, 5}
 		if name == "llama3-f32-sharded" || name == "qwen3-f32-tied" {
 			sizes = []int{1, 4, 64, 65}
 		}
@@ -71,7 +71,7 @@ func TestProof(t *testing.T) {
 			n++
 		}
 		if g := gguf(name); g != "" && (*full || i%4 == 0) {
-			s := load(t, g, "q8_0", 1, 4, 9)
+			s := load(t, g, "q8_0", 1, 4)
 			prove(t, s, s.options())
 		}
 	}
