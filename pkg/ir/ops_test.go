@@ -24,10 +24,6 @@ func TestOpTable(t *testing.T) {
 		if Lookup(op.Name) != op {
 			t.Errorf("Lookup(%s) finds another row", op.Name)
 		}
-		if !slices.IsSortedFunc(op.Attrs, func(a, b AttrSpec) int { return strings.Compare(a.Key, b.Key) }) &&
-			len(op.Attrs) > 4 {
-			t.Errorf("%s: attributes are not sorted", op.Name)
-		}
 		if op.In < 1 || op.In > 32 || op.States > 1 {
 			t.Errorf("%s: %d inputs, %d states", op.Name, op.In, op.States)
 		}

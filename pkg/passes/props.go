@@ -53,10 +53,8 @@ func checkProps(have Prop, g *ir.Graph, o Options) error {
 }
 
 func holdsCutsChosen(c *Context) error {
-	for _, n := range c.G.Nodes {
-		if n.Op == "boundary" && !slices.Contains(c.Cuts, n.Str("name")) {
-			return fmt.Errorf("boundary %s is no chosen cut", n.Str("name"))
-		}
+	if walls := Boundaries(c.G); !slices.Equal(walls, c.Cuts) {
+		return fmt.Errorf("boundaries stand at %v, chosen were %v", walls, c.Cuts)
 	}
 	return nil
 }
