@@ -109,9 +109,7 @@ func (r *reading) wait(ctx context.Context) error {
 			return io.EOF
 		}
 		t.pending = append(t.pending, b...)
-	case <-t.resized:
-		w, _ := t.Size()
-		r.v.resized(w)
+	case <-t.resized: // draw again
 	case <-timeout:
 		_, n := parseKey(t.pending, true)
 		t.pending = t.pending[n:]

@@ -216,8 +216,7 @@ func TestRandomKeys(t *testing.T) {
 		var keys []string
 		for range 200 {
 			if rng.IntN(20) == 0 && seed%4 == 0 {
-				s.reflow(12 + rng.IntN(30))
-				r.v.resized(s.w)
+				s.reflow(12 + rng.IntN(30)) // seen at the next key
 			}
 			k := alphabet[rng.IntN(len(alphabet))]
 			keys = append(keys, k)

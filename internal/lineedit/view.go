@@ -63,15 +63,24 @@ type view struct {
 	rows []row // drawn last, from the first to the last visible
 	cur  int   // row of the cursor among them
 	col  int   // cells before the cursor, at most
+	w    int   // width of the screen then
 }
 
 // draw returns the bytes that replace what was drawn by text with the cursor
 // at at, on a screen of width × height cells.
 func (v *view) draw(text []rune, at int, prompt, more string, width, height int) []byte {
+	changed := v.w != 0 && v.w != width
+	if changed {
+		v.resized(width)
+	}
+	v.w = width
 	all := layout(text, prompt, more, width)
 	cur := rowOf(all, at)
 	first, last := visible(len(all), cur, height)
 	b := top(nil, v.cur)
+	if changed {
+		b = append(b, "\x1b[J"...) // some remember where they broke a line until it is erased
+	}
 	rows := all[first:last]
 	for i, r := range rows {
 		b = append(b, r.prefix...)

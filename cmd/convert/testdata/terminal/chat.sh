@@ -28,7 +28,7 @@ die() {
   exit 1
 }
 wait_for() { # pattern what: until the screen matches
-  for _ in $(seq 1500); do
+  for _ in $(seq 500); do
     if screen | grep -qE -- "$1"; then return; fi
     sleep 0.02
   done
@@ -39,7 +39,7 @@ key() { tm send-keys -t chat "$@"; }
 # answers is how many answers have ended on the screen and above.
 answers() { tm capture-pane -p -S - -t chat | grep -c '^\[prompt:' || true; }
 next_answer() { # n: until n answers have ended
-  for _ in $(seq 1500); do
+  for _ in $(seq 500); do
     if [ "$(answers)" -ge "$1" ]; then return; fi
     sleep 0.02
   done
@@ -89,6 +89,7 @@ key Enter
 next_answer 3
 
 say "This line is longer than the screen will be wide in a moment, and it stays whole."
+sleep 0.3 # what is drawn while the terminal changes its size lands anywhere
 tm resize-window -t chat -x 40 -y 20
 sleep 0.3
 say " And on."
