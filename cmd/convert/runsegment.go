@@ -59,10 +59,11 @@ func runSegmentAction(c *cli.Context) error {
 	if !format.IsBundle(path) {
 		return fmt.Errorf("%s is not a bundle: make one with tessera convert %s -o BUNDLE", path, path)
 	}
-	o, err := openBundle(path)
+	b, err := format.OpenSegment(path, name)
 	if err != nil {
 		return err
 	}
+	o := &opened{prog: runtime.BundleProgram(b)}
 	defer o.Close()
 	in, err := segmentInputs(c, o.prog, name)
 	if err != nil {

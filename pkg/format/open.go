@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/tessera-llm/tessera/internal/folder"
 	"github.com/tessera-llm/tessera/internal/mmap"
@@ -34,7 +35,14 @@ func IsBundle(path string) bool {
 
 // Open opens the bundle at path, checks its manifest and its graphs, and maps
 // its weights. Errors name the file.
-func Open(path string) (*Bundle, error) {
+func Open(path string) (*Bundle, error) { return open(path, "") }
+
+// OpenSegment opens one segment of the bundle at path. Only the files it needs
+// have to be there: the manifest, its graph, and the weight files its graph
+// reads. So a machine that runs one segment holds that part of the model.
+func OpenSegment(path, segment string) (*Bundle, error) { return open(path, segment) }
+
+func open(path, only string) (*Bundle, error) {
 	var text []byte
 	name, err := folder.Resolve(path, ManifestName)
 	if errors.Is(err, os.ErrNotExist) {
@@ -51,49 +59,79 @@ func Open(path string) (*Bundle, error) {
 		return nil, fmt.Errorf("bundle %s: %s: %w", path, ManifestName, err)
 	}
 	b := &Bundle{Path: path, Manifest: m, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{}, byName: map[string]*WeightEntry{}}
-	if err := b.open(); err != nil {
+	if err := b.open(only); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("bundle %s: %w", path, err)
 	}
 	return b, nil
 }
 
-func (b *Bundle) open() error {
-	sizes := map[string]int64{}
-	for _, f := range b.Manifest.Files {
-		if err := b.checkFile(f); err != nil {
-			return err
-		}
-		sizes[f.Name] = f.Bytes
-	}
+// open checks and reads what the segment called only needs, or everything.
+func (b *Bundle) open(only string) error {
 	for i := range b.Manifest.Weights {
 		w := &b.Manifest.Weights[i]
 		b.index[[2]string{w.File, w.Name}] = w
 		if b.byName[w.Name] == nil {
 			b.byName[w.Name] = w
 		}
-		if b.maps[w.File] != nil {
-			continue
+	}
+	if only == "" {
+		for _, f := range b.Manifest.Files {
+			if err := b.checkFile(f); err != nil {
+				return err
+			}
 		}
-		p, err := folder.Resolve(b.Path, w.File)
-		if err != nil {
-			return err
-		}
-		m, err := mmap.Map(p)
-		if err != nil {
-			return err
-		}
-		b.maps[w.File] = m
-		if m.Size() != sizes[w.File] {
-			return fmt.Errorf("%s changed while it was opened", w.File)
+		for _, w := range b.Manifest.Weights {
+			if err := b.mapFile(w.File); err != nil {
+				return err
+			}
 		}
 	}
 	for _, e := range b.Manifest.Segments {
+		if only != "" && e.Name != only {
+			continue
+		}
 		s, err := b.segment(e)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.File, err)
 		}
+		for _, w := range s.Graph.Weights {
+			if err := b.mapFile(b.entry(e.Weights, w.Expr.Name).File); err != nil {
+				return err
+			}
+		}
 		b.Segments = append(b.Segments, s)
+	}
+	if only != "" && len(b.Segments) == 0 {
+		var names []string
+		for _, e := range b.Manifest.Segments {
+			names = append(names, e.Name)
+		}
+		return fmt.Errorf("no segment %q; there are %s", only, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// mapFile maps a weight file, once.
+func (b *Bundle) mapFile(name string) error {
+	if b.maps[name] != nil {
+		return nil
+	}
+	i := slices.IndexFunc(b.Manifest.Files, func(f FileEntry) bool { return f.Name == name })
+	if err := b.checkFile(b.Manifest.Files[i]); err != nil {
+		return err
+	}
+	p, err := folder.Resolve(b.Path, name)
+	if err != nil {
+		return err
+	}
+	m, err := mmap.Map(p)
+	if err != nil {
+		return err
+	}
+	b.maps[name] = m
+	if m.Size() != b.Manifest.Files[i].Bytes {
+		return fmt.Errorf("%s changed while it was opened", name)
 	}
 	return nil
 }
