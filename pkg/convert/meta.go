@@ -3,6 +3,7 @@ package convert
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,8 +24,7 @@ func describe(c *checkpoint.Checkpoint, m *model.Model) (runtime.Meta, error) {
 		meta.KVType = m.Graph.States[0].Elem
 	}
 	if c.Kind() == checkpoint.GGUF {
-		describeGGUF(c, &meta)
-		return meta, nil
+		return meta, describeGGUF(c, &meta)
 	}
 	return meta, describeHF(c, &meta)
 }
@@ -111,17 +111,45 @@ func union(a, b []int32) []int32 {
 // ggufStops are the metadata keys that name ids which end generation.
 var ggufStops = []string{"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}
 
-func describeGGUF(c *checkpoint.Checkpoint, meta *runtime.Meta) {
-	g := c.GGUF()
-	if id, ok := g.Uint("tokenizer.ggml.bos_token_id"); ok && id < uint64(meta.Vocab) {
-		meta.BOS = int32(id)
-	}
-	if name, ok := g.String("general.name"); ok && name != "" {
+func describeGGUF(c *checkpoint.Checkpoint, meta *runtime.Meta) error {
+	if name, ok := c.GGUF().String("general.name"); ok && name != "" {
 		meta.Name = name
 	}
+	id, err := ggufID(c, "tokenizer.ggml.bos_token_id", meta.Vocab)
+	if err != nil {
+		return err
+	}
+	meta.BOS = id
 	for _, key := range ggufStops {
-		if id, ok := g.Uint(key); ok && id < uint64(meta.Vocab) {
-			meta.Stop = union(meta.Stop, []int32{int32(id)})
+		id, err := ggufID(c, key, meta.Vocab)
+		if err != nil {
+			return err
+		}
+		if id >= 0 {
+			meta.Stop = union(meta.Stop, []int32{id})
 		}
 	}
+	return nil
+}
+
+// ggufID reads an id of the vocabulary; -1 where the key is absent or holds the
+// "none" of llama.cpp, all bits set.
+func ggufID(c *checkpoint.Checkpoint, key string, vocab int) (int32, error) {
+	g := c.GGUF()
+	if !g.Has(key) {
+		return -1, nil
+	}
+	id, ok := g.Uint(key)
+	switch {
+	case !ok:
+		if n, isInt := g.Int(key); isInt && n == -1 {
+			return -1, nil
+		}
+		return 0, fmt.Errorf("%s: %s is a %s, want an id", c.Path(), key, g.Kind(key))
+	case id == math.MaxUint32:
+		return -1, nil
+	case id >= uint64(vocab):
+		return 0, fmt.Errorf("%s: %s is %d, outside the vocabulary of %d", c.Path(), key, id, vocab)
+	}
+	return int32(id), nil
 }

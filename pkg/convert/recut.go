@@ -31,6 +31,10 @@ func Recut(ctx context.Context, in, out string, parts int, force bool) (*Recutti
 		return nil, err
 	}
 	defer b.Close()
+	// Copied damage would get a new digest.
+	if err := b.CheckDigests(nil); err != nil {
+		return nil, err
+	}
 	t, err := target.Lookup(b.Manifest.Target)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", in, err)
