@@ -17,12 +17,12 @@ import (
 
 // player is a user: it types a line when the prompt is shown.
 type player struct {
-	t     testing.TB
-	w     *io.PipeWriter
+	typed chan string
 	lines []string
 	mu    sync.Mutex
 	out   bytes.Buffer
-	from  int    // in out: behind the last line typed
+	from  int // in out: behind the last line typed
+	left  bool
 	react string // typed as soon as there is output behind a line, once
 }
 
@@ -32,13 +32,13 @@ func (p *player) Write(b []byte) (int, error) {
 	p.out.Write(b)
 	shown := p.out.String()[p.from:]
 	if p.react != "" && strings.Count(shown, "\n") > 0 && len(shown) > 40 {
-		go p.w.Write([]byte(p.react))
+		p.typed <- p.react
 		p.react = ""
 	}
 	if strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(shown, "\x1b[J"), "\x1b[K"), "\r"+promptText) {
 		p.from = p.out.Len()
 		if len(p.lines) == 0 {
-			p.w.Close()
+			p.leave()
 			return len(b), nil
 		}
 		line := p.lines[0]
@@ -49,9 +49,25 @@ func (p *player) Write(b []byte) (int, error) {
 		if line != "\x03" {
 			line += "\r"
 		}
-		go p.w.Write([]byte(line))
+		p.typed <- line
 	}
 	return len(b), nil
+}
+
+// leave ends the input behind what has been typed.
+func (p *player) leave() {
+	if !p.left {
+		close(p.typed)
+	}
+	p.left = true
+}
+
+// typing writes what is typed, in order.
+func (p *player) typing(w *io.PipeWriter) {
+	for s := range p.typed {
+		w.Write([]byte(s))
+	}
+	w.Close()
 }
 
 // play chats and returns what was on the screen.
@@ -59,7 +75,8 @@ func play(t *testing.T, tk *talk, lines ...string) (*chatter, string) {
 	t.Helper()
 	t.Setenv("NO_COLOR", "1")
 	r, w := io.Pipe()
-	p := &player{t: t, w: w, lines: lines}
+	p := &player{typed: make(chan string, len(lines)+1), lines: lines}
+	go p.typing(w)
 	term := lineedit.New(r, p, func() (int, int) { return 200, 50 }, nil)
 	c := newChatter(tk, newConsole(term))
 	done := make(chan error)

@@ -31,9 +31,9 @@ type Editor struct {
 // NewEditor returns an editor without history.
 func NewEditor(t *Terminal) *Editor { return &Editor{t: t, max: maxText} }
 
-// Remember adds a text to the history.
+// Remember adds a text to the history, unless it is blank or was the last.
 func (e *Editor) Remember(s string) {
-	if s == "" || len(e.history) > 0 && e.history[len(e.history)-1] == s {
+	if strings.TrimSpace(s) == "" || len(e.history) > 0 && e.history[len(e.history)-1] == s {
 		return
 	}
 	e.history = append(e.history, s)
