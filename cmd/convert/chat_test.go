@@ -23,12 +23,16 @@ import (
 
 const chatML = "testdata/chatml.jinja"
 
+// demoDir holds demoBundle; TestMain removes it.
+var demoDir string
+
 // demoBundle is the trained checkpoint as q8_0, made once.
 var demoBundle = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tessera-test")
 	if err != nil {
 		return "", err
 	}
+	demoDir = dir
 	path := filepath.Join(dir, "demo.tess")
 	if code := run(context.Background(), []string{"tessera", "convert", testutil.Model("war-and-peace"), "-o", path, "--type", "q8_0"}); code != 0 {
 		return "", fmt.Errorf("convert: exit code %d", code)

@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(demoDir)
+	os.Exit(code)
 }
 
 // process starts the program in a process of its own.
