@@ -68,7 +68,28 @@ func (w *neonChunk) load(c *KVCache, chunk, head, end int) {
 		neonHalf(&w.k[0], &kb[0], n*d)
 		neonHalf(&w.v[0], &vb[0], n*d)
 	default:
-		c.decodeChunk(w.kv, chunk, head, end)
+		w.loadQ8(kb, vb, n)
+	}
+}
+
+// loadQ8 decodes n positions of a q8_0 cache: K per panel [block][16] halves,
+// then bytes [D][16]; V bytes [Chunk][D], then halves [Chunk][block].
+func (w *neonChunk) loadQ8(kb, vb []byte, n int) {
+	var d [16]float32
+	nb := w.d / 32
+	for p := range n / 16 {
+		panel, dst := kb[p*(nb*32+w.d*16):], w.k[p*w.d*16:]
+		for b := range nb {
+			neonHalf(&d[0], &panel[32*b], 16)
+			neonScalesSigned(&dst[512*b], &d[0], &panel[nb*32+512*b], 32)
+		}
+	}
+	for i := range n * nb {
+		scale := half(vb[Chunk*w.d+2*i:])
+		for l := range d {
+			d[l] = scale
+		}
+		neonScalesSigned(&w.v[32*i], &d[0], &vb[32*i], 2)
 	}
 }
 
