@@ -5,8 +5,9 @@
 // table is reading the compiler. A pass works on a clone, the clone is
 // verified, the properties that passes gave so far are checked (props.go),
 // then it is committed; a pass that refuses leaves the graph correct and says
-// why. No pass depends on the order of nodes beyond that it is executable. Exact passes keep every bit of every value that
-// survives; only quantize-activations changes numbers, on purpose.
+// why. No pass depends on the order of nodes beyond that it is executable.
+// Exact passes keep every bit of every value that survives; only
+// quantize-activations changes numbers, on purpose.
 //
 // Main types: Pass, Options, Report. Start with pipeline.go.
 //
