@@ -121,6 +121,7 @@ func (p *pool) run(ctx context.Context, wk *work) error {
 	p.work.Store(wk)
 	p.epoch.Store(e)
 	p.wake(&p.idle)
+	p.wake(&p.busy) // those still waiting inside a list that was cut short
 	done := ctx.Done()
 	for i := range wk.tasks {
 		p.share(0, e, wk, i)
