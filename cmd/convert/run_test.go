@@ -113,7 +113,7 @@ func TestRunReasoning(t *testing.T) {
 		t.Errorf("opened by the template: %+v", a)
 	}
 	if out := ok(t, append([]string{"run"}, args...)...); out != "<think>\n"+a.Reasoning+"\n" {
-		t.Errorf("%q", out)
+		t.Errorf("%q, as JSON %q", out, a.Reasoning)
 	}
 	_, b := jsonRun(t, append(args, "--no-think")...)
 	if b.Reasoning != "" || b.Text == "" || b.Prompt >= a.Prompt {
