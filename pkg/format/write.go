@@ -199,14 +199,21 @@ func (w *Writer) place() error {
 	if err := syncDir(w.stage.dir); err != nil {
 		return err
 	}
-	if err := Replaceable(w.path, w.force); err != nil {
-		return err
-	}
-	if _, err := os.Stat(w.path); err != nil {
-		if err := os.Rename(w.stage.dir, w.path); err != nil {
+	for tries := 0; ; tries++ {
+		if err := Replaceable(w.path, w.force); err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(w.path))
+		if _, err := os.Stat(w.path); err == nil {
+			break
+		}
+		err := os.Rename(w.stage.dir, w.path)
+		if err == nil {
+			return syncDir(filepath.Dir(w.path))
+		}
+		// Another writer may have come first since the look: look again.
+		if _, there := os.Stat(w.path); there != nil || tries == 100 {
+			return err
+		}
 	}
 	old, err := exchange(w.stage.dir, w.path)
 	if err != nil {
