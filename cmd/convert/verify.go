@@ -34,12 +34,14 @@ and compares it with its own definition, every fused op expanded.
   tessera verify model/
   tessera verify model/ --type q4_k_m --json
   tessera verify model.gguf --tensors --reference
+  tessera verify big/ --only group-projections --sizes 4
   tessera verify model.tess
 
 Exit code 0: proven. 1: differences, listed.`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "sizes", Value: "1,4,64,65", Usage: "tokens of the calls that are run, one after the other"},
 			tokensFlag,
+			&cli.StringSliceFlag{Name: "only", Usage: "run and judge only `PASS` (repeatable): quicker on a large model"},
 			&cli.BoolFlag{Name: "reference", Usage: "also compare with the float64 interpreter (slow on large models)"},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor that differs"},
 			&cli.BoolFlag{Name: "no-variants", Usage: "leave out threads, chunks and decoder parts"},
@@ -82,7 +84,7 @@ func verifyAction(c *cli.Context) error {
 	bar := progress.New(os.Stderr, "verify", "graphs")
 	n := int64(0)
 	res, err := verify.Passes(c.Context, plan.Model.Graph, mem, verify.Options{
-		Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), Reference: c.Bool("reference"),
+		Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
 		Progress: func(what string) { n++; bar.Set(n, int64(len(plan.Reports)+1)) },
 	})
 	bar.Done()
