@@ -95,11 +95,3 @@ func GeluTanh(x float32) float32 {
 	t := Tanh(float32(GeluA * (x + c)))
 	return float32(0.5*x) * (1 + t)
 }
-
-// ExpSlice sets dst[i] = Exp(src[i]). The slices have equal length and may be
-// the same.
-func ExpSlice(dst, src []float32) {
-	for i, x := range src[:len(dst)] {
-		dst[i] = Exp(x)
-	}
-}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -28,15 +27,6 @@ type family struct {
 
 // families is the table of architectures.
 var families = []*family{&llama, &mistral, &qwen2, &qwen3}
-
-// Families lists the names of the supported architectures.
-func Families() []string {
-	names := make([]string, len(families))
-	for i, f := range families {
-		names[i] = f.name
-	}
-	return names
-}
 
 func familyByModelType(t string) (*family, error) {
 	var known []string
@@ -80,8 +70,6 @@ const layerMark = "{N}"
 func at(name string, n int64) string {
 	return strings.Replace(name, layerMark, fmt.Sprint(n), 1)
 }
-
-func (r *row) role() quant.Role { role, _ := quant.RoleOf(at(r.name, 0)); return role }
 
 // Shapes of the table, by what they hold.
 func shapeEmbd(c *Config) tensor.Shape  { return tensor.Shape{c.Vocab, c.Hidden} }

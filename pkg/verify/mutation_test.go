@@ -44,9 +44,6 @@ func edit(op string, i int, f func(g *ir.Graph, n *ir.Node) bool) func(*ir.Graph
 	}
 }
 
-// producer is the node that makes an input of n.
-func producer(g *ir.Graph, n *ir.Node, in int) *ir.Node { return g.Producer(n.In[in]) }
-
 // set replaces the expression of a weight.
 func set(g *ir.Graph, weight string, e *ir.Expr, err error) bool {
 	if err != nil {

@@ -70,9 +70,6 @@ func New(c Config) (*Sampler, error) {
 	return &Sampler{cfg: c, rng: rand.New(rand.NewPCG(c.Seed, 0x7e55e7a))}, nil
 }
 
-// Config returns the configuration.
-func (s *Sampler) Config() Config { return s.cfg }
-
 // NeedsRow reports whether the k highest logits are not enough.
 func (s *Sampler) NeedsRow(k int) bool {
 	return !s.cfg.Greedy() && (s.cfg.TopK == 0 || s.cfg.TopK > k)
