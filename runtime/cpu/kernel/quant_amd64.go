@@ -14,12 +14,10 @@ func quantTile(a *quantTileArgs)
 //go:noescape
 func tileRows(dst *float32, rows *[4]*float32, n int)
 
-var zeroRow [Slab]float32
-
-// vecQuantTile quantises (slab s, tile) of a plain or c4 activation to a c4
-// one; it reports whether the tier has a kernel for that.
-func vecQuantTile(vec Tier, x, out *Act, s, tl int) bool {
-	if vec != AVX512 || out.Layout != C4 || out.S == 1 || x.Layout == Plain && x.C%16 != 0 {
+// vecQuantTile is quantiseTile for tiles of four; it reports whether the tier
+// has a kernel for that.
+func vecQuantTile(vec Tier, out *Act, x *slabTile, s, tl int) bool {
+	if vec != AVX512 {
 		return false
 	}
 	_, tiles := tile(C4, out.S)
@@ -27,27 +25,10 @@ func vecQuantTile(vec Tier, x, out *Act, s, tl int) bool {
 	dst := out.Q[out.off(4*tl, s*Slab):]
 	a := quantTileArgs{nil, unsafe.Pointer(&dst[0]), unsafe.Pointer(&out.Base[4*g]), unsafe.Pointer(&out.Exp[32*g]),
 		unsafe.Pointer(&out.Init[32*g]), unsafe.Pointer(&out.Init16[64*g]), unsafe.Pointer(&out.MinPair[32*g]), unsafe.Pointer(&out.BSum[32*g])}
-	width := min(Slab, roundUp(out.C, 64)-s*Slab)
-	if x.Layout == C4 && width == Slab {
-		a.x = unsafe.Pointer(&x.F[x.off(4*tl, s*Slab)])
-		quantTile(&a)
-		return true
-	}
 	var wide [4 * Slab]float32
 	a.x = unsafe.Pointer(&wide)
-	if x.Layout == C4 {
-		copy(wide[:4*width], x.F[x.off(4*tl, s*Slab):])
-	} else {
-		n := min(Slab, x.C-s*Slab)
-		var rows [4]*float32
-		for i := range rows {
-			rows[i] = &zeroRow[0]
-			if t := 4*tl + i; t < x.S {
-				rows[i] = &x.F[t*x.C+s*Slab : (t+1)*x.C][:n][0]
-			}
-		}
-		tileRows(&wide[0], &rows, n/16)
-	}
+	tileRows(&wide[0], &[4]*float32{&x[0][0], &x[1][0], &x[2][0], &x[3][0]}, Slab/16)
+	width := min(Slab, roundUp(out.C, 64)-s*Slab)
 	if width == Slab {
 		quantTile(&a)
 		return true

@@ -43,24 +43,40 @@ func (q *QuantizeAct) Items() int {
 // Scratch is none.
 func (q *QuantizeAct) Scratch() int { return 0 }
 
-// Run quantises groups lo to hi-1; the groups of a slab follow each other.
+// Run quantises groups lo to hi-1; the slabs of a tile follow each other.
 func (q *QuantizeAct) Run(lo, hi int, _ []byte) {
-	w, tiles := tile(q.Out.Layout, q.Out.S)
-	var x [Slab]float32
+	w, _ := tile(q.Out.Layout, q.Out.S)
+	slabs := ceil(q.X.C, Slab)
+	var x slabTile
 	for i := lo; i < hi; i++ {
-		s, first := i/tiles, i%tiles*w
-		if q.vec != Generic && vecQuantTile(q.vec, &q.X, &q.Out, s, i%tiles) {
-			continue
-		}
-		for t := first; t < first+w; t++ {
-			n := 0
-			if t < q.X.S {
-				n = min(Slab, q.X.C-s*Slab)
-				getSlab(&q.X, x[:n], t, s*Slab, q.vec)
+		s, tl := i%slabs, i/slabs
+		n := min(Slab, q.X.C-s*Slab)
+		for l := range w {
+			got := 0
+			if t := tl*w + l; t < q.X.S {
+				got = n
+				getSlab(&q.X, x[l][:n], t, s*Slab, q.vec)
 			}
-			clear(x[n:])
-			q.Out.quantiseSlab(&x, t, s, q.vec)
+			clear(x[l][got:])
 		}
+		q.Out.quantiseTile(&x, s, tl, q.vec)
+	}
+}
+
+// slabTile is a slab of up to four tokens in f32, channels and tokens that
+// do not exist being zero: what a producer of int8 computes at a time.
+type slabTile [4][Slab]float32
+
+// quantiseTile writes the integers and all planes of (slab s, tile tl) of an
+// i8 activation. Nothing else turns floats into an i8 activation. For tiles one
+// token wide only x[0] is read.
+func (a *Act) quantiseTile(x *slabTile, s, tl int, vec Tier) {
+	w, _ := tile(a.Layout, a.S)
+	if w == 4 && vec != Generic && vecQuantTile(vec, a, x, s, tl) {
+		return
+	}
+	for l := range w {
+		a.quantiseSlab(&x[l], tl*w+l, s, vec)
 	}
 }
 
@@ -72,7 +88,7 @@ const tinyBits = (127 - 96) << 23
 
 func absBits(v float32) uint32 { return math.Float32bits(v) &^ (1 << 31) }
 
-// quantiseSlab writes the integers and planes of token t, slab s.
+// quantiseSlab is quantiseTile for one token t.
 func (a *Act) quantiseSlab(x *[Slab]float32, t, s int, vec Tier) {
 	g, lane, w := a.group(t, s)
 	var blockMax [8]uint32

@@ -192,7 +192,7 @@ func vecQuantBlocks(_ Tier, q *[Slab]int8, sums *[16]int32, x *[Slab]float32, mu
 }
 
 // vecQuantTile reports that tokens are quantised one at a time.
-func vecQuantTile(Tier, *Act, *Act, int, int) bool { return false }
+func vecQuantTile(Tier, *Act, *slabTile, int, int) bool { return false }
 
 // vecSiluMul reports that silu and the product are computed one after the other.
 func vecSiluMul(Tier, []float32, []float32, []float32) bool { return false }

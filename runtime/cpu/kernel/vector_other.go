@@ -28,6 +28,6 @@ func vecQuantBlocks(vec Tier, q *[Slab]int8, sums *[16]int32, x *[Slab]float32, 
 	panic(noVector)
 }
 
-func vecQuantTile(vec Tier, x, out *Act, s, tl int) bool { panic(noVector) }
+func vecQuantTile(vec Tier, out *Act, x *slabTile, s, tl int) bool { panic(noVector) }
 
 func vecSiluMul(vec Tier, dst, x, u []float32) bool { panic(noVector) }
