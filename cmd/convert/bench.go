@@ -28,6 +28,7 @@ repetitions, one more before them warms up. Lists are comma-separated.
   tessera bench a.tess b.tess -p 512 -n 128 -d 0,4096,32768 -r 3 --format md
   tessera bench model/ --type q4_k_m --threads 1,2,4 --format csv > speed.csv
   tessera bench model.tess -n 0 --ops --limits      where the time goes, beside the machine's limits
+  tessera bench model.tess -n 0 -p 1,2,4,8,16 --threads 1,2 --scaling   what a batch and a thread are worth
 
 Exit code 1 when a test could not run, for example for want of context.`,
 		Flags: slices.Concat([]cli.Flag{
@@ -38,6 +39,7 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.StringFlag{Name: "threads", Aliases: []string{"t"}, Value: "0", Usage: "worker threads `N,...` (0: physical cores)"},
 			&cli.StringFlag{Name: "format", Aliases: []string{"o"}, Value: "table", Usage: "table, md, csv or json"},
 			&cli.BoolFlag{Name: "ops", Usage: "also the time of every kind of op (nodes run one by one, which costs some speed)"},
+			&cli.BoolFlag{Name: "scaling", Usage: "also every speed beside that of the first prompt length and of the first thread count"},
 			&cli.BoolFlag{Name: "limits", Usage: "also what the machine can do at most, measured now"},
 			kvFlag, chunkFlag, backendFlag,
 		}, checkpointFs),
@@ -53,12 +55,14 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	rep := &benchReport{format: c.String("format"), w: os.Stdout}
+	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: os.Stdout}
 	if !slices.Contains(benchFormats, rep.format) {
 		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
 	}
-	if o.Ops && rep.format == "csv" {
-		return usage(c, "--ops has no place in csv: use table, md or json")
+	for _, f := range []string{"ops", "scaling"} {
+		if c.Bool(f) && rep.format == "csv" {
+			return usage(c, "--%s has no place in csv: use table, md or json", f)
+		}
 	}
 	if rep.Machine, err = cpu.ThisMachine(); err != nil {
 		return err

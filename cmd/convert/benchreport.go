@@ -22,6 +22,7 @@ type benchRow struct {
 	Weights bench.Weights `json:"weights"`
 	Backend string        `json:"backend"`
 	bench.Row
+	scaling
 }
 
 // benchReport prints rows as they come; JSON, and op times, at the end.
@@ -30,13 +31,17 @@ type benchReport struct {
 	Limits  *cpu.Limits `json:"limits,omitempty"`
 	Rows    []benchRow  `json:"rows"`
 
-	format string
-	w      io.Writer
-	begun  bool
-	csv    *csv.Writer
+	format  string
+	scaling bool
+	w       io.Writer
+	begun   bool
+	csv     *csv.Writer
 }
 
 func (b *benchReport) add(r benchRow) error {
+	if b.scaling {
+		r.scaling = scalingOf(&r, b.Rows)
+	}
 	b.Rows = append(b.Rows, r)
 	if !b.begun {
 		b.begun = true
@@ -55,7 +60,11 @@ func (b *benchReport) add(r benchRow) error {
 	if r.Error != "" {
 		speed = "error: " + r.Error
 	}
-	b.line(r.Model, r.Weights.Type, progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed)
+	cells := []string{r.Model, r.Weights.Type, progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed}
+	if b.scaling {
+		cells = append(cells, times(r.OfFirstPrompt), times(r.OfFirstThreads))
+	}
+	b.line(cells...)
 	return nil
 }
 
@@ -71,9 +80,13 @@ func (b *benchReport) begin() {
 			fmt.Fprintf(b.w, "limits with %d threads: int8 %.0f Gop/s, f32 %.0f Gop/s, read %.1f GB/s\n", l.Threads, l.DotGOPS, l.FMAGF, l.ReadGBs)
 		}
 		fmt.Fprintln(b.w)
-		b.line("model", "type", "size", "backend", "threads", "test", "t/s")
+		names, rule := []string{"model", "type", "size", "backend", "threads", "test", "t/s"}, "| --- | --- | ---: | --- | ---: | --- | ---: |"
+		if b.scaling {
+			names, rule = append(names, "of first -p", "of first --threads"), rule+" ---: | ---: |"
+		}
+		b.line(names...)
 		if b.format == "md" {
-			fmt.Fprintln(b.w, "| --- | --- | ---: | --- | ---: | --- | ---: |")
+			fmt.Fprintln(b.w, rule)
 		}
 	}
 }
@@ -83,7 +96,11 @@ func (b *benchReport) line(cells ...string) {
 		fmt.Fprintf(b.w, "| %s |\n", strings.Join(cells, " | "))
 		return
 	}
-	fmt.Fprintf(b.w, "%-24s %-14s %9s  %-9s %7s  %-18s %s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
+	line := fmt.Sprintf("%-24s %-14s %9s  %-9s %7s  %-18s %-18s", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6])
+	for _, c := range cells[7:] {
+		line += fmt.Sprintf(" %18s", c)
+	}
+	fmt.Fprintln(b.w, strings.TrimRight(line, " "))
 }
 
 // end prints what waits for the end. It fails when a row did.
