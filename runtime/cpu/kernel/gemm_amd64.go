@@ -162,14 +162,14 @@ func passTokens(m *Matmul, impl *matmulImpl) int {
 	if m.X.Layout == Plain {
 		return max(1, m.X.S)
 	}
-	perToken := m.W.K * 4 // f32
 	switch impl {
 	case &vnniMatmul:
-		perToken = m.W.K*5/4 + 1 // integers and the planes that one type reads
 	case &fmaMatmul:
+		return floatPass(m.X.S)
 	default:
 		return max(1, m.X.S)
 	}
+	perToken := m.W.K*5/4 + 1 // integers and the planes that one type reads
 	return min(gemmTokens, max(passMin, passBytes/perToken/12*12), max(1, m.X.S))
 }
 
