@@ -1,4 +1,4 @@
-# make build | test | test-terminal | demo | release | generate | fuzz | bench | check
+# make build | test | test-terminal | demo | release | generate | fuzz | bench
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test test-terminal test-faults test-arm64 demo release generate fuzz vet bench
+.PHONY: build test test-terminal test-faults test-arm64 demo release generate fuzz vet bench bench-models
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -83,6 +83,14 @@ fuzz:
 	  done; \
 	done
 
-# Our bench beside another engine's, alternating: make bench PEER="-peer llama=/path/llama-bench" MODELS="a.gguf b.gguf" ARGS="-p 512 -n 64"
+# Our bench beside other engines', alternating, on synth models that are made
+# once in BENCH_DIR (about 20 GB with our bundles), or on MODELS. LOG keeps the
+# rounds: after an interruption the same command goes on. For example:
+#   make bench BENCH_DIR=/scratch LOG=/scratch/rounds.jsonl PEER="-peer 'llama=/path/llama-bench' -peer 'ik/rtr=/path/llama-bench -rtr 1' \
+#     -sweep 'ik/rtr=/path/llama-sweep-bench -rtr'" ARGS="-shapes llama-1b -types q8_0,q4_0 -tests pp512,tg32@d4096 -kv f16,q8_0"
+BENCH_DIR ?= bin/bench
 bench: build
-	$(GO) run ./internal/benchpeer $(PEER) $(ARGS) $(MODELS)
+	$(GO) run ./internal/benchpeer $(if $(LOG),-log $(LOG)) $(if $(MODELS),,-dir $(BENCH_DIR)) $(PEER) $(ARGS) $(MODELS)
+
+bench-models: build
+	$(GO) run ./internal/benchpeer -dir $(BENCH_DIR) -make-only $(ARGS)

@@ -1,15 +1,29 @@
 // Command benchpeer runs tessera bench beside other engines' llama-bench on
-// the same GGUF files, alternating, and prints medians and ratios.
+// the same GGUF files, alternating, and prints medians, ratios, and every
+// figure as a fraction of what the machine could do in the same minutes.
 //
-//	go run ./internal/benchpeer -peer 'llama=/path/llama-bench' -peer 'ik=/path/llama-bench -rtr 1' model.gguf...
+//	go run ./internal/benchpeer -peer 'llama=/path/llama-bench' \
+//	    -peer 'ik=/path/llama-bench' -sweep 'ik=/path/llama-sweep-bench' \
+//	    -peer 'ik/rtr=/path/llama-bench -rtr 1' -sweep 'ik/rtr=/path/llama-sweep-bench -rtr' \
+//	    -log /tmp/rounds.jsonl -dir /tmp/models
 //
-// Machines drift by the minute, so every round runs each engine once, in turn,
-// and measures the machine's limits too; only medians over the rounds are
-// printed. A peer that cannot run a test gets "-". make bench calls it.
+// A peer called NAME/MODE is one mode of NAME; the table also shows the best of
+// all modes. A peer whose llama-bench has no -d (ik_llama.cpp) gets a -sweep
+// program for the tests behind a depth. Models are GGUF files, or the synth
+// models of -shapes × -types, made once in -dir.
+//
+// A round runs every engine once, in turn, on one model, cache type and depth,
+// each beginning where the last round began plus one; the machine's limits are
+// measured in our turn. Only medians over rounds are printed (table.go). -log
+// keeps every finished round (log.go): after an interruption the same command
+// goes on behind the last one. make bench calls this program.
+//
+// Start with main, then round.go.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,94 +31,129 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
-type peers []peer
+// options of a comparison.
+type options struct {
+	ours    string
+	prefix  []string
+	threads int
+	rounds  int
+	deep    int // rounds of tests behind a depth
+	tests   []test
+	kv      []string
+	limit   time.Duration
+	peers   peers
+	log     string
+	format  string
 
-func (p *peers) String() string { return fmt.Sprint(*p) }
-
-func (p *peers) Set(s string) error {
-	name, command, ok := strings.Cut(s, "=")
-	words := strings.Fields(command)
-	if !ok || len(words) == 0 {
-		return fmt.Errorf("want name=/path/llama-bench [arguments]")
-	}
-	*p = append(*p, peer{name, words})
-	return nil
+	dir           string
+	shapes, types []string
+	makeOnly      bool
 }
 
 func main() {
-	var s settings
-	flag.Var(&s.peers, "peer", "name=/path/llama-bench [arguments]; repeatable")
-	flag.StringVar(&s.ours, "tessera", "bin/tessera", "our program")
-	prompts := flag.String("p", "512", "prompt lengths")
-	gens := flag.String("n", "64", "generation lengths")
-	depths := flag.String("d", "0", "depths")
-	flag.StringVar(&s.kv, "kv-type", "f16", "cache type of all engines")
-	flag.IntVar(&s.threads, "threads", 2, "threads of all engines")
-	flag.IntVar(&s.rounds, "rounds", 5, "rounds")
-	flag.Parse()
-	var err error
-	for _, l := range []struct {
-		text string
-		to   *[]int
-	}{{*prompts, &s.prompts}, {*gens, &s.gens}, {*depths, &s.depths}} {
-		if *l.to, err = numbers(l.text); err != nil {
-			fail(err)
-		}
-	}
-	if flag.NArg() == 0 {
-		fail(fmt.Errorf("no models: give GGUF files"))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := s.run(ctx, flag.Args()); err != nil {
-		fail(err)
+	err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "benchpeer: interrupted")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "benchpeer:", err)
+		os.Exit(1)
 	}
 }
 
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "benchpeer:", err)
-	os.Exit(1)
-}
-
-func numbers(s string) ([]int, error) {
-	var all []int
-	for _, f := range strings.Split(s, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(f))
-		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%q: want numbers ≥ 0", f)
+// run is the program: it prints what rounds there are, even when it is
+// interrupted.
+func run(ctx context.Context, args []string) error {
+	o, models, err := parse(args)
+	if err != nil {
+		return err
+	}
+	if o.dir != "" {
+		made, err := o.synth(ctx)
+		if err != nil {
+			return err
 		}
-		all = append(all, n)
-	}
-	return all, nil
-}
-
-// settings of a comparison.
-type settings struct {
-	peers                 peers
-	ours, kv              string
-	threads, rounds       int
-	prompts, gens, depths []int
-}
-
-// run measures every model and test and prints a markdown table.
-func (s *settings) run(ctx context.Context, models []string) error {
-	fmt.Printf("| model | test | tessera t/s |")
-	for _, p := range s.peers {
-		fmt.Printf(" %s t/s | ratio |", p.name)
-	}
-	fmt.Printf(" of the limit |\n|---|---|---|%s---|\n", strings.Repeat("---|---|", len(s.peers)))
-	for _, m := range models {
-		for _, d := range s.depths {
-			for _, t := range s.tests(d) {
-				if err := s.compare(ctx, m, t); err != nil {
-					return err
-				}
-			}
+		if models = append(models, made...); o.makeOnly {
+			return nil
 		}
 	}
-	return nil
+	if len(models) == 0 {
+		return fmt.Errorf("no models: give GGUF files, or -dir for synth models")
+	}
+	var r report
+	if err := r.shapes(models); err != nil {
+		return err
+	}
+	runErr := o.compare(ctx, models, &r)
+	if err := r.print(os.Stdout, o.format); err != nil {
+		return err
+	}
+	return runErr
+}
+
+func parse(args []string) (*options, []string, error) {
+	o := &options{}
+	f := flag.NewFlagSet("benchpeer", flag.ContinueOnError)
+	f.Var(&o.peers, "peer", "`NAME[/MODE]=PROGRAM [arguments]`, a llama-bench; repeatable")
+	f.Var(sweeps{&o.peers}, "sweep", "`NAME[/MODE]=PROGRAM [arguments]`, the llama-sweep-bench of that peer, for tests behind a depth")
+	f.StringVar(&o.ours, "tessera", "bin/tessera", "our `PROGRAM`")
+	tests := f.String("tests", "pp512,tg32,pp512@d4096,tg32@d4096", "tests, `ppN|tgN[@dD],...`")
+	kv := f.String("kv", "f16", "cache types of all engines, `TYPE,...`")
+	f.IntVar(&o.threads, "threads", 2, "threads of all engines")
+	f.IntVar(&o.rounds, "rounds", 5, "rounds of tests without a depth")
+	f.IntVar(&o.deep, "deep-rounds", 3, "rounds of tests behind a depth")
+	f.DurationVar(&o.limit, "limit", 5*time.Minute, "an engine that takes longer for its part of a round is stopped and left out of the rounds that follow")
+	prefix := f.String("prefix", "", "`COMMAND` before every engine's, such as 'taskset -c 0,1'")
+	f.StringVar(&o.log, "log", "", "keep finished rounds in `FILE`, and go on behind those it has")
+	f.StringVar(&o.format, "format", "md", "md or json")
+	f.StringVar(&o.dir, "dir", "", "measure synth models, made in `FOLDER` unless they are there; our bundles go there too")
+	shapes := f.String("shapes", "llama-1b,qwen2-0.5b,qwen3-0.6b", "shapes of the synth models")
+	types := f.String("types", "q8_0,q4_0,q4_k_m,f16", "weight types of the synth models")
+	f.BoolVar(&o.makeOnly, "make-only", false, "make the synth models and stop")
+	if err := f.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	o.prefix = strings.Fields(*prefix)
+	o.kv, o.shapes, o.types = list(*kv), list(*shapes), list(*types)
+	var err error
+	if o.tests, err = parseTests(*tests); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case o.format != "md" && o.format != "json":
+		return nil, nil, fmt.Errorf("-format %q: want md or json", o.format)
+	case len(o.kv) == 0:
+		return nil, nil, fmt.Errorf("-kv: no cache type")
+	case o.threads < 1 || o.rounds < 1 || o.deep < 1:
+		return nil, nil, fmt.Errorf("%d threads, %d rounds, %d rounds behind a depth: want at least 1", o.threads, o.rounds, o.deep)
+	case o.makeOnly && o.dir == "":
+		return nil, nil, fmt.Errorf("-make-only without -dir")
+	}
+	models := f.Args()
+	for i, m := range models {
+		// Engines run in a folder of their own.
+		if models[i], err = filepath.Abs(m); err != nil {
+			return nil, nil, err
+		}
+	}
+	if strings.ContainsRune(o.ours, filepath.Separator) {
+		if o.ours, err = filepath.Abs(o.ours); err != nil {
+			return nil, nil, err
+		}
+	}
+	return o, models, nil
+}
+
+// list splits a comma-separated text.
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // test is a prompt or a generation behind a depth.
@@ -112,73 +161,51 @@ type test struct {
 	prompt, gen, depth int
 }
 
+// String is "pp512" or "tg32 @ d4096", as llama-bench writes it.
 func (t test) String() string {
-	s := fmt.Sprintf("pp%d", t.prompt)
-	if t.gen > 0 {
-		s = fmt.Sprintf("tg%d", t.gen)
-	}
+	s := t.short()
 	if t.depth > 0 {
 		s += fmt.Sprintf(" @ d%d", t.depth)
 	}
 	return s
 }
 
-func (s *settings) tests(depth int) []test {
+// short is the test without its depth.
+func (t test) short() string {
+	if t.gen > 0 {
+		return fmt.Sprintf("tg%d", t.gen)
+	}
+	return fmt.Sprintf("pp%d", t.prompt)
+}
+
+func parseTests(s string) ([]test, error) {
 	var all []test
-	for _, n := range s.prompts {
-		if n > 0 {
-			all = append(all, test{prompt: n, depth: depth})
+	for _, f := range list(s) {
+		what, depth, behind := strings.Cut(f, "@d")
+		var t test
+		var to *int
+		switch {
+		case strings.HasPrefix(what, "pp"):
+			to = &t.prompt
+		case strings.HasPrefix(what, "tg"):
+			to = &t.gen
 		}
-	}
-	for _, n := range s.gens {
-		if n > 0 {
-			all = append(all, test{gen: n, depth: depth})
+		ok := to != nil
+		if ok {
+			n, err := strconv.Atoi(what[2:])
+			*to, ok = n, err == nil && n > 0 && n < 1<<24
 		}
-	}
-	return all
-}
-
-// compare alternates the engines for some rounds.
-func (s *settings) compare(ctx context.Context, model string, t test) error {
-	var ours, limit []float64
-	theirs := make([][]float64, len(s.peers))
-	for range s.rounds {
-		r, err := s.tessera(ctx, model, t)
-		if err != nil {
-			return err
+		if ok && behind {
+			n, err := strconv.Atoi(depth)
+			t.depth, ok = n, err == nil && n >= 0 && n < 1<<24
 		}
-		ours, limit = append(ours, r.speed), append(limit, r.fraction)
-		for i, p := range s.peers {
-			v, err := p.bench(ctx, model, t, s)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "%s, %s, %s: %v\n", p.name, filepath.Base(model), t, err)
-				continue
-			}
-			theirs[i] = append(theirs[i], v)
+		if !ok {
+			return nil, fmt.Errorf("-tests: %.30q, want pp512, tg32, pp512@d4096, ...", f)
 		}
+		all = append(all, t)
 	}
-	us := median(ours)
-	fmt.Printf("| %s | %s | %.1f |", strings.TrimSuffix(filepath.Base(model), ".gguf"), t, us)
-	for _, v := range theirs {
-		if len(v) == 0 {
-			fmt.Printf(" - | - |")
-			continue
-		}
-		fmt.Printf(" %.1f | %.2f |", median(v), us/median(v))
+	if len(all) == 0 {
+		return nil, fmt.Errorf("-tests: no test")
 	}
-	fmt.Printf(" %s |\n", s.limitText(t, median(limit)))
-	return nil
-}
-
-func (s *settings) limitText(t test, f float64) string {
-	switch {
-	case f == 0:
-		return "-"
-	case t.gen > 0:
-		return fmt.Sprintf("%.0f %% of reading", 100*f)
-	}
-	return fmt.Sprintf("%.0f %% of dot products", 100*f)
+	return all, nil
 }
