@@ -284,10 +284,17 @@ func TestTierMask(t *testing.T) {
 		{"", AVX512, true}, {"avx512", AVX512, true}, {"avx2", AVX2, true}, {"generic", Generic, true},
 		{"-avx512", AVX2, true}, {"-avx512,-avx2", Generic, true}, {" avx2 , -avx2", Generic, true}, {"-neon", AVX512, true},
 		{"neon", 0, false}, {"sse9", 0, false}, {"-sse9", 0, false}, {"AVX2", 0, false}, {"-generic", 0, false},
+		{"avxvnni", 0, false},
 	} {
 		got, err := best(c.mask, have)
 		if (err == nil) != c.ok || c.ok && got != c.want {
 			t.Errorf("mask %q: %v, %v; want %v, %v", c.mask, got, err, c.want, c.ok)
+		}
+	}
+	have[AVXVNNI] = true
+	for mask, want := range map[string]Tier{"": AVX512, "-avx512": AVXVNNI, "avxvnni": AVXVNNI, "avx2": AVX2, "-avx512,-avxvnni": AVX2, "avxvnni,-avxvnni": AVX2} {
+		if got, err := best(mask, have); err != nil || got != want {
+			t.Errorf("mask %q with avxvnni: %v, %v; want %v", mask, got, err, want)
 		}
 	}
 }

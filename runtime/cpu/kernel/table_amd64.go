@@ -8,6 +8,8 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
 				}
 				if ty.Quantised() {
+					add(Key{op, ty, Rows, I8, l}, AVXVNNI, &avxvnniQuant)
+					add(Key{op, ty, P16, I8, l}, AVXVNNI, &avxvnniQuant)
 					add(Key{op, ty, Rows, I8, l}, AVX2, &avx2Quant)
 					add(Key{op, ty, P16, I8, l}, AVX2, &avx2Quant)
 				}

@@ -14,12 +14,13 @@ type Tier uint8
 const (
 	Generic Tier = iota // plain Go, defines the bits
 	AVX2                // amd64: AVX2, FMA, F16C
+	AVXVNNI             // amd64: AVX2 and dot products of 256 bits (AVX-VNNI)
 	AVX512              // amd64: AVX-512 F, BW, VL, DQ, VNNI
 	NEON                // arm64: Advanced SIMD with dot products
 	numTiers
 )
 
-var tierNames = [numTiers]string{"generic", "avx2", "avx512", "neon"}
+var tierNames = [numTiers]string{"generic", "avx2", "avxvnni", "avx512", "neon"}
 
 func (t Tier) String() string {
 	if t >= numTiers {
@@ -28,9 +29,10 @@ func (t Tier) String() string {
 	return tierNames[t]
 }
 
-// below is the next lower tier; Generic is below itself.
+// below is the next lower tier that every machine with t has; Generic is below
+// itself. AVX-512 machines need not have AVX-VNNI.
 func (t Tier) below() Tier {
-	if t == AVX512 {
+	if t == AVX512 || t == AVXVNNI {
 		return AVX2
 	}
 	return Generic

@@ -11,6 +11,7 @@ func available() [numTiers]bool {
 	return [numTiers]bool{
 		Generic: true,
 		AVX2:    avx2,
+		AVXVNNI: avx2 && cpu.X86.HasAVXVNNI,
 		AVX512: avx2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL &&
 			cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VNNI,
 	}

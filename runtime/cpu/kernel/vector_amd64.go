@@ -8,8 +8,11 @@ import (
 
 // vectorTier is t where it has vector forms of the float32 runs, else Generic.
 func vectorTier(t Tier) Tier {
-	if t == AVX512 || t == AVX2 {
+	switch t {
+	case AVX512, AVX2:
 		return t
+	case AVXVNNI:
+		return AVX2
 	}
 	return Generic
 }

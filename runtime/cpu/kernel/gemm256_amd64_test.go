@@ -1,0 +1,51 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// TestMatmulGroups256: items of several panels and several passes over the
+// tokens, full and rest, give the bits of single panels.
+func TestMatmulGroups256(t *testing.T) {
+	for _, tier := range []Tier{AVX2, AVXVNNI} {
+		if !available()[tier] {
+			t.Logf("no %s here", tier)
+			continue
+		}
+		for _, ty := range WeightTypes {
+			r := rng(7)
+			w := forms(t, ty, []int64{40, 37, 64}, 512, randomWeight(r, ty, 141, 512))[P16]
+			for _, s := range []int{2, 13, tokens256 + 5} {
+				if s > 16 && ty != tensor.Q8_0 && ty != tensor.Q4_K && ty != tensor.F16 {
+					continue
+				}
+				in := relayout(t, plainAct(t, r, s, 512), C4)
+				if ty.Quantised() {
+					in = quantised(t, in, C4)
+				}
+				want, out := outputs(t, &w, s), outputs(t, &w, s)
+				run(t, &Matmul{W: &w, X: in, Out: want})
+				whole := &Matmul{Tier: tier, W: &w, X: in, Out: out}
+				if err := whole.Prepare(); err != nil {
+					t.Fatal(err)
+				}
+				whole.Run(0, whole.Items(), AlignedBytes(whole.Scratch()))
+				for i := range out {
+					sameBits(t, fmt.Sprintf("%s %s S=%d", tier, ty, s), &out[i], &want[i])
+				}
+			}
+		}
+	}
+}
+
+// TestTierBelow: a tier without AVX-VNNI never falls back to it.
+func TestTierBelow(t *testing.T) {
+	for _, c := range [][2]Tier{{AVX512, AVX2}, {AVXVNNI, AVX2}, {AVX2, Generic}, {NEON, Generic}, {Generic, Generic}} {
+		if got := c[0].below(); got != c[1] {
+			t.Errorf("below %s: %s, want %s", c[0], got, c[1])
+		}
+	}
+}
