@@ -2,8 +2,8 @@
 // running a checkpoint converts it once.
 //
 // A bundle lies under a key over content and options: the checkpoint's
-// fingerprint, the format's version, the program's revision and every option
-// that changes bytes. While one process makes it others wait. When the cache
+// fingerprint, the format's version, the program's revision, the names of the
+// passes, the target's table and every option that changes bytes. While one process makes it others wait. When the cache
 // grows beyond its limit the bundles used longest ago are removed; one that
 // another process has open keeps working, since its files stay mapped.
 //
@@ -29,6 +29,8 @@ import (
 	"github.com/tessera-llm/tessera/internal/filelock"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/passes"
+	"github.com/tessera-llm/tessera/pkg/target"
 )
 
 // DefaultLimit is the size of the cache when nothing else is said.
@@ -72,13 +74,14 @@ func Key(p *convert.Plan) (string, error) {
 		Program   string
 		Print     string
 		Type      string
-		Target    string
+		Passes    []string
+		Target    *target.Target
 		Parts     int
 		Disable   []string
 		StopAfter string
 		Plain     bool
 		Requant   bool
-	}{format.Version, revision(), print, p.Options.Type.String(), p.Options.Target.Name, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise})
+	}{format.Version, revision(), print, p.Options.Type.String(), passes.Names(), p.Options.Target, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise})
 	if err != nil {
 		return "", err
 	}

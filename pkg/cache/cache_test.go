@@ -19,6 +19,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/quant"
+	"github.com/tessera-llm/tessera/pkg/target"
 )
 
 // childEnv makes the test binary a process that uses a cache (see child).
@@ -148,6 +149,11 @@ func TestKey(t *testing.T) {
 	} {
 		add(name, tiny(t, o))
 	}
+	less := *target.CPU
+	less.Fused = less.Fused[1:]
+	p := tiny(t, convert.Options{})
+	p.Options.Target = &less
+	add("another target table", p)
 	add("another model", planOf(t, testutil.Model("llama-f32"), convert.Options{}))
 
 	// The same content elsewhere has the same key; one changed byte has not.

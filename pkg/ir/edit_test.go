@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -219,6 +220,14 @@ func TestExpand(t *testing.T) {
 		"ffn.act f32[S,64] = silu(%21)",
 		"ffn f32[S,64] = mul(",
 		"gate f32[S,64] = matmul(%20, @gate.weight)",
+		"normed f32[S,32] = rms_norm(%26, @attn_norm.weight) {dim=32, eps=1e-05}",
+		"normed.s256e32 i8[S,32]:s256e32 = quantize_act(",
+		"%37 sum f32[S,32] mark=layer.0b = add(%26, %36)",
+		"sum.q.f32 f32[S,32] = rms_norm(%37, @ffn_norm.weight) {dim=32, eps=1e-05}",
+		"%38 sum.q i8[S,32]:s256e32 = quantize_act(",
+		"gated.act f32[S,32] = gelu_tanh(%37)",
+		"gated f32[S,32] = mul(",
+		"%40 gated.s256e32 i8[S,32]:s256e32 = quantize_act(",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no line with %q in\n%s", line, text)
@@ -261,6 +270,51 @@ output %6
 	}
 }
 
+// The i8 output of a quantised form keeps number, name and layout; the f32
+// value in front of it takes a name that is free.
+func TestExpandQuantised(t *testing.T) {
+	g := parse(t, `graph g
+input %0 x f32[S,32]
+weight @n f32[32] = tensor(n, f32[32])
+weight @w q8_0[8,32] = tensor(w, q8_0[8,32])
+%1 y f32[S,32] = silu(%0)
+%2 y.s256e32 i8[S,32]:s256e32 c4 = rms_norm_quant(%1, @n) {dim=32, eps=1e-05, scheme="s256e32"}
+%3 z f32[S,8] = matmul(%2, @w)
+output %1
+output %3
+`)
+	if err := Expand(g, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(g); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, n := range g.Nodes {
+		got = append(got, n.Op+" "+g.Value(n.Out[0]).Name)
+	}
+	want := []string{"silu y", "rms_norm y.s256e32.f32", "quantize_act y.s256e32", "relayout y.s256e32.c4", "matmul z"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if v := g.Value(2); v.Layout != C4 || v.Type.Elem != I8 || g.ValueByName("y").ID != 1 {
+		t.Error("the quantised value or its namesake changed")
+	}
+}
+
+// Every op that can quantise its result has that form and no other op has.
+func TestQuantisedForm(t *testing.T) {
+	for _, op := range Ops() {
+		form := QuantisedForm(op.Name)
+		if slices.Contains(quantising, op.Name) != (form != "") {
+			t.Errorf("%s has the quantised form %q", op.Name, form)
+		}
+		if form != "" && (Lookup(form).Quantises != op.Name || !Lookup(form).Fused() || Lookup(form).C4Out != op.C4Out) {
+			t.Errorf("%s is not the quantised form of %s", form, op.Name)
+		}
+	}
+}
+
 // Only wanted nodes expand.
 func TestExpandSome(t *testing.T) {
 	g := parse(t, opsText(t))
@@ -276,7 +330,7 @@ func TestExpandSome(t *testing.T) {
 			fused++
 		}
 	}
-	if fused != 4 {
-		t.Errorf("%d fused nodes left, want 4", fused)
+	if fused != 7 {
+		t.Errorf("%d fused nodes left, want 7", fused)
 	}
 }

@@ -29,6 +29,9 @@ type Op struct {
 	// Unfused, for a fused op only, is its definition: it adds simple nodes
 	// to e and returns the values that stand for n's outputs.
 	Unfused func(e *Expansion, n *Node) ([]ValueID, error)
+	// Quantises names the op whose last output this one quantises; "" for all
+	// others.
+	Quantises string
 }
 
 // AttrSpec declares an attribute.
@@ -60,8 +63,12 @@ func init() {
 	}
 }
 
+// quantising lists the ops that can quantise their last output themselves,
+// each as an op of its own: rms_norm_quant and so on.
+var quantising = []string{"rms_norm", "add_rms_norm", "gated_act"}
+
 func ops() []Op {
-	return []Op{
+	rows := []Op{
 		// Simple ops: runtime/reference and runtime/cpu have a kernel for each.
 		{Name: "embedding", Doc: "y[s] = W[ids[s]]", In: 1, Weights: 1, Shape: shapeEmbedding, RowWise: true},
 		{Name: "rms_norm", Doc: "y = x / sqrt(mean(x²) + eps) · w, over each run of dim channels", In: 1, Weights: 1,
@@ -97,6 +104,10 @@ func ops() []Op {
 		{Name: "gated_act", Doc: "y = act(gate) · up; inputs gate, up", In: 2, Attrs: []AttrSpec{{"act", String, false}},
 			C4Out: 1, Shape: shapeGatedAct, RowWise: true, Unfused: unfuseGatedAct},
 	}
+	for _, name := range quantising {
+		rows = append(rows, quantised(rows[slices.IndexFunc(rows, func(o Op) bool { return o.Name == name })]))
+	}
+	return rows
 }
 
 // Lookup returns the row of the named op, or nil.

@@ -316,18 +316,11 @@ func shapeTopK(s *Site) ([]Type, error) {
 var Schemes = []string{"s256e32"}
 
 func shapeQuantizeAct(s *Site) ([]Type, error) {
-	c, err := f32Rows("input", s.In[0])
+	t, err := quantisedType(s.In[0], s.Node.Str("scheme"))
 	if err != nil {
 		return nil, err
 	}
-	scheme := s.Node.Str("scheme")
-	if !slices.Contains(Schemes, scheme) {
-		return nil, fmt.Errorf("unknown activation scheme %q", scheme)
-	}
-	if c%32 != 0 {
-		return nil, fmt.Errorf("%d channels are not whole blocks of 32", c)
-	}
-	return []Type{{Elem: I8, Shape: s.In[0].Shape, Scheme: scheme}}, nil
+	return []Type{t}, nil
 }
 
 func shapeGatedAct(s *Site) ([]Type, error) {

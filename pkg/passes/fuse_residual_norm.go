@@ -13,7 +13,8 @@ import (
 // The sum stays a value of its own (the next residual reads it, and it may be
 // an output or carry a mark); the norm reads the stored f32 sum, so nothing
 // changes in the last bit. Not across a chosen cut: there the norm reads the
-// boundary, not the sum.
+// boundary, not the sum. A norm that quantises its result already, as in a bundle
+// that is cut anew, keeps doing so: rms_norm_quant becomes add_rms_norm_quant.
 func fuseResidualNorm(c *Context) error {
 	g := c.G
 	if !c.Target.HasFused("add_rms_norm") {
@@ -25,13 +26,16 @@ func fuseResidualNorm(c *Context) error {
 			continue
 		}
 		norm, why := normOf(g, add.Out[0])
+		if norm != nil && !c.Target.HasFused("add_"+norm.Op) {
+			norm, why = nil, "the target has no add_"+norm.Op
+		}
 		if norm == nil {
 			c.Report.refuse("add", why)
 			continue
 		}
-		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: "add_rms_norm", In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
+		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: "add_" + norm.Op, In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
 			Out: []ir.ValueID{add.Out[0], norm.Out[0]}, Attrs: slices.Clone(norm.Attrs)})
-		c.Report.match("add and rms_norm")
+		c.Report.match("add and " + norm.Op)
 	}
 	return nil
 }
@@ -39,12 +43,12 @@ func fuseResidualNorm(c *Context) error {
 func normOf(g *ir.Graph, sum ir.ValueID) (*ir.Node, string) {
 	why := "no norm reads it"
 	for _, u := range g.Uses(sum) {
-		switch u.Op {
-		case "rms_norm":
+		switch {
+		case isNorm(u):
 			return u, ""
-		case "boundary":
+		case u.Op == "boundary":
 			why = "a cut stands before the norm"
-		case "select_rows":
+		case u.Op == "select_rows":
 			why = "the norm reads selected rows only"
 		}
 	}

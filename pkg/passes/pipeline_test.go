@@ -72,6 +72,10 @@ func TestOrder(t *testing.T) {
 		{"quantize-activations", "assign-layout", "the quantised value is what is relaid"},
 		{"group-projections", "assign-layout", "a group is one layout decision"},
 		{"fuse-residual-norm", "propagate-layout", "the fused norm writes c4"},
+		{"quantize-activations", "fuse-quantize", "it fuses what stands"},
+		{"fuse-residual-norm", "fuse-quantize", "the fused norm writes int8"},
+		{"fuse-gated-activation", "fuse-quantize", "the fused activation writes int8"},
+		{"fuse-quantize", "assign-layout", "what is relaid is what the producer writes"},
 		{"fuse-gated-activation", "propagate-layout", "the fused activation writes c4"},
 		{"assign-layout", "propagate-layout", "it moves what stands"},
 		{"group-projections", "pack-weights", "concatenation joins rows, not panels"},
@@ -188,10 +192,19 @@ func TestPipeline(t *testing.T) {
 		n := opCounts(out)
 		want := map[string]int{"embedding": 1, "boundary": 3, "rms_norm": 2, "matmul_group": 2 * layers, "matmul": 2*layers + 1, "rope_qk": layers,
 			"attention": layers, "add": 1, "add_rms_norm": 2*layers - 1, "gated_act": layers, "select_rows": 1, "topk": 1}
+		if strings.Contains(name, " ") { // quantised: who can write int8 does
+			for op, count := range maps.Clone(want) {
+				if q := ir.QuantisedForm(op); q != "" {
+					want[q] = count
+					delete(want, op)
+				}
+			}
+			want["quantize_act"] = layers // behind attention
+		}
 		for op, count := range n {
 			w, fixed := want[op]
 			switch {
-			case op == "quantize_act" || op == "relayout" || op == "add_bias":
+			case op == "relayout" || op == "add_bias":
 			case !fixed || count != w:
 				t.Errorf("%s: %d %s, want %d", name, count, op, w)
 			}
@@ -363,7 +376,12 @@ func TestBugsAreNamed(t *testing.T) {
 			}
 		}},
 		{"pack-weights", `"norms fused"`, func(g *ir.Graph) {
-			if err := ir.Expand(g, func(n *ir.Node) bool { return n.Op == "add_rms_norm" }); err != nil {
+			if err := ir.Expand(g, func(n *ir.Node) bool { return n.Op == "add_rms_norm_quant" }); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"assign-layout", `"quantisation fused"`, func(g *ir.Graph) {
+			if err := ir.Expand(g, func(n *ir.Node) bool { return n.Op == "rms_norm_quant" }); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -378,7 +396,7 @@ func TestBugsAreNamed(t *testing.T) {
 		}},
 		{"propagate-layout", `"layouts settled"`, func(g *ir.Graph) {
 			for _, n := range g.Nodes {
-				if n.Op == "quantize_act" {
+				if n.Op == "rms_norm_quant" {
 					x := g.Value(n.Out[0])
 					x.Layout = ir.Plain
 					y := g.NewValue("again", x.Type)

@@ -18,6 +18,7 @@ const (
 	ActsQuantised                   // every quantize_act stands
 	Grouped                         // projections of one input are one node
 	NormsFused                      // residual adds are inside norms
+	QuantsFused                     // producers quantise where they can
 	LayoutsRight                    // every op gets the layout it asked for
 	LayoutsSettled                  // relayouts have moved as far as they go
 	Packed                          // weights are in the target's form
@@ -33,6 +34,7 @@ var properties = []struct {
 	{ActsQuantised, "activations quantised", holdsActsQuantised},
 	{Grouped, "projections grouped", holdsGrouped},
 	{NormsFused, "norms fused", holdsNormsFused},
+	{QuantsFused, "quantisation fused", holdsQuantsFused},
 	{LayoutsRight, "layouts right", holdsLayoutsRight},
 	{LayoutsSettled, "layouts settled", holdsLayoutsSettled},
 	{Packed, "weights packed", holdsPacked},
@@ -102,8 +104,23 @@ func holdsNormsFused(c *Context) error {
 		if n.Op == "add" {
 			sums[n.Out[0]] = true
 		}
-		if n.Op == "rms_norm" && sums[n.In[0]] {
-			return fmt.Errorf("rms_norm reads the sum %s", c.G.Value(n.In[0]).Name)
+		if isNorm(n) && sums[n.In[0]] && c.Target.HasFused("add_"+n.Op) {
+			return fmt.Errorf("%s reads the sum %s", n.Op, c.G.Value(n.In[0]).Name)
+		}
+	}
+	return nil
+}
+
+func isNorm(n *ir.Node) bool { return n.Op == "rms_norm" || n.Op == "rms_norm_quant" }
+
+func holdsQuantsFused(c *Context) error {
+	producer, uses := map[ir.ValueID]*ir.Node{}, countUses(c.G)
+	for _, n := range c.G.Nodes {
+		for _, v := range n.Out {
+			producer[v] = n
+		}
+		if n.Op == "quantize_act" && cannotQuantise(c, producer[n.In[0]], n.In[0], uses[n.In[0]]) == "" {
+			return fmt.Errorf("quantize_act of %s, which %s can quantise", c.G.Value(n.In[0]).Name, producer[n.In[0]].Op)
 		}
 	}
 	return nil

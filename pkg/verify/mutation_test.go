@@ -154,7 +154,7 @@ func staleShape(op string) func(*ir.Graph) bool {
 	return edit(op, 0, func(g *ir.Graph, n *ir.Node) bool { g.Value(n.Out[0]).Type.Shape[1] += 16; return true })
 }
 
-var mutations = slices.Concat(cutMutations, headMutations, quantMutations, groupMutations, ropeMutations, residualMutations, gateMutations, layoutMutations, packMutations)
+var mutations = slices.Concat(cutMutations, headMutations, quantMutations, groupMutations, ropeMutations, residualMutations, gateMutations, quantizeMutations, layoutMutations, packMutations)
 
 var cutMutations = []mutation{
 	{"choose-cuts", "residual lost", "numbers", edit("add", 0, func(_ *ir.Graph, n *ir.Node) bool { n.In[0] = n.In[1]; return true })},
@@ -333,6 +333,39 @@ var gateMutations = []mutation{
 	{"fuse-gated-activation", "another activation", "numbers", edit("gated_act", 1, setAttr(ir.StringAttr("act", "gelu_tanh")))},
 	{"fuse-gated-activation", "up lost", "numbers", edit("gated_act", 0, func(_ *ir.Graph, n *ir.Node) bool { n.In[1] = n.In[0]; return true })},
 	{"fuse-gated-activation", "unknown activation", "rule", edit("gated_act", 0, setAttr(ir.StringAttr("act", "relu")))},
+}
+
+var quantizeMutations = []mutation{
+	{"fuse-quantize", "another norm's weight", "numbers", edit("rms_norm_quant", 0, func(g *ir.Graph, n *ir.Node) bool {
+		n.Weights[0] = "output_norm.weight"
+		g.RemoveDead()
+		return true
+	})},
+	{"fuse-quantize", "wrong eps", "numbers", edit("add_rms_norm_quant", 1, func(_ *ir.Graph, n *ir.Node) bool {
+		n.Set(ir.FloatAttr("eps", 1))
+		return true
+	})},
+	{"fuse-quantize", "residual lost", "numbers", edit("add_rms_norm_quant", 0, func(_ *ir.Graph, n *ir.Node) bool { n.In[0] = n.In[1]; return true })},
+	{"fuse-quantize", "the sum quantised, the norm not", "rule", edit("add_rms_norm_quant", 0, func(_ *ir.Graph, n *ir.Node) bool {
+		n.Out[0], n.Out[1] = n.Out[1], n.Out[0]
+		return true
+	})},
+	{"fuse-quantize", "gate and up swapped", "numbers", edit("gated_act_quant", 0, swapIn(0, 1))},
+	{"fuse-quantize", "another activation", "numbers", edit("gated_act_quant", 1, setAttr(ir.StringAttr("act", "gelu_tanh")))},
+	{"fuse-quantize", "unknown scheme", "rule", edit("gated_act_quant", 0, setAttr(ir.StringAttr("scheme", "s128e16")))},
+	{"fuse-quantize", "stale shape", "rule", staleShape("rms_norm_quant")},
+	{"fuse-quantize", "f32 where int8 was promised", "rule", edit("rms_norm_quant", 0, func(g *ir.Graph, n *ir.Node) bool {
+		v := g.Value(n.Out[0])
+		v.Type.Elem, v.Type.Scheme = ir.F32, ""
+		return true
+	})},
+	{"fuse-quantize", "one left out", "property", func(g *ir.Graph) bool {
+		n := nodeOf(g, "rms_norm_quant", 0)
+		return n != nil && ir.Expand(g, func(x *ir.Node) bool { return x == n }) == nil
+	}},
+	{"fuse-quantize", "readers of one activation read another", "numbers or property", edit("matmul_group", 1, func(g *ir.Graph, n *ir.Node) bool {
+		return g.Value(n.In[0]).Type.Elem == ir.I8 && readAnother(0)(g, n)
+	})},
 }
 
 var layoutMutations = []mutation{

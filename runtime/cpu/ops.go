@@ -31,6 +31,11 @@ var compilers = map[string]func(*executable, *ir.Node) (step, error){
 	"rope_qk":      compileRopeQK,
 	"add_rms_norm": compileAddRMSNorm,
 	"gated_act":    compileGatedAct,
+
+	// The kernel sees from its output whether it quantises.
+	"rms_norm_quant":     compileRMSNorm,
+	"add_rms_norm_quant": compileAddRMSNorm,
+	"gated_act_quant":    compileGatedAct,
 }
 
 func decodeVector(t tensor.Type, dst []float32, src []byte) error { return quant.Decode(t, dst, src) }

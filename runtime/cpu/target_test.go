@@ -79,9 +79,14 @@ func claims() []kernel.Key {
 				keys = append(keys, kernel.Key{Op: kernel.OpRelayout, Layout: l}, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.I8, Layout: l})
 			}
 		default:
-			keys = append(keys, kernel.Key{Op: kernel.Op(op.Name)})
+			k := kernel.Key{Op: kernel.Op(op.Name)}
+			if op.Quantises != "" {
+				k = kernel.Key{Op: kernel.Op(op.Quantises), Elem: kernel.I8}
+			}
+			keys = append(keys, k)
 			if t.WritesC4[op.Name] != 0 {
-				keys = append(keys, kernel.Key{Op: kernel.Op(op.Name), Layout: kernel.C4})
+				k.Layout = kernel.C4
+				keys = append(keys, k)
 			}
 		}
 	}

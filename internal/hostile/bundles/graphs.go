@@ -130,7 +130,7 @@ func graphCases() []Case {
 		do("weight-twice", "twice", func(g *tesserapb.Graph) { g.Weights = append(g.Weights, g.Weights[0]) }),
 		do("weight-unused", "not in the index", func(g *tesserapb.Graph) { g.Weights = append(g.Weights, &tesserapb.Weight{Name: "extra"}) }),
 		do("weight-missing", "weight", func(g *tesserapb.Graph) { g.Weights = g.Weights[1:] }),
-		node("weight-of-other-shape", "add_rms_norm", "graph breaks", func(n *tesserapb.Node, g *tesserapb.Graph) {
+		node("weight-of-other-shape", "add_rms_norm_quant", "graph breaks", func(n *tesserapb.Node, g *tesserapb.Graph) {
 			for _, m := range g.Nodes {
 				if m.Op == "matmul_group" {
 					n.Weights[0] = m.Weights[0]
@@ -146,10 +146,10 @@ func graphCases() []Case {
 		attr("heads-zero", "attention", "heads", "graph breaks", 0), attr("heads-negative", "attention", "heads", "graph breaks", -4),
 		attr("heads-huge", "attention", "heads", "graph breaks", 1<<40), attr("kv-heads-not-a-divisor", "attention", "kv_heads", "graph breaks", 3),
 		attr("scale-nan", "attention", "scale", "graph breaks", math.NaN()), attr("scale-kind", "attention", "scale", "graph breaks", 1),
-		attr("head-dim-huge", "attention", "head_dim", "graph breaks", 1<<40), attr("eps-nan", "add_rms_norm", "eps", "graph breaks", math.NaN()),
-		attr("eps-inf", "add_rms_norm", "eps", "graph breaks", math.Inf(1)), attr("eps-negative", "add_rms_norm", "eps", "graph breaks", -1.0),
-		attr("dim-zero", "add_rms_norm", "dim", "graph breaks", 0), attr("rotary-dim-odd", "rope_qk", "rotary_dim", "graph breaks", 63),
-		attr("act-unknown", "gated_act", "act", "graph breaks", "relu6"), attr("scheme-unknown", "quantize_act", "scheme", "graph breaks", "s1"),
+		attr("head-dim-huge", "attention", "head_dim", "graph breaks", 1<<40), attr("eps-nan", "add_rms_norm_quant", "eps", "graph breaks", math.NaN()),
+		attr("eps-inf", "add_rms_norm_quant", "eps", "graph breaks", math.Inf(1)), attr("eps-negative", "add_rms_norm_quant", "eps", "graph breaks", -1.0),
+		attr("dim-zero", "add_rms_norm_quant", "dim", "graph breaks", 0), attr("rotary-dim-odd", "rope_qk", "rotary_dim", "graph breaks", 63),
+		attr("act-unknown", "gated_act_quant", "act", "graph breaks", "relu6"), attr("scheme-unknown", "gated_act_quant", "scheme", "graph breaks", "s1"),
 		attr("no-value", "attention", "heads", "has no value", nil),
 		node("attribute-unknown", "attention", "no attribute", func(n *tesserapb.Node, _ *tesserapb.Graph) {
 			n.Attrs = append(n.Attrs, &tesserapb.Attr{Key: "zeal", Value: &tesserapb.Attr_I{I: 1}})

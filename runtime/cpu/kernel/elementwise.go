@@ -138,8 +138,9 @@ const (
 	GeluAct
 )
 
-// GatedAct is Out = act(Gate) * Up; Gate and Up are plain, Out f32 plain or c4.
-// One item per (tile of four tokens, slab of 256 channels).
+// GatedAct is Out = act(Gate) * Up; Gate and Up are plain, Out is f32, plain or c4,
+// or i8, plain or c4: what QuantizeAct would make of the f32, which is never
+// written. One item per (tile of four tokens, slab of 256 channels).
 type GatedAct struct {
 	Tier          Tier
 	Kind          GatedKind
@@ -158,7 +159,7 @@ func (o *GatedAct) Prepare() error {
 	if err := wantPlain("gated_act", "up", &o.Up, s, c); err != nil {
 		return err
 	}
-	return wantF32("gated_act", "output", &o.Out, s, c)
+	return wantShape("gated_act", "output", &o.Out, s, c)
 }
 
 // Items is tiles times slabs.
@@ -167,30 +168,58 @@ func (o *GatedAct) Items() int { return ceil(o.Gate.S, 4) * ceil(o.Gate.C, Slab)
 // Scratch is none.
 func (o *GatedAct) Scratch() int { return 0 }
 
-// Run computes (slab, tile) items lo to hi-1.
+// Run computes items lo to hi-1; the slabs of a tile follow each other, as they
+// do in memory.
 func (o *GatedAct) Run(lo, hi int, _ []byte) {
-	if lo == 0 {
+	vec := vectorTier(o.Tier)
+	slabs := ceil(o.Gate.C, Slab)
+	if o.Out.Elem == F32 && lo == 0 {
 		o.Out.zeroPads()
 	}
-	vec := vectorTier(o.Tier)
-	c, tiles := o.Gate.C, ceil(o.Gate.S, 4)
-	var buf [Slab]float32
+	var y slabTile
 	for i := lo; i < hi; i++ {
-		k := i / tiles * Slab
-		n := min(Slab, c-k)
-		for t := i % tiles * 4; t < min(i%tiles*4+4, o.Gate.S); t++ {
-			g, u := o.Gate.F[t*c+k:][:n], o.Up.F[t*c+k:][:n]
-			if o.Out.Layout == Plain || o.Out.S == 1 {
-				o.gate(o.Out.F[t*c+k:][:n], g, u, vec)
-				continue
-			}
-			o.gate(buf[:n], g, u, vec)
-			if vec != Generic {
-				vecPut(&o.Out, t, k, buf[:n])
-			} else {
-				o.Out.putRun(t, k, buf[:n])
-			}
+		if o.Out.Elem == I8 {
+			o.quantise(&y, i%slabs, i/slabs*4, vec)
+		} else {
+			o.store(&y[0], i%slabs, i/slabs*4, vec)
 		}
+	}
+}
+
+// store computes slab s of four tokens from t on into an f32 output.
+func (o *GatedAct) store(buf *[Slab]float32, s, t int, vec Tier) {
+	c, k := o.Gate.C, s*Slab
+	n := min(Slab, c-k)
+	for end := min(t+4, o.Gate.S); t < end; t++ {
+		g, u := o.Gate.F[t*c+k:][:n], o.Up.F[t*c+k:][:n]
+		if o.Out.Layout == Plain || o.Out.S == 1 {
+			o.gate(o.Out.F[t*c+k:][:n], g, u, vec)
+			continue
+		}
+		o.gate(buf[:n], g, u, vec)
+		if vec != Generic {
+			vecPut(&o.Out, t, k, buf[:n])
+		} else {
+			o.Out.putRun(t, k, buf[:n])
+		}
+	}
+}
+
+// quantise computes slab s of four tokens from t on into an i8 output.
+func (o *GatedAct) quantise(y *slabTile, s, t int, vec Tier) {
+	c, k := o.Gate.C, s*Slab
+	n := min(Slab, c-k)
+	w, _ := tile(o.Out.Layout, o.Out.S)
+	for end := min(t+4, o.Gate.S); t < end; t += w {
+		for l := range w {
+			got := 0
+			if t+l < end {
+				got = n
+				o.gate(y[l][:n], o.Gate.F[(t+l)*c+k:][:n], o.Up.F[(t+l)*c+k:][:n], vec)
+			}
+			clear(y[l][got:])
+		}
+		o.Out.quantiseTile(y, s, t/w, vec)
 	}
 }
 

@@ -148,6 +148,9 @@ func buildTable() map[tableKey]Row {
 		for _, op := range []Op{OpRMSNorm, OpAddRMSNorm, OpGatedAct, OpRelayout} {
 			add(Key{Op: op, Layout: l}, Generic, nil)
 		}
+		for _, op := range []Op{OpRMSNorm, OpAddRMSNorm, OpGatedAct} {
+			add(Key{Op: op, Elem: I8, Layout: l}, Generic, nil) // the IR's rms_norm_quant and so on
+		}
 		add(Key{Op: OpQuantizeAct, Layout: l}, Generic, nil)
 		add(Key{Op: OpRelayout, Elem: I8, Layout: l}, Generic, nil)
 		for _, ty := range CacheTypes {
