@@ -33,11 +33,19 @@ type Attention struct {
 // splitMaxS: at most this many queries are split over the cache.
 const splitMaxS = 4
 
-// tileSize is the number of queries per work item: about 128 query heads share
-// one read of the cache, but there should be 16 items if there can be.
+// tileSize is the number of queries per work item: up to 192 query heads share
+// one read of the cache, but there should be 16 items if there can be. It is a
+// multiple of what fills whole groups of twelve query heads.
 func (a *Attention) tileSize() int {
-	most := max(16, min(64, 128*a.Cache.Heads/a.Heads))
-	return min(most, max(16, a.Q.S*a.Cache.Heads/16))
+	g := a.Heads / a.Cache.Heads
+	unit := 12
+	for _, n := range []int{2, 2, 3} {
+		if g%n == 0 {
+			g, unit = g/n, unit/n
+		}
+	}
+	most := max(16, min(96, 192*a.Cache.Heads/a.Heads))
+	return roundUp(min(most, max(16, a.Q.S*a.Cache.Heads/16)), unit)
 }
 
 // partialStride is the room of one partial result: max, sum, pad to 16, o[D].
@@ -135,8 +143,9 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 			chunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
 			continue
 		}
-		// Late tiles see more positions: they go first.
-		h, tl := i%a.Cache.Heads, tiles-1-i/a.Cache.Heads
+		// The tiles of a head follow each other, so its cache stays near; late
+		// ones see more positions and go first.
+		h, tl := i/tiles, tiles-1-i%tiles
 		tile(a, h, tl*a.tile, min(a.Q.S, (tl+1)*a.tile), scratch)
 	}
 }

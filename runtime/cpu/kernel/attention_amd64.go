@@ -310,7 +310,11 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 func vecScratch(a *Attention) int {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	tile := min(max(a.Q.S, 1), a.tileSize())
-	return 4 * (2*Chunk*d + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d))
+	n := 2*Chunk*d + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d)
+	if a.wide() {
+		n = max(n, wideFloats(d, tile*g))
+	}
+	return 4 * n
 }
 
 func vecParts(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []float32) {
@@ -326,6 +330,10 @@ func vecParts(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []f
 
 // vecTile is attendTile with vector kernels.
 func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+	if a.wide() && (t1-t0)*a.Heads/a.Cache.Heads > rowGroup {
+		wideTile(a, kh, t0, t1, scratch)
+		return
+	}
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	kv, scores, unused, fresh, runs := vecParts(a, scratch)
@@ -378,6 +386,10 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 
 // vecChunkPartials is attendChunk with vector kernels.
 func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
+	if a.wide() && (t1-t0)*a.Heads/a.Cache.Heads > rowGroup {
+		wideChunkPartials(a, kh, c, t0, t1, scratch)
+		return
+	}
 	g := a.Heads / a.Cache.Heads
 	d := a.Cache.HeadDim
 	kv, scores, unused, _, _ := vecParts(a, scratch)

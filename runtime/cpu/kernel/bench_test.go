@@ -99,6 +99,58 @@ func BenchmarkAttention(b *testing.B) {
 	}
 }
 
+// BenchmarkPrompt reports GFLOPS of processor time of one worker for prompts of
+// 512 tokens in the head shapes of models, and the percentage of the FMA peak,
+// which is measured in between.
+func BenchmarkPrompt(b *testing.B) {
+	tier := Available()[len(Available())-1]
+	for _, m := range []struct {
+		name         string
+		heads, kv, d int
+	}{{"llama-1b", 32, 8, 64}, {"qwen3-0.6b", 16, 8, 128}, {"qwen2-0.5b", 14, 2, 64}} {
+		for _, ty := range CacheTypes {
+			for _, start := range []int{0, 4096} {
+				b.Run(fmt.Sprintf("%s/%s/depth=%d", m.name, ty, start), func(b *testing.B) {
+					s := 512
+					cache, err := NewKVCache(ty, m.kv, m.d, start+s)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := cache.Grow(start + s); err != nil {
+						b.Fatal(err)
+					}
+					r := rng(1)
+					kv := plainAct(b, r, 256, m.kv*m.d)
+					for p := 0; p < start+s; p += 256 {
+						run(b, &KVAppend{Tier: tier, Cache: cache, Start: p, K: kv, V: kv})
+					}
+					q := plainAct(b, r, s, m.heads*m.d)
+					a := &Attention{Tier: tier, Cache: cache, Q: q, Out: newAct(b, F32, C4, s, m.heads*m.d), Heads: m.heads, Start: start, Scale: 0.1}
+					if err := a.Prepare(); err != nil {
+						b.Fatal(err)
+					}
+					scratch := AlignedBytes(a.Scratch())
+					a.Run(0, a.Items(), scratch)
+					a.Visited()
+					var cpu, peak, ops float64
+					for b.Loop() {
+						for i := range a.Items() {
+							t0 := cpuSeconds()
+							ops += FMAPeak(tier, 20)
+							t1 := cpuSeconds()
+							a.Run(i, i+1, scratch)
+							peak, cpu = peak+t1-t0, cpu+cpuSeconds()-t1
+						}
+					}
+					rate := float64(a.Visited()) * float64(m.heads/m.kv*m.d*4) / cpu
+					b.ReportMetric(rate/1e9, "GFLOPS")
+					b.ReportMetric(100*rate/(ops/peak), "%peak")
+				})
+			}
+		}
+	}
+}
+
 // BenchmarkRuns measures the activation ops on 64 tokens of 2048 channels.
 func BenchmarkRuns(b *testing.B) {
 	r := rng(1)
