@@ -25,6 +25,10 @@ func advise(view []byte, a Advice) {
 		flag = unix.MADV_WILLNEED
 	case DontNeed:
 		flag = unix.MADV_DONTNEED
+	case Huge:
+		if flag = madvHuge; flag < 0 {
+			return
+		}
 	}
 	_ = unix.Madvise(view, flag)
 }

@@ -30,6 +30,7 @@ const (
 	Random            // no read-ahead
 	WillNeed          // start reading now
 	DontNeed          // the pages may leave this process's memory
+	Huge              // bring the file in by large pages where it is not in memory yet, and map it with them
 )
 
 // live holds every open Mapping, so that a fault can be given a name.

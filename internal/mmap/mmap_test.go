@@ -39,7 +39,7 @@ func TestMap(t *testing.T) {
 		if !bytes.Equal(m.Data, data) || m.Size() != int64(n) {
 			t.Errorf("%d bytes: mapped bytes differ", n)
 		}
-		for a := Normal; a <= DontNeed; a++ {
+		for a := Normal; a <= Huge; a++ {
 			m.Advise(0, int64(n), a)
 			m.Advise(5, 1<<62, a)
 			m.Advise(-1, 3, a)

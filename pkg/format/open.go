@@ -129,6 +129,7 @@ func (b *Bundle) mapFile(name string) error {
 	if err != nil {
 		return err
 	}
+	m.Advise(0, m.Size(), mmap.Huge)
 	b.maps[name] = m
 	if m.Size() != b.Manifest.Files[i].Bytes {
 		return fmt.Errorf("%s changed while it was opened", name)

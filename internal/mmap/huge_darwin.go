@@ -1,0 +1,3 @@
+package mmap
+
+const madvHuge = -1 // no such advice
