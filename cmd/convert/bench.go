@@ -97,11 +97,9 @@ func benchModel(c *cli.Context, path string, o bench.Options, rep *benchReport, 
 	}
 	if c.Bool("limits") && rep.Limits == nil {
 		line.show("measuring the machine's limits")
-		l, err := cpu.MeasureLimits(slices.Max(o.Threads), largestWeight(m.prog))
-		if err != nil {
+		if err := rep.measureLimits(o.Threads, allWeights(m.prog)); err != nil {
 			return err
 		}
-		rep.Limits = &l
 	}
 	return bench.Run(c.Context, m.prog, o, func(r bench.Row) error {
 		line.clear()

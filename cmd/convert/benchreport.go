@@ -28,8 +28,10 @@ type benchRow struct {
 // benchReport prints rows as they come; JSON, and op times, at the end.
 type benchReport struct {
 	Machine cpu.Machine `json:"machine"`
-	Limits  *cpu.Limits `json:"limits,omitempty"`
-	Rows    []benchRow  `json:"rows"`
+	Limits  *cpu.Limits `json:"limits,omitempty"` // with the most threads
+	// LimitsBy holds those of every thread count in the order given.
+	LimitsBy []cpu.Limits `json:"limits_by_threads,omitempty"`
+	Rows     []benchRow   `json:"rows"`
 
 	format  string
 	scaling bool
@@ -41,6 +43,7 @@ type benchReport struct {
 func (b *benchReport) add(r benchRow) error {
 	if b.scaling {
 		r.scaling = scalingOf(&r, b.Rows)
+		b.limitThreads(&r)
 	}
 	b.Rows = append(b.Rows, r)
 	if !b.begun {
@@ -62,7 +65,7 @@ func (b *benchReport) add(r benchRow) error {
 	}
 	cells := []string{r.Model, r.Weights.Type, progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed}
 	if b.scaling {
-		cells = append(cells, times(r.OfFirstPrompt), times(r.OfFirstThreads))
+		cells = append(cells, times(r.OfFirstPrompt), r.threadsText())
 	}
 	b.line(cells...)
 	return nil
@@ -76,7 +79,7 @@ func (b *benchReport) begin() {
 		b.csv.Write([]string{"cpu", "tier", "model", "type", "bytes", "elements", "backend", "threads", "kv_type", "n_prompt", "n_gen", "n_depth", "test", "tokens_per_second", "tokens_per_second_sd", "error"})
 	case "table", "md":
 		fmt.Fprintf(b.w, "%s, %d cores, tier %s\n", b.Machine.Name, b.Machine.Cores, b.Machine.Tier)
-		if l := b.Limits; l != nil {
+		for _, l := range b.LimitsBy {
 			fmt.Fprintf(b.w, "limits with %d threads: int8 %.0f Gop/s, f32 %.0f Gop/s, read %.1f GB/s\n", l.Threads, l.DotGOPS, l.FMAGF, l.ReadGBs)
 		}
 		fmt.Fprintln(b.w)
@@ -147,16 +150,17 @@ func rate(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// largestWeight is the data of the largest weight of p, nil when it cannot be
-// read.
-func largestWeight(p *runtime.Program) []byte {
-	var most []byte
+// allWeights is the data of every weight of p that can be read, once each.
+func allWeights(p *runtime.Program) [][]byte {
+	var all [][]byte
+	seen := map[*byte]bool{}
 	for _, s := range p.Segments {
 		for _, w := range s.Graph.Weights {
-			if data, err := p.Weights.Bytes(s.Name, w); err == nil && len(data) > len(most) {
-				most = data
+			if data, err := p.Weights.Bytes(s.Name, w); err == nil && len(data) > 0 && !seen[&data[0]] {
+				seen[&data[0]] = true
+				all = append(all, data)
 			}
 		}
 	}
-	return most
+	return all
 }

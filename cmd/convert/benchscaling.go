@@ -1,12 +1,22 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime/cpu"
+)
 
 // scaling sets a speed beside others of the same model: what a batch or a
 // thread is worth.
 type scaling struct {
 	OfFirstPrompt  float64 `json:"of_first_prompt,omitempty"`  // beside the first prompt length at the same depth, with the same threads
 	OfFirstThreads float64 `json:"of_first_threads,omitempty"` // beside the first thread count in the same test
+	// LimitThreads is what the machine's limit for this test grew by: the peak of
+	// dot products for a prompt, that of f32 FMA when the weights are floats, the
+	// read rate for a generation.
+	LimitThreads float64 `json:"limit_of_first_threads,omitempty"`
 }
 
 // scalingOf compares r with the rows before it; 0 where there is nothing to
@@ -29,6 +39,54 @@ func scalingOf(r *benchRow, before []benchRow) scaling {
 		}
 	}
 	return s
+}
+
+// measureLimits measures what the machine can do with each thread count.
+func (b *benchReport) measureLimits(threads []int, data [][]byte) error {
+	for _, n := range threads {
+		l, err := cpu.MeasureLimits(n, data)
+		if err != nil {
+			return err
+		}
+		b.LimitsBy = append(b.LimitsBy, l)
+		if b.Limits == nil || n > b.Limits.Threads {
+			b.Limits = &l
+		}
+	}
+	return nil
+}
+
+// limitThreads fills in r.LimitThreads where r was measured beside another
+// thread count.
+func (b *benchReport) limitThreads(r *benchRow) {
+	if r.OfFirstThreads == 0 || len(b.LimitsBy) == 0 {
+		return
+	}
+	i := slices.IndexFunc(b.LimitsBy, func(l cpu.Limits) bool { return l.Threads == r.Threads })
+	if i < 0 {
+		return
+	}
+	limit := func(l cpu.Limits) float64 {
+		t, err := tensor.ParseType(r.Weights.Type)
+		switch {
+		case r.Gen > 0:
+			return l.ReadGBs
+		case err == nil && t.Float():
+			return l.FMAGF
+		}
+		return l.DotGOPS
+	}
+	if first := limit(b.LimitsBy[0]); first > 0 {
+		r.LimitThreads = limit(b.LimitsBy[i]) / first
+	}
+}
+
+// threadsText is r.OfFirstThreads beside what the limit allows.
+func (r *benchRow) threadsText() string {
+	if r.LimitThreads == 0 {
+		return times(r.OfFirstThreads)
+	}
+	return fmt.Sprintf("%s, limit %s", times(r.OfFirstThreads), times(r.LimitThreads))
 }
 
 // times prints a ratio, nothing for one that is not known.

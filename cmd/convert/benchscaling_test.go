@@ -8,10 +8,14 @@ import (
 
 func TestBenchScaling(t *testing.T) {
 	var rep benchReport
-	out := ok(t, "bench", bundle(t, "qwen3-f32-tied", "--type", "q8_0"), "-p", "2,8", "-n", "2", "-r", "1", "-d", "0,8", "--threads", "1,2", "--scaling", "--format", "json")
+	out := ok(t, "bench", bundle(t, "qwen3-f32-tied", "--type", "q8_0"), "-p", "2,8", "-n", "2", "-r", "1", "-d", "0,8", "--threads", "1,2", "--scaling", "--limits", "--format", "json")
 	if err := json.Unmarshal([]byte(out), &rep); err != nil {
 		t.Fatal(err)
 	}
+	if len(rep.LimitsBy) != 2 || rep.LimitsBy[0].Threads != 1 || rep.LimitsBy[1].Threads != 2 || *rep.Limits != rep.LimitsBy[1] {
+		t.Fatalf("limits %+v and %+v", rep.LimitsBy, rep.Limits)
+	}
+	dots, reads := rep.LimitsBy[1].DotGOPS/rep.LimitsBy[0].DotGOPS, rep.LimitsBy[1].ReadGBs/rep.LimitsBy[0].ReadGBs
 	speed := map[string]map[int]float64{}
 	for _, r := range rep.Rows {
 		if speed[r.Test] == nil {
@@ -29,6 +33,12 @@ func TestBenchScaling(t *testing.T) {
 		}
 		if r.Threads == 2 {
 			want.OfFirstThreads = r.Speed / speed[r.Test][1]
+			if want.LimitThreads = dots; r.Gen > 0 {
+				want.LimitThreads = reads
+			}
+		}
+		if w := want.LimitThreads; w > 0 && math.Abs(r.LimitThreads-w) > 1e-9 { // a tier without a peak has NaN
+			t.Errorf("%s with %d threads: the limit grew by %v, want %v", r.Test, r.Threads, r.LimitThreads, w)
 		}
 		if math.Abs(r.OfFirstPrompt-want.OfFirstPrompt) > 1e-9 || math.Abs(r.OfFirstThreads-want.OfFirstThreads) > 1e-9 {
 			t.Errorf("%s with %d threads: %+v, want %+v", r.Test, r.Threads, r.scaling, want)

@@ -14,7 +14,8 @@ import (
 
 // pool runs task lists on n workers: the caller and n-1 goroutines.
 //
-// Items of a task are claimed in chunks from one counter. A task is over when
+// Items of a task are claimed from one counter, in chunks that become smaller
+// towards the end, so that all workers end together. A task is over when
 // all its items are done, whoever did them, and only then may items of the
 // next one be claimed. So nobody waits for a worker that the system has taken
 // off its core, except for the chunk it may be holding: on a busy machine the
@@ -62,8 +63,7 @@ func newWork(tasks []kernel.Task) *work {
 type taskSync struct {
 	next  atomic.Uint64
 	items atomic.Int32
-	chunk atomic.Int32
-	_     [112]byte
+	_     [116]byte
 	done  atomic.Int32
 	_     [124]byte
 }
@@ -116,7 +116,6 @@ func (p *pool) run(ctx context.Context, wk *work) error {
 		s.next.Store(e << 32) // first, so that a late worker cannot claim by the old counter and the new number
 		s.done.Store(0)
 		s.items.Store(int32(n))
-		s.chunk.Store(int32(max(1, n/(p.n*4))))
 	}
 	p.work.Store(wk)
 	p.epoch.Store(e)
@@ -239,7 +238,7 @@ func (p *pool) share(w int, e uint64, wk *work, i int) {
 		if lo >= items {
 			return
 		}
-		hi := min(lo+s.chunk.Load(), items)
+		hi := lo + max(1, (items-lo)/int32(4*p.n))
 		if !s.next.CompareAndSwap(v, v+uint64(hi-lo)) {
 			continue
 		}
