@@ -30,6 +30,12 @@ repetitions, one more before them warms up. Lists are comma-separated.
   tessera bench model.tess -n 0 --ops --limits      where the time goes, beside the machine's limits
   tessera bench model.tess -n 0 -p 1,2,4,8,16 --threads 1,2 --scaling   what a batch and a thread are worth
 
+What every rewriting pass is worth: the checkpoint without it, beside all passes, in
+turn over -r rounds. Passes that need it go with it. Weights that differ are written
+once into a folder of the cache, mapped as a bundle's are, and removed at the end.
+
+  tessera bench model.gguf --ablate -p 512 -n 32 -r 3 --format md
+
 Exit code 1 when a test could not run, for example for want of context.`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "p", Value: "512", Usage: "prompt lengths `N,...` (0: none)"},
@@ -40,6 +46,7 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.StringFlag{Name: "format", Aliases: []string{"o"}, Value: "table", Usage: "table, md, csv or json"},
 			&cli.BoolFlag{Name: "ops", Usage: "also the time of every kind of op (nodes run one by one, which costs some speed)"},
 			&cli.BoolFlag{Name: "scaling", Usage: "also every speed beside that of the first prompt length and of the first thread count"},
+			&cli.BoolFlag{Name: "ablate", Usage: "instead: the speed without each rewriting pass, given a checkpoint"},
 			&cli.BoolFlag{Name: "limits", Usage: "also what the machine can do at most, measured now"},
 			kvFlag, chunkFlag, backendFlag,
 		}, checkpointFs),
@@ -58,6 +65,9 @@ func benchAction(c *cli.Context) error {
 	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: os.Stdout}
 	if !slices.Contains(benchFormats, rep.format) {
 		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
+	}
+	if c.Bool("ablate") {
+		return ablateAction(c, o)
 	}
 	for _, f := range []string{"ops", "scaling"} {
 		if c.Bool(f) && rep.format == "csv" {

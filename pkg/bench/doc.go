@@ -13,5 +13,8 @@
 // A test that does not fit the model's context is a Row with an error; the
 // others go on.
 //
+// Ablate (ablate.go) measures what every rewriting pass is worth: the program
+// without it beside the full one, in turn.
+//
 // Start with Run.
 package bench

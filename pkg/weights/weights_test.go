@@ -335,6 +335,48 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+func TestMapped(t *testing.T) {
+	src := source{}
+	ok := must(t)
+	f := src.add(t, "f32", tensor.F32, 100, 96)
+	m, err := NewMapped(src, 2, filepath.Join(t.TempDir(), "a", "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(e *ir.Expr) []byte {
+		t.Helper()
+		b, err := m.Bytes("any", &ir.Weight{Name: "w", Expr: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if a := get(f); &a[0] != &src["f32"].Data[0] {
+		t.Error("a plain tensor is copied")
+	}
+	packed := func() *ir.Expr { return ok(ir.PackAs(ir.TensorExpr("f32", tensor.F32, tensor.Shape{100, 96}), ir.P16)) }
+	a, b := get(packed()), get(packed())
+	if &a[0] != &b[0] {
+		t.Error("equal expressions are evaluated twice")
+	}
+	want, err := NewMemory(src, 1).Bytes("any", &ir.Weight{Name: "w", Expr: packed()})
+	if err != nil || !bytes.Equal(a, want) {
+		t.Errorf("mapped bytes differ from those in memory (%v)", err)
+	}
+	if _, err := m.Bytes("any", &ir.Weight{Name: "blk.0.x", Expr: ir.TensorExpr("none", tensor.F32, tensor.Shape{1})}); err == nil || !strings.Contains(err.Error(), "blk.0.x") {
+		t.Errorf("missing tensor: %v", err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(m.dir); !os.IsNotExist(err) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+	if _, err := m.Bytes("any", &ir.Weight{Name: "w", Expr: f}); err == nil {
+		t.Error("a weight of closed weights")
+	}
+}
+
 // TestBadValues: NaN and Inf are errors that name tensor, file and place.
 func TestBadValues(t *testing.T) {
 	src := source{}
