@@ -7,76 +7,160 @@ import (
 )
 
 //go:noescape
-func gemmFloat256(w, x, c *float32, groups int)
+func gemmFloat256x6(w, x0, x1, x2, c *float32, groups int)
 
-// floatScratch256 is one slab of one expanded panel, and a tile of gathered
-// activations.
+//go:noescape
+func gemmFloat256x4(w, x, c *float32, groups int)
+
+//go:noescape
+func gemv256F16(a *gemvFloatArgs)
+
+//go:noescape
+func gemv256BF16(a *gemvFloatArgs)
+
+//go:noescape
+func gemv256F32(a *gemvFloatArgs)
+
+//go:noescape
+func gemv256F16x2(a *gemvFloatArgs)
+
+//go:noescape
+func gemv256BF16x2(a *gemvFloatArgs)
+
+//go:noescape
+func gemv256F32x2(a *gemvFloatArgs)
+
+// floatScratch256 is one slab of one expanded panel.
 type floatScratch256 struct {
-	wf  [Slab][16]float32
-	xf  [Slab / 4][4][4]float32
+	w   [Slab][16]float32
+	x   [Slab]float32
+	out [16]float32
 	gen genericScratch
 }
 
-const scratchFloat256Bytes = (int(unsafe.Sizeof(floatScratch256{})) + 63) &^ 63
+const floatScratch256Bytes = (int(unsafe.Sizeof(floatScratch256{})) + 63) &^ 63
+
+// expand decodes n channels of one panel to w; channels beyond n, up to a
+// multiple of 4, become zero.
+func (f *floatScratch256) expand(t tensor.Type, rec []byte, n int) {
+	switch t {
+	case tensor.F32:
+		copy(f.w[:n], slice32x16(rec, n))
+	case tensor.F16:
+		half256(&f.w[0][0], &rec[0], 16*roundUp(n, 2))
+	case tensor.BF16:
+		bf16Pairs256(&f.w[0][0], &rec[0], ceil(n, 2))
+	default:
+		expandFloat(&f.w, &f.gen.panel, &f.gen.q, t, rec, n)
+	}
+	clear(f.w[n:roundUp(n, 4)])
+}
 
 // matmulFloatAVX2 computes panels [p0, p1) for f32 activations.
 func matmulFloatAVX2(m *Matmul, p0, p1 int, scratch []byte) {
+	if m.X.Layout == Plain || m.X.S == 1 {
+		for t := range m.X.S {
+			gemvFloat256(m, t, p0, p1, scratch)
+		}
+		return
+	}
 	for p := p0; p < p1; p++ {
-		for t := 0; t < m.X.S; t += gemmTokens {
-			floatPanel256(m, p, t, min(gemmTokens, m.X.S-t), scratch)
+		for t := 0; t < m.X.S; t += tokens256 {
+			gemmFloatTokens256(m, p, t, min(tokens256, m.X.S-t), scratch)
 		}
 	}
 }
 
-func floatPanel256(m *Matmul, p, t0, count int, scratch []byte) {
-	v := (*floatScratch256)(unsafe.Pointer(unsafe.SliceData(scratch[:scratchFloat256Bytes])))
+// gemmFloatTokens256 computes one panel for the tokens [t0, t0+count) of a c4
+// activation, six at a time and the last four or eight by fours.
+func gemmFloatTokens256(m *Matmul, p, t0, count int, scratch []byte) {
+	f := (*floatScratch256)(unsafe.Pointer(unsafe.SliceData(scratch[:floatScratch256Bytes])))
 	w, x := m.W, &m.X
-	c := slice[float32](scratch, scratchFloat256Bytes, roundUp(count, 4)*16)
+	padded := roundUp(count, 4)
+	c := slice[float32](scratch, floatScratch256Bytes, padded*16)
 	clear(c)
 	for s := range ceil(w.K, Slab) {
 		k := min(Slab, w.K-s*Slab)
-		rec := w.slab(p, s, v.gen.slab[:])
-		wf := &v.wf
-		switch w.Type {
-		case tensor.F32:
-			copy(wf[:k], slice32x16(rec, k))
-		case tensor.F16:
-			half256(&wf[0][0], &rec[0], 16*roundUp(k, 2))
-		case tensor.BF16:
-			bf16Pairs256(&wf[0][0], &rec[0], ceil(k, 2))
-		default:
-			expandFloat(wf, &v.gen.panel, &v.gen.q, w.Type, rec, k)
+		f.expand(w.Type, w.slab(p, s, f.gen.slab[:]), k)
+		tile := min(Slab, roundUp(w.K, 64)-s*Slab) * 4
+		xs := x.F[x.off(t0, s*Slab):][:padded/4*tile]
+		t := 0
+		for ; t+12 <= padded; t += 12 {
+			x0 := xs[t/4*tile:]
+			x1, x2 := x0[tile:], x0[2*tile:]
+			gemmFloat256x6(&f.w[0][0], &x0[0], &x0[8], &x1[0], &c[t*16], ceil(k, 4))
+			gemmFloat256x6(&f.w[0][0], &x1[8], &x2[0], &x2[8], &c[(t+6)*16], ceil(k, 4))
 		}
-		clear(wf[k:roundUp(k, 4)])
-		for t := 0; t < count; t += 4 {
-			tl := &v.xf[0][0][0]
-			if x.Layout == C4 && x.S > 1 {
-				tl = &x.F[x.off(t0+t, s*Slab)]
-			} else {
-				v.gather(x, t0+t, min(4, count-t), s*Slab, k)
-			}
-			gemmFloat256(&wf[0][0], tl, &c[t*16], ceil(k, 4))
+		for ; t < padded; t += 4 {
+			gemmFloat256x4(&f.w[0][0], &xs[t/4*tile], &c[t*16], ceil(k, 4))
 		}
 	}
 	storePanel(m, p, t0, count, c)
 }
 
-// gather copies n contiguous tokens, k channels from k0 on, to the tile xf.
-func (v *floatScratch256) gather(x *Act, t0, n, k0, k int) {
-	clear(v.xf[:ceil(k, 4)])
-	for t := range n {
-		row := x.F
-		if x.Layout == Plain {
-			row = x.F[(t0+t)*x.C:]
+// gemvFloat256 computes panels [p0, p1) for token t of an f32 activation whose
+// tokens are contiguous.
+func gemvFloat256(m *Matmul, t, p0, p1 int, scratch []byte) {
+	f := (*floatScratch256)(unsafe.Pointer(unsafe.SliceData(scratch[:floatScratch256Bytes])))
+	w, x := m.W, &m.X
+	row := x.F
+	if x.Layout == Plain {
+		row = x.F[t*x.C:]
+	}
+	row = row[:x.C]
+	size, inPlace := direct(w.Type)
+	for p := p0; p < p1; p++ {
+		clear(f.out[:])
+		a := gemvFloatArgs{slab: Slab * size, c: unsafe.Pointer(&f.out)}
+		s, slabs := 0, ceil(w.K, Slab)
+		for ; inPlace && w.Form == P16 && (s+2)*Slab <= w.K; s += 2 {
+			a.w, a.x = unsafe.Pointer(&w.Data[p*w.stride+s*a.slab]), unsafe.Pointer(&row[s*Slab])
+			a.two256(w.Type)
 		}
-		for i, f := range row[k0 : k0+k] {
-			v.xf[i/4][t][i%4] = f
+		for ; s < slabs; s++ {
+			k := min(Slab, w.K-s*Slab)
+			rec := w.slab(p, s, f.gen.slab[:])
+			a.w, a.x, a.pairs = unsafe.Pointer(&rec[0]), unsafe.Pointer(&row[s*Slab]), ceil(k, 2)
+			t := w.Type
+			if !inPlace || k%2 != 0 { // through f32 scratch, an odd channel padded by zero
+				f.expand(w.Type, rec, k)
+				copy(f.x[:], row[s*Slab:s*Slab+k])
+				if k%2 != 0 {
+					f.x[k] = 0
+				}
+				a.w, a.x, t = unsafe.Pointer(&f.w[0]), unsafe.Pointer(&f.x), tensor.F32
+			}
+			a.one256(t)
 		}
+		member, r, rows := w.panel(p)
+		copy(m.Out[member].F[t*m.Out[member].C+r:][:rows], f.out[:])
+	}
+}
+
+func (a *gemvFloatArgs) two256(t tensor.Type) {
+	switch t {
+	case tensor.F32:
+		gemv256F32x2(a)
+	case tensor.F16:
+		gemv256F16x2(a)
+	case tensor.BF16:
+		gemv256BF16x2(a)
+	}
+}
+
+func (a *gemvFloatArgs) one256(t tensor.Type) {
+	switch t {
+	case tensor.F32:
+		gemv256F32(a)
+	case tensor.F16:
+		gemv256F16(a)
+	case tensor.BF16:
+		gemv256BF16(a)
 	}
 }
 
 func floatScratchSize256(m *Matmul) int {
-	return scratchFloat256Bytes + 64*min(gemmTokens, roundUp(max(m.X.S, 1), 4))
+	return floatScratch256Bytes + 64*min(tokens256, roundUp(max(m.X.S, 1), 4))
 }
 
 var avx2Float = matmulImpl{matmulFloatAVX2, unit256, floatScratchSize256}

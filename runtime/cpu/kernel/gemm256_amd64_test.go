@@ -49,3 +49,16 @@ func TestTierBelow(t *testing.T) {
 		}
 	}
 }
+
+// TestPeaks256: the calibration loops of 256 bits count what they do.
+func TestPeaks256(t *testing.T) {
+	b := AlignedBytes(1 << 19)
+	for _, tier := range []Tier{AVX2, AVXVNNI} {
+		if !available()[tier] {
+			continue
+		}
+		if dot, fma, read := DotPeak(tier, 4), FMAPeak(tier, 4), ReadAll(tier, b); dot < 6e6 || fma < 6e6 || read != len(b) {
+			t.Errorf("%s: %g dot, %g fma operations, %d bytes read", tier, dot, fma, read)
+		}
+	}
+}

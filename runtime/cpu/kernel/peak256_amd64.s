@@ -1,0 +1,116 @@
+#include "textflag.h"
+#include "vnni256_amd64.h"
+
+// Calibration loops of 256 bits: what the machine can do at most.
+
+#define CLEAR \
+	VPXOR Y0, Y0, Y0    \
+	VMOVDQA Y0, Y1      \
+	VMOVDQA Y0, Y2      \
+	VMOVDQA Y0, Y3      \
+	VMOVDQA Y0, Y4      \
+	VMOVDQA Y0, Y5      \
+	VMOVDQA Y0, Y6      \
+	VMOVDQA Y0, Y7      \
+	VMOVDQA Y0, Y8      \
+	VMOVDQA Y0, Y9      \
+	VMOVDQA Y0, Y10     \
+	VMOVDQA Y0, Y11     \
+	VMOVDQA Y0, Y12     \
+	VMOVDQA Y0, Y13
+
+// products of bytes and their sum in int16, as the kernel for 4-bit weights
+#define DOT(acc, tmp) \
+	VPMADDUBSW Y12, Y13, tmp \
+	VPADDW tmp, acc, acc
+
+// func dotLoop256(n int): 8·n VPMADDUBSW with their VPADDW
+TEXT ·dotLoop256(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	CLEAR
+loop:
+	DOT(Y0, Y8)
+	DOT(Y1, Y9)
+	DOT(Y2, Y10)
+	DOT(Y3, Y11)
+	DOT(Y4, Y8)
+	DOT(Y5, Y9)
+	DOT(Y6, Y10)
+	DOT(Y7, Y11)
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func dotLoop256V(n int): 12·n VPDPBUSD
+TEXT ·dotLoop256V(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	CLEAR
+loop:
+	DPBUSD256(12, 13, 0)
+	DPBUSD256(12, 13, 1)
+	DPBUSD256(12, 13, 2)
+	DPBUSD256(12, 13, 3)
+	DPBUSD256(12, 13, 4)
+	DPBUSD256(12, 13, 5)
+	DPBUSD256(12, 13, 6)
+	DPBUSD256(12, 13, 7)
+	DPBUSD256(12, 13, 8)
+	DPBUSD256(12, 13, 9)
+	DPBUSD256(12, 13, 10)
+	DPBUSD256(12, 13, 11)
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func fmaLoop256(n int): 12·n VFMADD231PS
+TEXT ·fmaLoop256(SB), NOSPLIT, $0-8
+	MOVQ n+0(FP), CX
+	CLEAR
+loop:
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y13, Y4
+	VFMADD231PS Y12, Y13, Y5
+	VFMADD231PS Y12, Y13, Y6
+	VFMADD231PS Y12, Y13, Y7
+	VFMADD231PS Y12, Y13, Y8
+	VFMADD231PS Y12, Y13, Y9
+	VFMADD231PS Y12, Y13, Y10
+	VFMADD231PS Y12, Y13, Y11
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func readLoop256(p *byte, n int) (sum uint64): n multiple of 256
+TEXT ·readLoop256(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+	CLEAR
+loop:
+	VPADDQ (SI), Y0, Y0
+	VPADDQ 32(SI), Y1, Y1
+	VPADDQ 64(SI), Y2, Y2
+	VPADDQ 96(SI), Y3, Y3
+	VPADDQ 128(SI), Y4, Y4
+	VPADDQ 160(SI), Y5, Y5
+	VPADDQ 192(SI), Y6, Y6
+	VPADDQ 224(SI), Y7, Y7
+	ADDQ $256, SI
+	SUBQ $256, CX
+	JG   loop
+	VPADDQ Y1, Y0, Y0
+	VPADDQ Y3, Y2, Y2
+	VPADDQ Y5, Y4, Y4
+	VPADDQ Y7, Y6, Y6
+	VPADDQ Y2, Y0, Y0
+	VPADDQ Y6, Y4, Y4
+	VPADDQ Y4, Y0, Y0
+	VMOVQ X0, AX
+	MOVQ AX, sum+16(FP)
+	VZEROUPPER
+	RET
