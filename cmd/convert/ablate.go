@@ -75,18 +75,33 @@ func ablateAction(c *cli.Context, o bench.Options) error {
 		return err
 	}
 	defer store.Close()
+	line := newStatus()
+	defer line.clear()
 	program := func(p *convert.Plan) *runtime.Program {
 		return &runtime.Program{Segments: p.Segments, Weights: store, Meta: p.Meta}
+	}
+	add := func(p *convert.Plan) error {
+		line.show("making weights")
+		for _, s := range p.Segments {
+			if err := store.Add(c.Context, s.Graph.Weights); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := add(full); err != nil {
+		return err
 	}
 	var list []bench.Variant
 	for _, v := range variants {
 		if v.plan != nil {
+			if err := add(v.plan); err != nil {
+				return err
+			}
 			v.Program = program(v.plan)
 		}
 		list = append(list, v.Variant)
 	}
-	line := newStatus()
-	defer line.clear()
 	ao := bench.AblateOptions{Depth: o.Depths[0], Threads: o.Threads[0], Rounds: o.Reps, Chunk: o.Chunk, KVType: o.KVType, Backend: o.Backend, Limit: ablateLimit, Progress: line.show}
 	if len(o.Prompts) > 0 {
 		ao.Prompt = o.Prompts[0]
@@ -101,7 +116,6 @@ func ablateAction(c *cli.Context, o bench.Options) error {
 	if t := co.Type.String(); t != "keep" {
 		rep.Weights.Type = t
 	}
-	line.show("making weights")
 	err = bench.Ablate(c.Context, program(full), list, ao, func(a bench.Ablation) error {
 		line.clear()
 		return rep.add(a)

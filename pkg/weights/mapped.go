@@ -1,10 +1,10 @@
 package weights
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,11 +15,11 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
-// Mapped evaluates weights on demand into files of a folder and maps them: what
-// a program reads then lies in memory as the weights of a bundle do, and is not
-// anonymous memory. Plain tensors are views of the checkpoint. Equal expressions
-// are evaluated once, so that several programs of one checkpoint share what they
-// have in common. It is safe for concurrent use.
+// Mapped holds weights in files of a folder, written and mapped as those of a
+// bundle are, so that a program reads them as fast. Plain tensors are views of
+// the checkpoint. Equal expressions are evaluated once, so that several programs
+// of one checkpoint share what they have in common. It is safe for concurrent
+// use.
 type Mapped struct {
 	src     Source
 	workers int
@@ -29,6 +29,10 @@ type Mapped struct {
 	done map[string][]byte
 	maps []*mmap.Mapping
 }
+
+// mappedBlock is what a file is written in, at multiples of it: Linux then keeps
+// it in large pages and maps it with them, as it does a bundle (pkg/format).
+const mappedBlock = 2 << 20
 
 // NewMapped evaluates over src, which must stay open as long as weights are
 // used, with up to workers goroutines. It makes a folder of its own in dir,
@@ -58,63 +62,130 @@ func (m *Mapped) Close() error {
 	return errors.Join(append(all, os.RemoveAll(m.dir))...)
 }
 
-// Bytes returns the bytes of w in its type and form; read-only.
+// Bytes returns the bytes of w, which must have been added, in its type and
+// form; read-only.
 func (m *Mapped) Bytes(_ string, w *ir.Weight) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.done == nil {
-		return nil, fmt.Errorf("weight %s: the weights are closed", w.Name)
+	data, ok := m.done[exprKey(w.Expr)]
+	if !ok {
+		return nil, fmt.Errorf("weight %s was not added, or the weights are closed", w.Name)
 	}
-	key := exprKey(w.Expr)
-	if data, ok := m.done[key]; ok {
-		return data, nil
-	}
-	data, err := m.evaluate(w.Expr)
-	if err != nil {
-		return nil, fmt.Errorf("weight %s: %w", w.Name, err)
-	}
-	m.done[key] = data
 	return data, nil
 }
 
-func (m *Mapped) evaluate(e *ir.Expr) ([]byte, error) {
-	size, err := Size(e)
-	if err != nil {
-		return nil, err
+// Add evaluates those of ws that are new, into one file.
+func (m *Mapped) Add(ctx context.Context, ws []*ir.Weight) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.done == nil {
+		return fmt.Errorf("the weights are closed")
 	}
-	if e, err = simple(e); err != nil {
-		return nil, err
+	type place struct {
+		*ir.Weight
+		key       string
+		off, size int64
 	}
-	if data, ok, err := view(e, m.src, m.workers); ok || err != nil {
-		return data, err
+	var places []place
+	var end int64
+	taken := map[string]bool{}
+	for _, w := range ws {
+		key := exprKey(w.Expr)
+		if _, ok := m.done[key]; ok || taken[key] {
+			continue
+		}
+		size, err := Size(w.Expr)
+		if err != nil {
+			return fmt.Errorf("weight %s: %w", w.Name, err)
+		}
+		e, err := simple(w.Expr)
+		if err != nil {
+			return fmt.Errorf("weight %s: %w", w.Name, err)
+		}
+		data, ok, err := view(e, m.src, m.workers)
+		if err != nil {
+			return fmt.Errorf("weight %s: %w", w.Name, err)
+		}
+		if ok {
+			m.done[key] = data
+			continue
+		}
+		taken[key] = true
+		places = append(places, place{w, key, end, size})
+		end += (size + Align - 1) / Align * Align
 	}
-	if free, err := disk.Free(m.dir); err == nil && free < size+1<<20 {
-		return nil, fmt.Errorf("it needs %d bytes in %s, which has %d free", size, m.dir, free)
+	if end == 0 {
+		return nil
+	}
+	if free, err := disk.Free(m.dir); err == nil && free < end+1<<20 {
+		return fmt.Errorf("weights need %d bytes in %s, which has %d free", end, m.dir, free)
 	}
 	path := filepath.Join(m.dir, strconv.Itoa(len(m.maps)))
-	if err := m.write(path, e); err != nil {
-		return nil, err
-	}
-	x, err := mmap.Map(path)
-	if err != nil {
-		return nil, err
-	}
-	m.maps = append(m.maps, x)
-	if x.Size() != size {
-		return nil, fmt.Errorf("%s: %d bytes, want %d", path, x.Size(), size)
-	}
-	return x.Data, nil
-}
-
-func (m *Mapped) write(path string, e *ir.Expr) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	err = Write(context.Background(), w, e, m.src, Options{Workers: m.workers})
-	if err == nil {
-		err = w.Flush()
+	out := &blockWriter{w: f, buf: make([]byte, 0, mappedBlock)}
+	for _, p := range places {
+		if err = out.pad(p.off); err == nil {
+			err = Write(ctx, out, p.Expr, m.src, Options{Workers: m.workers})
+		}
+		if err != nil {
+			err = fmt.Errorf("weight %s: %w", p.Name, err)
+			break
+		}
 	}
-	return errors.Join(err, f.Close())
+	if err == nil {
+		err = errors.Join(out.pad(end), out.flush())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	x, err := mmap.Map(path)
+	if err != nil {
+		return err
+	}
+	m.maps = append(m.maps, x)
+	if x.Size() != end {
+		return fmt.Errorf("%s: %d bytes, want %d", path, x.Size(), end)
+	}
+	x.Advise(0, end, mmap.Huge)
+	for _, p := range places {
+		m.done[p.key] = x.Data[p.off : p.off+p.size : p.off+p.size]
+	}
+	return nil
+}
+
+// blockWriter writes whole blocks of cap(buf) bytes.
+type blockWriter struct {
+	w   io.Writer
+	buf []byte
+	off int64 // bytes given to Write
+}
+
+func (b *blockWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		piece := min(len(p), cap(b.buf)-len(b.buf))
+		b.buf, p = append(b.buf, p[:piece]...), p[piece:]
+		b.off += int64(piece)
+		if len(b.buf) == cap(b.buf) {
+			if err := b.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// pad writes zeros up to offset off.
+func (b *blockWriter) pad(off int64) error {
+	_, err := b.Write(make([]byte, off-b.off))
+	return err
+}
+
+func (b *blockWriter) flush() error {
+	_, err := b.w.Write(b.buf)
+	b.buf = b.buf[:0]
+	return err
 }

@@ -343,28 +343,47 @@ func TestMapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	get := func(e *ir.Expr) []byte {
-		t.Helper()
-		b, err := m.Bytes("any", &ir.Weight{Name: "w", Expr: e})
-		if err != nil {
+	weight := func(name string, e *ir.Expr) *ir.Weight { return &ir.Weight{Name: name, Expr: e} }
+	packed := func(e *ir.Expr) *ir.Expr { return ok(ir.PackAs(e, ir.P16)) }
+	all := []*ir.Weight{weight("f", f), weight("p", packed(f)), weight("again", packed(f)), weight("half", ok(ir.Cast(f, tensor.F16)))}
+	if _, err := m.Bytes("any", all[0]); err == nil || !strings.Contains(err.Error(), "weight f was not added") {
+		t.Errorf("before Add: %v", err)
+	}
+	for range 2 {
+		if err := m.Add(t.Context(), all); err != nil {
 			t.Fatal(err)
 		}
-		return b
 	}
-	if a := get(f); &a[0] != &src["f32"].Data[0] {
+	if len(m.maps) != 1 {
+		t.Errorf("%d files, want 1", len(m.maps))
+	}
+	// More than a block in all, from another weight's view.
+	if err := m.Add(t.Context(), append(all, weight("large", packed(src.add(t, "large", tensor.F32, 3000, 256))), weight("small", packed(ok(ir.Slice(f, 0, 32)))))); err != nil {
+		t.Fatal(err)
+	}
+	other := NewMemory(src, 1)
+	for _, w := range append(all, weight("large", packed(ir.TensorExpr("large", tensor.F32, tensor.Shape{3000, 256}))), weight("small", packed(ok(ir.Slice(f, 0, 32))))) {
+		got, err := m.Bytes("any", w)
+		want, err2 := other.Bytes("any", w)
+		if err != nil || err2 != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: mapped bytes differ from those in memory (%v, %v)", w.Name, err, err2)
+		}
+	}
+	if a, _ := m.Bytes("any", all[0]); &a[0] != &src["f32"].Data[0] {
 		t.Error("a plain tensor is copied")
 	}
-	packed := func() *ir.Expr { return ok(ir.PackAs(ir.TensorExpr("f32", tensor.F32, tensor.Shape{100, 96}), ir.P16)) }
-	a, b := get(packed()), get(packed())
-	if &a[0] != &b[0] {
-		t.Error("equal expressions are evaluated twice")
+	a, _ := m.Bytes("any", all[1])
+	b, _ := m.Bytes("any", all[2])
+	if &a[0] != &b[0] || uintptr(unsafe.Pointer(&a[0]))%Align != 0 {
+		t.Error("equal expressions are evaluated twice, or not aligned")
 	}
-	want, err := NewMemory(src, 1).Bytes("any", &ir.Weight{Name: "w", Expr: packed()})
-	if err != nil || !bytes.Equal(a, want) {
-		t.Errorf("mapped bytes differ from those in memory (%v)", err)
-	}
-	if _, err := m.Bytes("any", &ir.Weight{Name: "blk.0.x", Expr: ir.TensorExpr("none", tensor.F32, tensor.Shape{1})}); err == nil || !strings.Contains(err.Error(), "blk.0.x") {
+	if err := m.Add(t.Context(), []*ir.Weight{weight("blk.0.x", ir.TensorExpr("none", tensor.F32, tensor.Shape{1}))}); err == nil || !strings.Contains(err.Error(), "blk.0.x") {
 		t.Errorf("missing tensor: %v", err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := m.Add(stopped, []*ir.Weight{weight("new", packed(ok(ir.Slice(f, 0, 16))))}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)
@@ -372,8 +391,11 @@ func TestMapped(t *testing.T) {
 	if _, err := os.Stat(m.dir); !os.IsNotExist(err) {
 		t.Errorf("the folder is still there: %v", err)
 	}
-	if _, err := m.Bytes("any", &ir.Weight{Name: "w", Expr: f}); err == nil {
+	if _, err := m.Bytes("any", all[0]); err == nil {
 		t.Error("a weight of closed weights")
+	}
+	if err := m.Add(t.Context(), all); err == nil {
+		t.Error("closed weights take more")
 	}
 }
 
