@@ -77,9 +77,8 @@ const readChunk = 1 << 20
 
 // readRate reads all of data, once to bring it in and four times for the
 // clock, and returns the highest rate in GB/s. The loop only loads and adds, 64
-// bytes at a time in ascending order, which the processor's own prefetching
-// serves best: software prefetches at any distance, two streams per thread and halves
-// instead of chunks were no faster.
+// bytes at a time in ascending order, with the prefetch distance that is best for
+// it; two streams per thread and halves instead of chunks were no faster.
 func readRate(threads int, tier kernel.Tier, data [][]byte) float64 {
 	var chunks [][]byte
 	total := 0

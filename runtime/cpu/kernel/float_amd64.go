@@ -9,20 +9,20 @@ import (
 // gemvFloatArgs is read by the kernels at fixed offsets.
 type gemvFloatArgs struct {
 	w     unsafe.Pointer // 0
-	slab  int            // 8: bytes of a slab
+	slab  int            // 8: bytes of a slab (256-bit forms)
 	x     unsafe.Pointer // 16
 	c     unsafe.Pointer // 24: f32 [16], added to
-	pairs int            // 32: channels / 2, gemv1 only
+	pairs int            // 32: channels / 2; in gemvSlabs the number of slabs
 }
 
 //go:noescape
-func gemv4F16(a *gemvFloatArgs)
+func gemvSlabsF16(a *gemvFloatArgs)
 
 //go:noescape
-func gemv4BF16(a *gemvFloatArgs)
+func gemvSlabsBF16(a *gemvFloatArgs)
 
 //go:noescape
-func gemv4F32(a *gemvFloatArgs)
+func gemvSlabsF32(a *gemvFloatArgs)
 
 //go:noescape
 func gemv1F16(a *gemvFloatArgs)
@@ -46,11 +46,11 @@ func gemvFloat(m *Matmul, t, p0, p1 int, scratch []byte) {
 	size, inPlace := direct(w.Type)
 	for p := p0; p < p1; p++ {
 		f.out = [16]float32{}
-		a := gemvFloatArgs{slab: Slab * size, c: unsafe.Pointer(&f.out)}
+		a := gemvFloatArgs{c: unsafe.Pointer(&f.out)}
 		s, slabs := 0, ceil(w.K, Slab)
-		for ; inPlace && w.Form == P16 && (s+4)*Slab <= w.K; s += 4 {
-			a.w, a.x = unsafe.Pointer(&w.Data[p*w.stride+s*a.slab]), unsafe.Pointer(&row[s*Slab])
-			a.four(w.Type)
+		for whole := w.K / Slab; inPlace && w.Form == P16 && s < whole; s += a.pairs {
+			a.w, a.x, a.pairs = unsafe.Pointer(&w.Data[p*w.stride+s*Slab*size]), unsafe.Pointer(&row[s*Slab]), min(whole-s, max(1, callBytes/(Slab*size)))
+			a.whole(w.Type)
 		}
 		for ; s < slabs; s++ {
 			k := min(Slab, w.K-s*Slab)
@@ -84,15 +84,15 @@ func direct(t tensor.Type) (size int, ok bool) {
 	return 0, false
 }
 
-// four and one dispatch by type; a switch keeps the arguments off the heap.
-func (a *gemvFloatArgs) four(t tensor.Type) {
+// whole and one dispatch by type; a switch keeps the arguments off the heap.
+func (a *gemvFloatArgs) whole(t tensor.Type) {
 	switch t {
 	case tensor.F32:
-		gemv4F32(a)
+		gemvSlabsF32(a)
 	case tensor.F16:
-		gemv4F16(a)
+		gemvSlabsF16(a)
 	case tensor.BF16:
-		gemv4BF16(a)
+		gemvSlabsBF16(a)
 	}
 }
 

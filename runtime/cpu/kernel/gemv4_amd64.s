@@ -29,11 +29,12 @@ GLOBL ·gemv4Masks<>(SB), RODATA|NOPTR, $44
 	MOVQ 16(DX), R9 \
 	MOVQ 24(DX), R10 \
 	MOVQ 32(DX), R11 \
+	MOVQ 40(DX), AX \
 	MOVQ 48(DX), CX \
-	VPXORD Z28, Z28, Z28 \
-	VPXORD Z29, Z29, Z29 \
-	VPXORD Z30, Z30, Z30 \
-	VPXORD Z31, Z31, Z31
+	VMOVUPS (64*0)(AX), Z28 \
+	VMOVUPS (64*1)(AX), Z29 \
+	VMOVUPS (64*2)(AX), Z30 \
+	VMOVUPS (64*3)(AX), Z31
 
 // at most four records of 64 channels per slab
 #define NEWSLAB \

@@ -1,0 +1,68 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// TestCallBytes: a call into a GEMV kernel reads at most callBytes of weights,
+// whole slabs of them.
+func TestCallBytes(t *testing.T) {
+	for _, ty := range WeightTypes {
+		if size, ok := direct(ty); ok {
+			if n := callBytes / (Slab * size); n < 1 {
+				t.Errorf("%s: no whole slab in a call", ty)
+			}
+			continue
+		}
+		n := callRecords(ty)
+		if bytes := n * pack.RecordBytes(ty); bytes > callBytes || n%recordsPerSlab(ty) != 0 || n < 1 {
+			t.Errorf("%s: %d records in a call, %d bytes", ty, n, bytes)
+		}
+	}
+}
+
+// TestManyCalls: the bits do not depend on how many calls a panel takes.
+func TestManyCalls(t *testing.T) {
+	defer func(n int) { callBytes = n }(callBytes)
+	const k = 9*Slab + 128
+	for _, ty := range WeightTypes {
+		if ty == tensor.Q4_K || ty == tensor.Q5_K || ty == tensor.Q6_K {
+			continue // whole slabs only, see below
+		}
+		manyCalls(t, ty, k)
+	}
+	for _, ty := range []tensor.Type{tensor.Q4_K, tensor.Q5_K, tensor.Q6_K} {
+		manyCalls(t, ty, 10*Slab)
+	}
+}
+
+func manyCalls(t *testing.T, ty tensor.Type, k int) {
+	r := rng(uint64(ty) + 5)
+	w := forms(t, ty, []int64{40}, int64(k), randomWeight(r, ty, 40, int64(k)))[P16]
+	for _, s := range []int{1, 3} {
+		x := plainAct(t, r, s, k)
+		for _, elem := range []Elem{F32, I8} {
+			if elem == I8 && !ty.Quantised() {
+				continue
+			}
+			in := relayout(t, x, C4)
+			if elem == I8 {
+				in = quantised(t, x, C4)
+			}
+			want := outputs(t, &w, s)
+			run(t, &Matmul{W: &w, X: in, Out: want})
+			for _, tier := range Available() {
+				for _, bytes := range []int{1, 10 << 10, 256 << 10} {
+					callBytes = bytes
+					out := outputs(t, &w, s)
+					run(t, &Matmul{Tier: tier, W: &w, X: in, Out: out})
+					sameBits(t, fmt.Sprintf("%s %s, %d tokens, %d bytes a call, %s", ty, elem, s, bytes, tier), &out[0], &want[0])
+				}
+			}
+		}
+	}
+}
