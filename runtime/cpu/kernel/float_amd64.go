@@ -54,7 +54,7 @@ func gemvFloat(m *Matmul, t, p0, p1 int, scratch []byte) {
 		}
 		for ; s < slabs; s++ {
 			k := min(Slab, w.K-s*Slab)
-			rec := w.slab(p, s, f.gen.slab[:])
+			rec := w.slab(p, s, f.bytes.slab[:])
 			a.w, a.x, a.pairs = unsafe.Pointer(&rec[0]), unsafe.Pointer(&row[s*Slab]), ceil(k, 2)
 			t := w.Type
 			if !inPlace || k%2 != 0 { // through f32 scratch, an odd channel padded by zero

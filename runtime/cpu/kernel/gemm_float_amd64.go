@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/tessera-llm/tessera/pkg/tensor"
-)
+import "unsafe"
 
 // floatArgs is read by gemmFloat at fixed offsets. The kernel advances next.
 type floatArgs struct {
@@ -25,12 +21,6 @@ type floatArgs struct {
 //go:noescape
 func gemmFloat(a *floatArgs)
 
-//go:noescape
-func expandF16(dst *float32, src *byte, n int)
-
-//go:noescape
-func expandBF16(dst *float32, src *byte, n int)
-
 const (
 	floatPanels = 2 // panels of the kernel
 	floatGroup  = 8 // panels that share a slab of the activations in the second cache
@@ -39,38 +29,16 @@ const (
 // floatTokens is the largest number of tokens of one pass over the weights.
 var floatTokens = 516
 
-// floatScratch is one slab of expanded panels. The generic part is used to
-// decode quantised weights.
+// floatScratch is one slab of expanded panels.
 type floatScratch struct {
-	w    [floatPanels][Slab][16]float32
-	zero [floatPanels][16]float32
-	x    [Slab]float32
-	out  [16]float32
-	gen  genericScratch
+	w     [floatPanels][Slab][16]float32
+	zero  [floatPanels][16]float32
+	x     [Slab]float32
+	out   [16]float32
+	bytes floatBytes
 }
 
 const floatScratchBytes = (int(unsafe.Sizeof(floatScratch{})) + 63) &^ 63
-
-// expand decodes n channels of one panel to w; channels beyond n, up to a
-// multiple of 4, become zero.
-func (f *floatScratch) expand(w *[Slab][16]float32, t tensor.Type, rec []byte, n int) {
-	switch t {
-	case tensor.F32:
-		copy(w[:n], slice32x16(rec, n))
-	case tensor.F16:
-		expandF16(&w[0][0], &rec[0], ceil(n, 2))
-	case tensor.BF16:
-		expandBF16(&w[0][0], &rec[0], ceil(n, 2))
-	default:
-		expandFloat(w, &f.gen.panel, &f.gen.q, t, rec, n)
-	}
-	clear(w[n:roundUp(n, 4)])
-}
-
-func slice32x16(b []byte, n int) [][16]float32 {
-	_ = b[64*n-1]
-	return unsafe.Slice((*[16]float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
-}
 
 // matmulFloatAVX512 computes panels [p0, p1) for f32 activations.
 func matmulFloatAVX512(m *Matmul, p0, p1 int, scratch []byte) {
@@ -108,7 +76,7 @@ func gemmFloatGroup(m *Matmul, p0, p1, t0, count int, scratch []byte) {
 			n := min(floatPanels, p1-p)
 			a.panel = (n - 1) * Slab * 64 // a missing panel is computed as the first
 			for i := range n {
-				f.expand(&f.w[i], w.Type, w.slab(p+i, s, f.gen.slab[:]), k)
+				f.expand(&f.w[i], w.Type, w.slab(p+i, s, f.bytes.slab[:]), k)
 			}
 			a.prefetch(w, p, p0, p1, s, tokens)
 			ci := c[(p-p0)/floatPanels*tokens*32:][:tokens*32]

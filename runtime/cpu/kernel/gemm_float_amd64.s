@@ -6,7 +6,9 @@
 // C = C + chain, read from one place and written to another.
 //
 // A channel by 12 tokens is 24 FMA, 2 weight loads and 12 broadcasts: 12 cycles of
-// the two FMA ports, 14 of 24 load slots, 38 of 72 slots of a six-wide core.
+// the two FMA ports, 14 of 24 load slots, 38 of 72 slots of a six-wide core. Three
+// panels by 8 tokens would load less (11), but their weights outgrow the first cache
+// and chains must be stored in mid-slab: no faster.
 //
 //	SI weights   R8 bytes of a panel   DI activations   R9 bytes of a tile
 //	R10, R12 C to read and its bytes per token   R11, R13 C to write
