@@ -65,8 +65,9 @@ func matmulFloatAVX2(m *Matmul, p0, p1 int, scratch []byte) {
 		return
 	}
 	for p := p0; p < p1; p++ {
-		for t := 0; t < m.X.S; t += tokens256 {
-			gemmFloatTokens256(m, p, t, min(tokens256, m.X.S-t), scratch)
+		pass := min(tokens256, roundUp(passTokens256(m.X.S), 12))
+		for t := 0; t < m.X.S; t += pass {
+			gemmFloatTokens256(m, p, t, min(pass, m.X.S-t), scratch)
 		}
 	}
 }

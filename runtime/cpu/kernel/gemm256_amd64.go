@@ -68,7 +68,7 @@ func gemm256VMinK(a *gemm256Args)
 
 const (
 	panels256 = 4   // panels of one item of a GEMM: they share the widened activations
-	tokens256 = 252 // tokens of one pass of an item
+	tokens256 = 264 // largest number of tokens of one pass of an item
 )
 
 // scratch256 is one slab of one expanded panel.
@@ -145,11 +145,15 @@ func matmulQuant256(m *Matmul, tier Tier, p0, p1 int, scratch []byte) {
 		return
 	}
 	for p := p0; p < p1; p += panels256 {
-		for t := 0; t < x.S; t += tokens256 {
-			gemmQuant256(m, tier, p, min(panels256, p1-p), t, min(tokens256, x.S-t), scratch)
+		pass := passTokens256(x.S)
+		for t := 0; t < x.S; t += pass {
+			gemmQuant256(m, tier, p, min(panels256, p1-p), t, min(pass, x.S-t), scratch)
 		}
 	}
 }
+
+// passTokens256 cuts s tokens into equal passes, multiples of 4.
+func passTokens256(s int) int { return roundUp(ceil(s, ceil(s, tokens256)), 4) }
 
 // gemmQuant256 computes n panels from p on for the tokens [t0, t0+count) of a
 // c4 activation; t0 is a multiple of 4.

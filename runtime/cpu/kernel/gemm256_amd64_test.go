@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"testing"
+	"unsafe"
 
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -59,6 +60,52 @@ func TestPeaks256(t *testing.T) {
 		}
 		if dot, fma, read := DotPeak(tier, 4), FMAPeak(tier, 4), ReadAll(tier, b); dot < 6e6 || fma < 6e6 || read != len(b) {
 			t.Errorf("%s: %g dot, %g fma operations, %d bytes read", tier, dot, fma, read)
+		}
+	}
+}
+
+// BenchmarkGemmKernel256 measures the kernels alone, on one slab of one panel.
+func BenchmarkGemmKernel256(b *testing.B) {
+	var v scratch256
+	r := rng(1)
+	for i := range v.w {
+		v.w[i] = byte(r.Uint32() & 15)
+	}
+	for _, tiles := range []int{8, 64} {
+		x := newAct(b, I8, C4, 4*tiles, 256)
+		for i := range x.Q {
+			x.Q[i] = int8(r.Uint32())
+		}
+		clear(x.Exp)
+		clear(x.Base)
+		clear(x.Init16)
+		clear(x.MinPair)
+		c := slice[float32](AlignedBytes(tiles*256), 0, tiles*64)
+		wide := slice[int16](AlignedBytes(tiles*2048), 0, tiles*1024)
+		wideActs256(&wide[0], &x.Q[0], len(x.Q)/32)
+		for _, ty := range []tensor.Type{tensor.Q8_0, tensor.Q4_0, tensor.Q4_K, tensor.Q5_0, tensor.Q6_K} {
+			for _, tier := range []Tier{AVX2, AVXVNNI} {
+				if !available()[tier] {
+					continue
+				}
+				a := gemm256Args{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), act: unsafe.Pointer(&x.Q[0]), plane: unsafe.Pointer(&x.Init16[0]),
+					exp: unsafe.Pointer(&x.Exp[0]), base: unsafe.Pointer(&x.Base[0]), c: unsafe.Pointer(&c[0]), tiles: tiles, blocks: 8,
+					min: unsafe.Pointer(&v.min), dmin: unsafe.Pointer(&v.dmin), acc: unsafe.Pointer(&v.acc)}
+				f := a.run
+				if tier == AVXVNNI {
+					f = a.runVNNI
+				} else if ty == tensor.Q8_0 {
+					a.act = unsafe.Pointer(&wide[0])
+				}
+				b.Run(fmt.Sprintf("%s/tiles=%d/%s", ty, tiles, tier), func(b *testing.B) {
+					cpu := cpuSeconds()
+					for b.Loop() {
+						f(ty)
+					}
+					cpu = cpuSeconds() - cpu
+					b.ReportMetric(float64(b.N)*float64(tiles)*4*16*256*2/cpu/1e9, "GOPS")
+				})
+			}
 		}
 	}
 }
