@@ -271,14 +271,7 @@ func softmaxScores(tier Tier, s []float32, from, to int, scale float32, lanes *[
 		}
 		return softmaxRow(&s[first*16], last-first+1, m0, m1, scale, lanes)
 	}
-	n := (last - first + 1) * 16
-	scale256(&s[first*16], scale, n)
-	m := maxRun(s[from:to])
-	expSub256(&s[first*16], m, n)
-	for j, e := range s[from:to] {
-		lanes[(from+j)&15] += e
-	}
-	return m
+	return softmax256(s, from, to, scale, lanes)
 }
 
 // pvRows continues the chains of rows [r0, r1) over positions [from, to).

@@ -56,27 +56,29 @@ func gemv256VQ5_K(a *gemvArgs)
 func gemv256VQ6_K(a *gemvArgs)
 
 // gemvQuant256 computes panels [p0, p1) for token t of an i8 activation whose
-// tokens are contiguous. Packed panels are read in place, whole; rows are
-// interleaved slab by slab. The kernels add to C.
+// tokens are contiguous. Packed panels are read in place, in as few calls as
+// callBytes allows; rows are interleaved slab by slab. The kernels add to C.
 func gemvQuant256(m *Matmul, tier Tier, t, p0, p1 int, scratch []byte) {
 	v := (*scratch256)(unsafe.Pointer(unsafe.SliceData(scratch[:scratch256Bytes])))
 	w, x := m.W, &m.X
-	size := pack.RecordBytes(w.Type)
 	g, _, _ := x.group(t, 0)
+	size, per := pack.RecordBytes(w.Type), recordsPerSlab(w.Type)
+	records, most := ceil(w.K, pack.RecordChannels(w.Type)), callRecords(w.Type)
+	if w.Form != P16 {
+		most = per
+	}
 	for p := p0; p < p1; p++ {
 		clear(v.out[:])
 		a := gemvArgs{c: unsafe.Pointer(&v.out)}
-		if w.Form == P16 {
-			a.slabs(x, w.Type, t, g, 0)
-			a.rec, a.records = unsafe.Pointer(&w.Data[p*w.stride]), w.stride/size
-			a.run256(w.Type, tier)
-		} else {
-			for s := range ceil(w.K, Slab) {
-				rec := w.slab(p, s, v.gen.slab[:])
-				a.slabs(x, w.Type, t, g, s)
-				a.rec, a.records = unsafe.Pointer(&rec[0]), len(rec)/size
-				a.run256(w.Type, tier)
+		for r := 0; r < records; r += a.records {
+			a.slabs(x, w.Type, t, g, r/per)
+			a.records = min(records-r, most)
+			if w.Form == P16 {
+				a.rec = unsafe.Pointer(&w.Data[p*w.stride+r*size])
+			} else {
+				a.rec = unsafe.Pointer(&w.slab(p, r/per, v.gen.slab[:])[0])
 			}
+			a.run256(w.Type, tier)
 		}
 		member, row, rows := w.panel(p)
 		out := &m.Out[member]

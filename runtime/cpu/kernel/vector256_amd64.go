@@ -49,6 +49,32 @@ func rotate256(dl, dh, xl, xh, cos, sin *float32, n int)
 func merge256(o, p *float32, a, b float32, n int)
 
 //go:noescape
+func maxScores256(s *float32, panels int, first, last *int32, scale float32) (m float32)
+
+//go:noescape
+func sumScores256(lanes *[16]float32, s *float32, panels int, first, last *int32)
+
+// panelMasks is 16 zeros, 16 ones, 16 zeros: the window of 16 from 16-i on has
+// zeros for the first i positions of a panel, the one from 32-i on for all others.
+var panelMasks = func() (m [48]int32) {
+	for i := range 16 {
+		m[16+i] = -1
+	}
+	return m
+}()
+
+// softmax256 is softmaxScores of AVX2.
+func softmax256(s []float32, from, to int, scale float32, lanes *[16]float32) float32 {
+	first, last := from/16, (to-1)/16
+	s = s[first*16 : last*16+16]
+	before, after := &panelMasks[16-from%16], &panelMasks[32-((to-1)%16+1)]
+	m := maxScores256(&s[0], len(s)/16, before, after, scale)
+	expSub256(&s[0], m, len(s))
+	sumScores256(lanes, &s[0], len(s)/16, before, after)
+	return m
+}
+
+//go:noescape
 func div256(x *float32, l float32, n int)
 
 //go:noescape

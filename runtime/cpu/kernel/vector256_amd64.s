@@ -307,6 +307,97 @@ loop:
 	VZEROUPPER
 	RET
 
+// func maxScores256(s *float32, panels int, first, last *int32, scale float32) (m float32):
+// scales panels of 16 in place and returns the maximum of those under the
+// masks of the first and the last panel; NaN is ignored
+TEXT ·maxScores256(SB), NOSPLIT, $0-44
+	MOVQ s+0(FP), DI
+	MOVQ panels+8(FP), CX
+	MOVQ first+16(FP), SI
+	MOVQ last+24(FP), DX
+	VBROADCASTSS scale+32(FP), Y7
+	VMOVUPS ·expWide+416(SB), Y6 // Inf
+	VXORPS ·expWide+448(SB), Y6, Y6
+	VMOVAPS Y6, Y4
+	VMOVAPS Y6, Y5
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	CMPQ CX, $1
+	JEQ  end
+loop:
+	VMULPS (DI), Y7, Y0
+	VMULPS 32(DI), Y7, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VBLENDVPS Y2, Y0, Y6, Y0
+	VBLENDVPS Y3, Y1, Y6, Y1
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y1, Y5
+	VPCMPEQD Y2, Y2, Y2
+	VPCMPEQD Y3, Y3, Y3
+	ADDQ $64, DI
+	DECQ CX
+	CMPQ CX, $1
+	JGT  loop
+end:
+	VPAND (DX), Y2, Y2
+	VPAND 32(DX), Y3, Y3
+	VMULPS (DI), Y7, Y0
+	VMULPS 32(DI), Y7, Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VBLENDVPS Y2, Y0, Y6, Y0
+	VBLENDVPS Y3, Y1, Y6, Y1
+	VMAXPS Y4, Y0, Y4
+	VMAXPS Y5, Y1, Y5
+	VMAXPS Y5, Y4, Y4
+	VEXTRACTF128 $1, Y4, X5
+	VMAXPS X5, X4, X4
+	VMOVHLPS X4, X4, X5
+	VMAXPS X5, X4, X4
+	VMOVSHDUP X4, X5
+	VMAXSS X5, X4, X4
+	VMOVSS X4, m+40(FP)
+	VZEROUPPER
+	RET
+
+// func sumScores256(lanes *[16]float32, s *float32, panels int, first, last *int32):
+// sums panels of 16 by lane, ascending, +0 where the masks are zero
+TEXT ·sumScores256(SB), NOSPLIT, $0-40
+	MOVQ lanes+0(FP), R8
+	MOVQ s+8(FP), DI
+	MOVQ panels+16(FP), CX
+	MOVQ first+24(FP), SI
+	MOVQ last+32(FP), DX
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VMOVUPS (SI), Y2
+	VMOVUPS 32(SI), Y3
+	CMPQ CX, $1
+	JEQ  end
+loop:
+	VANDPS (DI), Y2, Y0
+	VANDPS 32(DI), Y3, Y1
+	VADDPS Y0, Y4, Y4
+	VADDPS Y1, Y5, Y5
+	VPCMPEQD Y2, Y2, Y2
+	VPCMPEQD Y3, Y3, Y3
+	ADDQ $64, DI
+	DECQ CX
+	CMPQ CX, $1
+	JGT  loop
+end:
+	VPAND (DX), Y2, Y2
+	VPAND 32(DX), Y3, Y3
+	VANDPS (DI), Y2, Y0
+	VANDPS 32(DI), Y3, Y1
+	VADDPS Y0, Y4, Y4
+	VADDPS Y1, Y5, Y5
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VZEROUPPER
+	RET
+
 #define ROW(p, lo, hi) \
 	VBROADCASTSS (p)(AX*4), Y10 \
 	VFMADD231PS Y10, Y8, lo     \
