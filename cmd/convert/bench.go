@@ -34,6 +34,7 @@ What every rewriting pass is worth: the checkpoint without it, beside all passes
 turn over -r rounds. Passes that need it go with it. Weights that differ are written
 once into a folder of the cache, mapped as a bundle's are, and removed at the end.
 
+  tessera bench model.tess --startup -r 9           from the start of a process to its first logits
   tessera bench model.gguf --ablate -p 512 -n 32 -r 3 --format md
 
 Exit code 1 when a test could not run, for example for want of context.`,
@@ -48,6 +49,9 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.BoolFlag{Name: "scaling", Usage: "also every speed beside that of the first prompt length and of the first thread count"},
 			&cli.BoolFlag{Name: "ablate", Usage: "instead: the speed without each rewriting pass, given a checkpoint"},
 			&cli.BoolFlag{Name: "limits", Usage: "also what the machine can do at most, measured now"},
+			&cli.BoolFlag{Name: "startup", Usage: "instead: the time from the start of a fresh process to its first logits"},
+			&cli.StringFlag{Name: "first-ids", Hidden: true},
+			&cli.StringFlag{Name: "first-text", Hidden: true},
 			kvFlag, chunkFlag, backendFlag,
 		}, checkpointFs),
 		Action: benchAction,
@@ -58,6 +62,9 @@ func benchAction(c *cli.Context) error {
 	if c.NArg() == 0 {
 		return usage(c, "no model: give bundles or checkpoints")
 	}
+	if c.IsSet("first-ids") || c.IsSet("first-text") {
+		return firstLogitsAction(c)
+	}
 	o, err := benchOptions(c)
 	if err != nil {
 		return err
@@ -65,6 +72,12 @@ func benchAction(c *cli.Context) error {
 	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: os.Stdout}
 	if !slices.Contains(benchFormats, rep.format) {
 		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
+	}
+	if c.Bool("startup") {
+		if rep.format == "csv" {
+			return usage(c, "--startup has no place in csv: use table, md or json")
+		}
+		return startupAction(c, o, rep.format)
 	}
 	if c.Bool("ablate") {
 		return ablateAction(c, o)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,6 +28,7 @@ type opened struct {
 	// texts are the tokenizer with the chat templates and all stop tokens.
 	texts func() (*convert.Texts, error)
 	ckpt  *checkpoint.Checkpoint // nil for a bundle
+	path  string                 // of the bundle; "" for a checkpoint in memory
 
 	madeAs string // --type of the conversion
 }
@@ -87,8 +89,25 @@ func openBundle(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &opened{prog: runtime.BundleProgram(b), madeAs: b.Manifest.Source.Type, text: func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) },
-		texts: func() (*convert.Texts, error) { return bundleTexts(b) }}, nil
+	return &opened{prog: runtime.BundleProgram(b), madeAs: b.Manifest.Source.Type, path: path,
+		text:  sync.OnceValues(func() (*tokenizer.Tokenizer, error) { return bundleTokenizer(b) }),
+		texts: sync.OnceValues(func() (*convert.Texts, error) { return bundleTexts(b) })}, nil
+}
+
+// encodeBeside loads the tokenizer and encodes text while the caller goes on;
+// the function returned waits for the ids.
+func (o *opened) encodeBeside(text string) func() ([]int32, error) {
+	var ids []int32
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var t *tokenizer.Tokenizer
+		if t, err = o.needTokenizer(); err == nil {
+			ids, err = t.Encode(text, tokenizer.EncodeOptions{AddSpecial: true})
+		}
+	}()
+	return func() ([]int32, error) { <-done; return ids, err }
 }
 
 // bundleTokenizer loads the compiled tokenizer; nil when the bundle has none.

@@ -77,6 +77,9 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.path != "" {
+		go o.texts() // beside the compilation; newTalk waits for them
+	}
 	m, err := o.model(c)
 	if err != nil {
 		o.Close()

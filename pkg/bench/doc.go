@@ -16,5 +16,8 @@
 // Ablate (ablate.go) measures what every rewriting pass is worth: the program
 // without it beside the full one, in turn.
 //
+// Startup measures the time from the start of a fresh process to its first
+// logits.
+//
 // Start with Run.
 package bench

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/tessera-llm/tessera/pkg/tokenizer/internal/split"
@@ -112,7 +113,7 @@ func (w *words) cut(f split.Finder, b split.Behavior, invert bool) error {
 	return nil
 }
 
-var gpt2Finder = split.Scan(split.GPT2)
+var gpt2Finder = sync.OnceValue(func() split.Finder { return split.Scan(split.GPT2) })
 
 func (w *words) byteLevel(prefix, regex bool) error {
 	if prefix {
@@ -125,7 +126,7 @@ func (w *words) byteLevel(prefix, regex bool) error {
 	}
 	w.bytes = true
 	if regex {
-		return w.cut(gpt2Finder, split.Isolated, false)
+		return w.cut(gpt2Finder(), split.Isolated, false)
 	}
 	return nil
 }
