@@ -32,6 +32,9 @@ func wideWeights256(w, src *byte, n int)
 //go:noescape
 func wideActs256(dst *int16, q *int8, n int)
 
+//go:noescape
+func pairSums256(dst *int16, q *int8, n int)
+
 // expand fills the scratch from the records of one slab; wide asks for the
 // int16 form of q8_0.
 func (v *scratch256) expand(t tensor.Type, rec []byte, wide bool) {

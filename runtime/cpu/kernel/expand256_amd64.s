@@ -291,3 +291,33 @@ loop:
 	JNZ  loop
 	VZEROUPPER
 	RET
+
+DATA ·ones8<>+0(SB)/8, $0x0101010101010101
+DATA ·ones8<>+8(SB)/8, $0x0101010101010101
+DATA ·ones8<>+16(SB)/8, $0x0101010101010101
+DATA ·ones8<>+24(SB)/8, $0x0101010101010101
+GLOBL ·ones8<>(SB), RODATA|NOPTR, $32
+
+// func pairSums256(dst *int16, q *int8, n int): for n times 16 channels of four
+// tokens -32 times the sums of the first two and the last two channels of the groups
+TEXT ·pairSums256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ q+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVDQU ·ones8<>(SB), Y15
+	VPXOR Y14, Y14, Y14
+loop:
+	VPMADDUBSW (SI), Y15, Y0
+	VPMADDUBSW 32(SI), Y15, Y1
+	VPADDW Y1, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDW X1, X0, X0
+	VPSLLW $5, X0, X0
+	VPSUBW X0, X14, X0
+	VMOVDQU X0, (DI)
+	ADDQ $64, SI
+	ADDQ $16, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET

@@ -11,7 +11,7 @@ type gemm256Args struct {
 	w      unsafe.Pointer // 0: bytes [64][64], or int16 for q8_0 without VNNI
 	scale  unsafe.Pointer // 8: f32 [8 or 16][16]
 	act    unsafe.Pointer // 16: the slab of the c4 activation
-	plane  unsafe.Pointer // 24: init, init16, minpair or bsum plane of the slab
+	plane  unsafe.Pointer // 24: init, init16 (pair sums without VNNI), minpair or bsum plane of the slab
 	exp    unsafe.Pointer // 32
 	base   unsafe.Pointer // 40
 	c      unsafe.Pointer // 48: f32 [tiles][4][16]
@@ -65,6 +65,9 @@ func gemm256VMin(a *gemm256Args)
 
 //go:noescape
 func gemm256VMinK(a *gemm256Args)
+
+//go:noescape
+func storeRows256(dst *float32, stride int, src *float32, n int)
 
 const (
 	panels256 = 4   // panels of one item of a GEMM: they share the widened activations
@@ -163,10 +166,7 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 	tiles := ceil(count, 4)
 	c := slice[float32](scratch, scratch256Bytes, n*tiles*64)
 	clear(c)
-	var wide []int16
-	if tier == AVX2 && w.Type == tensor.Q8_0 {
-		wide = slice[int16](scratch, scratch256Bytes+n*tiles*256, tiles*4*Slab)
-	}
+	wide := slice[int16](scratch, scratch256Bytes+n*tiles*256, tiles*4*Slab)
 	_, all := tile(C4, x.S)
 	a := gemm256Args{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), acc: unsafe.Pointer(&v.acc), tiles: tiles}
 	for s := range ceil(w.K, Slab) {
@@ -174,7 +174,7 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 		g := s*all + t0/4
 		q := x.Q[x.off(t0, s*Slab):][:tiles*4*width]
 		a.act = unsafe.Pointer(&q[0])
-		if wide != nil {
+		if tier == AVX2 && w.Type == tensor.Q8_0 {
 			wideActs256(&wide[0], &q[0], len(q)/32)
 			a.act = unsafe.Pointer(&wide[0])
 		}
@@ -183,6 +183,10 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 		switch w.Type {
 		case tensor.Q6_K:
 			a.plane = unsafe.Pointer(&x.Init16[g*64])
+			if tier == AVX2 {
+				pairSums256(&wide[0], &q[0], len(q)/64)
+				a.plane = unsafe.Pointer(&wide[0])
+			}
 		case tensor.Q4_K, tensor.Q5_K:
 			a.plane, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
 		case tensor.Q4_1, tensor.Q5_1:
@@ -191,7 +195,7 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 			a.plane = unsafe.Pointer(&x.Init[g*32])
 		}
 		for i := range n {
-			v.expand(w.Type, w.slab(p+i, s, v.gen.slab[:]), wide != nil)
+			v.expand(w.Type, w.slab(p+i, s, v.gen.slab[:]), tier == AVX2)
 			a.c = unsafe.Pointer(&c[i*tiles*64])
 			if tier == AVXVNNI {
 				a.runVNNI(w.Type)
@@ -209,6 +213,12 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 func storePanel(m *Matmul, p, t0, count int, c []float32) {
 	member, row, rows := m.W.panel(p)
 	out := &m.Out[member]
+	if rows == 16 {
+		dst := out.F[t0*out.C+row:]
+		_, _ = dst[(count-1)*out.C+15], c[16*count-1]
+		storeRows256(&dst[0], 4*out.C, &c[0], count)
+		return
+	}
 	for t := range count {
 		copy(out.F[(t0+t)*out.C+row:][:rows], c[t*16:])
 	}

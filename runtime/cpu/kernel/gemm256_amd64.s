@@ -4,10 +4,11 @@
 // GEMM kernels, AVX2. Weights of 4, 5 and 6 bits are unsigned bytes without
 // shift (0..15, 0..31, 0..63); q8_0 weights and its activations are int16.
 //
-// VPMADDUBSW adds two products in int16 and must not saturate or wrap:
-// 15·127·2·8 = 30480 for the eight groups of a block of 4-bit values, 31·127·2·4
-// = 31496 for four groups of 5-bit values, 63·127·2·2 = 32004 for two groups of
-// 6-bit values. 8-bit values take VPMADDWD.
+// VPMADDUBSW adds two products in int16 and must not saturate: 63·127·2 = 16002.
+// The sums of several groups must end in range: 15·127·2·8 = 30480 for the eight
+// groups of a block of 4-bit values, 31·127·2·4 = 31496 for four groups of 5-bit
+// values. Those of 6-bit values start at -32 times the sum of the same activations
+// (VPADDW wraps on the way) and end at 32·127·2·4 = 32512 at most. 8-bit values take VPMADDWD.
 
 DATA ·ones16<>+0(SB)/8, $0x0001000100010001
 DATA ·ones16<>+8(SB)/8, $0x0001000100010001
@@ -187,59 +188,33 @@ TEXT ·gemm256Q5_1(SB), NOSPLIT, $0-8
 TEXT ·gemm256Q5_K(SB), NOSPLIT, $0-8
 	MINKERNEL(FIVEBIT, MINK)
 
-// two groups of 6-bit weights: Y8, Y9 and Y13, Y14
-#define TWOGROUPS(g) \
-	VMOVDQU (64*g)(SI), Y8        \
-	VMOVDQU (64*g+32)(SI), Y9     \
-	VMOVDQU (64*g+64)(SI), Y13    \
-	VMOVDQU (64*g+96)(SI), Y14
-
-#define TWODOTS1(o, lo, hi) \
-	VPBROADCASTD o(DI), Y10      \
-	VPBROADCASTD (o+16)(DI), Y11 \
-	VPMADDUBSW Y10, Y8, lo       \
-	VPMADDUBSW Y11, Y13, Y12     \
-	VPADDW Y12, lo, lo           \
-	VPMADDUBSW Y10, Y9, hi       \
-	VPMADDUBSW Y11, Y14, Y15     \
-	VPADDW Y15, hi, hi           \
-	VPMADDWD ·ones16<>(SB), lo, lo \
-	VPMADDWD ·ones16<>(SB), hi, hi
-
-#define TWODOTS(o, lo, hi) \
-	VPBROADCASTD o(DI), Y10      \
-	VPBROADCASTD (o+16)(DI), Y11 \
-	VPMADDUBSW Y10, Y8, Y12      \
-	VPMADDUBSW Y11, Y13, Y15     \
-	VPADDW Y15, Y12, Y12         \
-	VPMADDWD ·ones16<>(SB), Y12, Y12 \
-	VPADDD Y12, lo, lo           \
-	VPMADDUBSW Y10, Y9, Y12      \
-	VPMADDUBSW Y11, Y14, Y15     \
-	VPADDW Y15, Y12, Y12         \
-	VPMADDWD ·ones16<>(SB), Y12, Y12 \
-	VPADDD Y12, hi, hi
+#define START6(o, c, lo, hi) \
+	VPBROADCASTD o(DI), Y10 \
+	VPBROADCASTD c(R9), Y11 \
+	VPMADDUBSW Y10, Y8, lo  \
+	VPMADDUBSW Y10, Y9, hi  \
+	VPADDW Y11, lo, lo      \
+	VPADDW Y11, hi, hi
 
 // sixteen channels: four groups from g on
 #define SIXTEEN(g) \
-	TWOGROUPS(g)                      \
-	TWODOTS1((16*g), Y0, Y1)          \
-	TWODOTS1((16*g+4), Y2, Y3)        \
-	TWODOTS1((16*g+8), Y4, Y5)        \
-	TWODOTS1((16*g+12), Y6, Y7)       \
-	TWOGROUPS((g+2))                  \
-	TWODOTS((16*g+32), Y0, Y1)        \
-	TWODOTS((16*g+36), Y2, Y3)        \
-	TWODOTS((16*g+40), Y4, Y5)        \
-	TWODOTS((16*g+44), Y6, Y7)        \
-	CORRECT(2)                        \
-	SCALES                            \
-	ADDQ $64, BX                      \
+	WEIGHTS(g)                       \
+	START6((16*g), 0, Y0, Y1)        \
+	START6((16*g+4), 4, Y2, Y3)      \
+	START6((16*g+8), 8, Y4, Y5)      \
+	START6((16*g+12), 12, Y6, Y7)    \
+	NEXT((g+1))                      \
+	NEXT((g+2))                      \
+	NEXT((g+3))                      \
+	WIDEN                            \
+	SCALES                           \
+	ADDQ $64, BX                     \
 	ADDQ $16, R9
 
 // func gemm256Q6_K(a *gemm256Args): blocks of 16
 TEXT ·gemm256Q6_K(SB), NOSPLIT, $0-8
 	START
+	VMOVDQU ·ones16<>(SB), Y15
 tile:
 	NEWTILE
 block:
@@ -316,5 +291,23 @@ block:
 	FINISHALL
 	DECQ R13
 	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func storeRows256(dst *float32, stride int, src *float32, n int): n rows of 16
+TEXT ·storeRows256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), AX
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ AX, DI
+	DECQ CX
+	JNZ  loop
 	VZEROUPPER
 	RET

@@ -42,6 +42,47 @@ func TestMatmulGroups256(t *testing.T) {
 	}
 }
 
+// TestLargestSums256: weights and activations at the ends of their ranges, of
+// one sign and of alternating signs, do not overflow any int16 sum.
+func TestLargestSums256(t *testing.T) {
+	const k = 512
+	for _, ty := range WeightTypes {
+		if !ty.Quantised() {
+			continue
+		}
+		for _, fill := range []byte{0, 0xff, 0x80, 0x7f} {
+			src := randomWeight(rng(3), ty, 32, k)
+			scales := map[tensor.Type][2]int{tensor.Q6_K: {0, 192}, tensor.Q4_K: {16, 144}, tensor.Q5_K: {16, 176}}[ty]
+			if scales[1] == 0 {
+				scales = [2]int{ty.BlockBytes() - 16, ty.BlockBytes()}
+			}
+			for i := range src {
+				if at := i % ty.BlockBytes(); at >= scales[0] && at < scales[1] {
+					src[i] = fill
+				}
+			}
+			w := forms(t, ty, []int64{32}, k, src)[P16]
+			x := make([]float32, 5*k)
+			for i := range x {
+				x[i] = 1
+				if c := i % k; i/k == 1 || i/k == 2 && c%2 == 1 || i/k == 3 && c%4 > 1 || i/k == 4 && c%8 > 3 {
+					x[i] = -1
+				}
+			}
+			for _, s := range []int{1, 5} {
+				in := quantised(t, FromF32(x[:s*k], s, k), C4)
+				want := outputs(t, &w, s)
+				run(t, &Matmul{W: &w, X: in, Out: want})
+				for _, tier := range Available() {
+					out := outputs(t, &w, s)
+					run(t, &Matmul{Tier: tier, W: &w, X: in, Out: out})
+					sameBits(t, fmt.Sprintf("%s filled with %#x S=%d %s", ty, fill, s, tier), &out[0], &want[0])
+				}
+			}
+		}
+	}
+}
+
 // TestTierBelow: a tier without AVX-VNNI never falls back to it.
 func TestTierBelow(t *testing.T) {
 	for _, c := range [][2]Tier{{AVX512, AVX2}, {AVXVNNI, AVX2}, {AVX2, Generic}, {NEON, Generic}, {Generic, Generic}} {
