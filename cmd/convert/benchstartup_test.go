@@ -9,8 +9,8 @@ import (
 
 // TestFirstLogits runs what --startup starts: one line of JSON.
 func TestFirstLogits(t *testing.T) {
-	path := bundle(t, "qwen3-f32-tied", "--type", "q8_0")
-	for _, c := range []struct{ flag, prompt string }{{"--first-ids", "1,2,3"}, {"--first-text", "a b"}} {
+	path := demo(t)
+	for _, c := range []struct{ flag, prompt string }{{"--first-ids", "1,2,3"}, {"--first-text", "The prince"}} {
 		var f bench.FirstLogits
 		if err := json.Unmarshal([]byte(ok(t, "bench", path, c.flag, c.prompt, "--threads", "1")), &f); err != nil {
 			t.Fatal(err)
