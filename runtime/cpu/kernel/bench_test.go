@@ -151,35 +151,41 @@ func BenchmarkPrompt(b *testing.B) {
 	}
 }
 
-// BenchmarkRuns measures the activation ops on 64 tokens of 2048 channels.
+// BenchmarkRuns measures the activation ops on one token, on four, which stay in
+// the first caches, and on 512, which do not.
 func BenchmarkRuns(b *testing.B) {
 	r := rng(1)
-	x, y := plainAct(b, r, 64, 2048), plainAct(b, r, 64, 2048)
-	f4, q4 := newAct(b, F32, C4, 64, 2048), newAct(b, I8, C4, 64, 2048)
-	tab := RopeTable{make([]float32, 64*32), make([]float32, 64*32), 32}
-	for _, tier := range Available() {
-		for _, c := range []struct {
-			name string
-			task Task
-		}{
-			{"rms_norm", &RMSNorm{Tier: tier, X: x, Out: f4, Weight: y.F[:2048], Dim: 2048, Eps: 1e-6}},
-			{"quantize_act", &QuantizeAct{Tier: tier, X: f4, Out: q4}},
-			{"quantize_act plain", &QuantizeAct{Tier: tier, X: x, Out: q4}},
-			{"gated_act", &GatedAct{Tier: tier, Gate: x, Up: y, Out: f4}},
-			{"rope", &Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab}},
-		} {
-			b.Run(c.name+"/"+tier.String(), func(b *testing.B) {
-				if err := c.task.Prepare(); err != nil {
-					b.Fatal(err)
-				}
-				scratch := AlignedBytes(c.task.Scratch())
-				b.SetBytes(64 * 2048 * 4)
-				cpu := cpuSeconds()
-				for b.Loop() {
-					c.task.Run(0, c.task.Items(), scratch)
-				}
-				b.ReportMetric((cpuSeconds()-cpu)/float64(b.N)*1e9/(64*2048), "ns/elem")
-			})
+	for _, shape := range [][2]int{{1, 2048}, {1, 8192}, {4, 2048}, {512, 2048}, {512, 8192}} {
+		s, c := shape[0], shape[1]
+		x, y, z := plainAct(b, r, s, c), plainAct(b, r, s, c), plainAct(b, r, s, c)
+		f4, q4 := newAct(b, F32, C4, s, c), newAct(b, I8, C4, s, c)
+		tab := RopeTable{make([]float32, s*32), make([]float32, s*32), 32}
+		for _, tier := range Available() {
+			for _, op := range []struct {
+				name string
+				task Task
+			}{
+				{"rms_norm", &RMSNorm{Tier: tier, X: x, Out: f4, Weight: y.F[:c], Dim: c, Eps: 1e-6}},
+				{"rms_norm_quant", &RMSNorm{Tier: tier, X: x, Out: q4, Weight: y.F[:c], Dim: c, Eps: 1e-6}},
+				{"add_rms_norm_quant", &AddRMSNorm{Tier: tier, A: x, B: y, Sum: z, Out: q4, Weight: y.F[:c], Dim: c, Eps: 1e-6}},
+				{"quantize_act", &QuantizeAct{Tier: tier, X: f4, Out: q4}},
+				{"quantize_act plain", &QuantizeAct{Tier: tier, X: x, Out: q4}},
+				{"gated_act", &GatedAct{Tier: tier, Gate: x, Up: y, Out: f4}},
+				{"gated_act_quant", &GatedAct{Tier: tier, Gate: x, Up: y, Out: q4}},
+				{"rope", &Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab}},
+			} {
+				b.Run(fmt.Sprintf("%s/S=%d C=%d/%s", op.name, s, c, tier), func(b *testing.B) {
+					if err := op.task.Prepare(); err != nil {
+						b.Fatal(err)
+					}
+					scratch := AlignedBytes(op.task.Scratch())
+					cpu := cpuSeconds()
+					for b.Loop() {
+						op.task.Run(0, op.task.Items(), scratch)
+					}
+					b.ReportMetric((cpuSeconds()-cpu)/float64(b.N)*1e9/float64(s*c), "ns/elem")
+				})
+			}
 		}
 	}
 }
