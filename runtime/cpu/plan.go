@@ -13,16 +13,28 @@ type place struct {
 	v     *ir.Value
 	rows  ir.Dim // S, R or A, or a fixed number
 	cols  int
-	ext   int // index into the run's buffers (inputs, then outputs); -1 in the arena
-	off   int // in the arena
-	size  int // bytes at maxTokens
-	birth int // index of the node that makes it
-	death int // index of the last node that reads it
+	ext   int    // index into the run's buffers (inputs, then outputs); -1 in the arena
+	off   int    // in the arena
+	size  int    // bytes at maxTokens
+	birth int    // index of the node that makes it
+	death int    // index of the last node that reads it
+	until int    // index of the last node at which its memory is in use
+	over  *place // the value whose memory it takes; nil: none
+}
+
+// inPlace lists, by op, outputs that may be written over an input, as (output,
+// input): the kernel reads an element of that input before it writes the same
+// element, and nowhere else.
+var inPlace = map[string][][2]int{
+	"add": {{0, 0}, {0, 1}}, "mul": {{0, 0}, {0, 1}}, "silu": {{0, 0}}, "gelu_tanh": {{0, 0}}, "add_bias": {{0, 0}},
+	"rope": {{0, 0}}, "rope_qk": {{0, 0}, {1, 1}},
+	"add_rms_norm": {{0, 0}, {0, 1}}, "add_rms_norm_quant": {{0, 0}, {0, 1}},
 }
 
 // planValues gives every value a place: graph inputs and outputs in the
 // caller's buffers, everything else in one arena, where values whose lives do
-// not overlap share memory. Every size is that of maxTokens rows.
+// not overlap share memory, and an output takes the memory of an input that ends
+// there where the kernel may work in place. Every size is that of maxTokens rows.
 func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 	places := make([]place, g.NumValues())
 	for i := range places {
@@ -55,13 +67,51 @@ func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 		if err := p.measure(maxTokens); err != nil {
 			return nil, 0, err
 		}
+		p.until = p.death
 		inArena = append(inArena, p)
 	}
-	size := fit(inArena)
+	size := fit(overwrite(g, places, inArena))
+	for _, p := range inArena {
+		if p.over != nil {
+			p.off = p.over.off
+		}
+	}
 	if size > maxArena {
 		return nil, 0, fmt.Errorf("calls of %d tokens need %d MiB for activations, at most %d are allowed: use a smaller chunk", maxTokens, size>>20, maxArena>>20)
 	}
 	return places, size, nil
+}
+
+// overwrite lets outputs take the memory of inputs (inPlace) and returns the
+// values that need memory of their own.
+func overwrite(g *ir.Graph, places []place, inArena []*place) []*place {
+	for ni, n := range g.Nodes {
+		for _, pair := range inPlace[n.Op] {
+			out, in := &places[n.Out[pair[0]]], &places[n.In[pair[1]]]
+			once := 0
+			for _, v := range n.In {
+				if v == n.In[pair[1]] {
+					once++
+				}
+			}
+			if out.over != nil || out.ext >= 0 || in.ext >= 0 || in.death != ni || once != 1 || in.size != out.size ||
+				elemOf(in.v) != kernel.F32 || layoutOf(in.v) != kernel.Plain || layoutOf(out.v) != kernel.Plain {
+				continue
+			}
+			out.over = in
+			if in.over != nil {
+				out.over = in.over
+			}
+			out.over.until = max(out.over.until, out.death)
+		}
+	}
+	var own []*place
+	for _, p := range inArena {
+		if p.over == nil {
+			own = append(own, p)
+		}
+	}
+	return own
 }
 
 func newPlace(v *ir.Value, ext int) place {
@@ -102,7 +152,7 @@ func fit(values []*place) int {
 		for again := true; again; {
 			again = false
 			for _, q := range done {
-				if p.birth <= q.death && q.birth <= p.death && p.off < q.off+q.size && q.off < p.off+p.size {
+				if p.birth <= q.until && q.birth <= p.until && p.off < q.off+q.size && q.off < p.off+p.size {
 					p.off, again = q.off+q.size, true
 				}
 			}
