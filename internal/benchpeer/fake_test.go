@@ -146,7 +146,7 @@ func fakeSweep(args []string) {
 	}
 	for i, kv := 0, 0; kv < context; i, kv = i+1, kv+step {
 		if i%stride == 0 {
-			fmt.Printf("[1795259380] {\"n_kv_max\": %d, \"pp\": %d, \"tg\": %s, \"n_kv\": %d, \"t_pp\": 1.5, \"speed_pp\": %f, \"t_tg\": 15.2, \"speed_tg\": %f }\n",
+			fmt.Fprintf(os.Stderr, "llm_load: {4096}\n{\"n_kv_max\": %d, \"pp\": %d, \"tg\": %s, \"n_kv\": %d, \"t_pp\": 1.5, \"speed_pp\": %f, \"t_tg\": 15.2, \"speed_tg\": %f }\n",
 				context, step, option(args, "-n"), kv, 1000*factor, 100*factor)
 		}
 	}

@@ -71,7 +71,7 @@ func TestParseOutputs(t *testing.T) {
 		{"llama", `[{"n_prompt":8,"avg_ts":5},{"n_gen":2,"avg_ts":5}]`, "does not have"},
 		{"llama", `error`, "its output"},
 		{"sweep", `[1] {"pp": 8, "tg": 2, "n_kv": 32, "speed_pp": 1, "speed_tg": 1}`, "does not have"},
-		{"sweep", `[1] {"pp": 8, `, "its output"},
+		{"sweep", `[1] {"pp": 8, "n_kv": `, "its output"},
 		{"sweep", ``, "does not have"},
 	} {
 		if err := bad[c[0]](c[1]); err == nil || !strings.Contains(err.Error(), c[2]) {

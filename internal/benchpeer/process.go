@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,18 @@ import (
 	"time"
 )
 
-// output runs an engine within the limit and returns its standard output. It
-// runs in a folder of its own, which is removed: some leave log files.
+// output runs an engine within the limit and returns its standard output.
 func (o *options) output(ctx context.Context, command ...string) ([]byte, error) {
+	out, _, err := o.outputs(ctx, command...)
+	return out, err
+}
+
+// outputs returns what the engine wrote to standard error too. It runs in a
+// folder of its own, which is removed: some leave log files.
+func (o *options) outputs(ctx context.Context, command ...string) (stdout, stderr []byte, err error) {
 	dir, err := os.MkdirTemp("", "benchpeer")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
 	limited, cancel := context.WithTimeout(ctx, o.limit)
@@ -26,18 +33,18 @@ func (o *options) output(ctx context.Context, command ...string) ([]byte, error)
 	cmd.Dir = dir
 	cmd.WaitDelay = 5 * time.Second
 	stopWhole(cmd)
-	var errs strings.Builder
+	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	case limited.Err() != nil:
-		return nil, fmt.Errorf("stopped after %v", o.limit)
+		return nil, nil, fmt.Errorf("stopped after %v", o.limit)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s", err, lastLine(errs.String()))
+		return nil, nil, fmt.Errorf("%w: %s", err, lastLine(errs.String()))
 	}
-	return out, nil
+	return out, errs.Bytes(), nil
 }
 
 // lastLine is the last line that says something.

@@ -31,13 +31,13 @@ func (p *peer) sweep(ctx context.Context, g *group, o *options) ([]float64, erro
 		if g.Depth%step != 0 || gen > step {
 			return nil, fmt.Errorf("llama-sweep-bench goes in steps of one prompt: depth %d, prompt %d, generation %d", g.Depth, step, gen)
 		}
-		out, err := o.output(ctx, slices.Concat(p.Sweep, []string{"-m", g.Model, "-t", strconv.Itoa(o.threads), "-ctk", g.KV, "-ctv", g.KV,
+		out, log, err := o.outputs(ctx, slices.Concat(p.Sweep, []string{"-m", g.Model, "-t", strconv.Itoa(o.threads), "-ctk", g.KV, "-ctv", g.KV,
 			"-c", strconv.Itoa(g.Depth + step), "-b", strconv.Itoa(max(2048, step)), "-ub", strconv.Itoa(step), "-n", strconv.Itoa(gen),
 			"--sweep-stride", strconv.Itoa(g.Depth / step), "--output-format", "jsonl"})...)
 		if err != nil {
 			return nil, err
 		}
-		prompt, generation, err := parseSweep(out, step, gen, g.Depth)
+		prompt, generation, err := parseSweep(append(out, log...), step, gen, g.Depth)
 		if err != nil {
 			return nil, err
 		}
@@ -79,11 +79,12 @@ func sweepPairs(tests []test) []pair {
 }
 
 // parseSweep finds the row of a depth in the output of llama-sweep-bench
-// --output-format jsonl, whose lines begin with a time stamp.
+// --output-format jsonl, which goes to standard error between messages; there may
+// be a time stamp before the object.
 func parseSweep(out []byte, prompt, gen, depth int) (promptSpeed, genSpeed float64, err error) {
 	for line := range bytes.Lines(out) {
 		i := bytes.IndexByte(line, '{')
-		if i < 0 {
+		if i < 0 || !bytes.Contains(line, []byte(`"n_kv"`)) {
 			continue
 		}
 		var r struct {

@@ -3,7 +3,7 @@
 The model is changed without changing its function: in every norm that feeds matrices some channels are multiplied by 100 or 1000 and the
 matching columns of those matrices divided (place "norms"), or rows of up_proj are multiplied and columns of down_proj divided (place "down").
 The changed checkpoint is quantised by tessera convert; its weights, still in GGUF blocks, are decoded with the gguf package, so that weights
-are the same in all columns. Then torch computes the held-out text with the input of every matrix rounded to int8 by one of the schemes:
+are the same in all columns. (--after changes the decoded weights instead: 4-bit weights lose the divided columns otherwise.) Then torch computes the held-out text with the input of every matrix rounded to int8 by one of the schemes:
 
     s256e32   ours (docs/numerics.md): a scale per 256 channels times a power of two per 32
     per-32    an exact float32 scale per 32 channels
@@ -143,8 +143,11 @@ def main():
     a.add_argument("--factors", default="100,1000")
     a.add_argument("--seeds", type=int, default=1)
     a.add_argument("--threads", type=int, default=1)
+    a.add_argument("--after", action="store_true", help="make the outliers behind the quantisation of the weights")
     a.add_argument("--engine", action="store_true", help="also tessera perplexity")
     a = a.parse_args()
+    if a.after and a.engine:
+        raise SystemExit("--engine runs the checkpoint, which has no outliers with --after")
     torch.set_num_threads(a.threads)
     tok = Tokenizer.from_file(f"{a.model}/tokenizer.json")
     _, text, _ = vocab.read(a.text)
@@ -169,8 +172,11 @@ def main():
                 for f in ("tokenizer.json", "tokenizer_config.json", "generation_config.json"):
                     shutil.copy(f"{a.model}/{f}", folder)
                 Path(folder, "config.json").write_text(json.dumps(config | {"torch_dtype": "float32"}))
-                save_file(outliers(plain, config["num_hidden_layers"], place, n, factor, seed), f"{folder}/model.safetensors", {"format": "pt"})
+                change = (config["num_hidden_layers"], place, n, factor, seed)
+                save_file(outliers(plain, *change) if not a.after else outliers(plain, 0, "", 0, 1, 0), f"{folder}/model.safetensors", {"format": "pt"})
                 w = quantised(a.tessera, folder, kind)
+                if a.after:
+                    w = outliers(w, *change)
                 missing, unexpected = model.load_state_dict(w, strict=False)
                 assert not unexpected and set(missing) <= {"lm_head.weight"}, (missing, unexpected)
                 model.tie_weights()
