@@ -139,7 +139,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 	}
 	for i := lo; i < hi; i++ {
 		if a.split {
-			h, c := i/a.chunks, i%a.chunks
+			c, h := i/a.Cache.Heads, i%a.Cache.Heads // as they lie in memory
 			chunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
 			continue
 		}
@@ -157,8 +157,11 @@ func (a *Attention) partial(t, h, c int) []float32 {
 }
 
 // AttentionMerge combines the partial results of a split Attention and writes
-// its output. One item per head; none when there was no split.
+// its output. One item per run of heads; none when there was no split.
 type AttentionMerge struct{ A *Attention }
+
+// mergeHeads is the number of heads of a work item: as many as a vector takes.
+const mergeHeads = 16
 
 // Prepare needs A to be prepared.
 func (m *AttentionMerge) Prepare() error {
@@ -168,29 +171,34 @@ func (m *AttentionMerge) Prepare() error {
 	return nil
 }
 
-// Items is one per head of a split attention.
+// Items is one per run of heads and query of a split attention.
 func (m *AttentionMerge) Items() int {
 	if !m.A.split {
 		return 0
 	}
-	return m.A.Heads
+	return m.A.Q.S * ceil(m.A.Heads, mergeHeads)
 }
 
-// Scratch is one head vector.
-func (m *AttentionMerge) Scratch() int { return 4 * partialStride(m.A.Cache.HeadDim) }
+// Scratch is one result per head of an item.
+func (m *AttentionMerge) Scratch() int { return 4 * mergeHeads * partialStride(m.A.Cache.HeadDim) }
 
-// Run merges heads lo to hi-1 of all queries.
+// Run merges items lo to hi-1.
 func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 	a := m.A
 	d := a.Cache.HeadDim
 	vec := vectorTier(a.Tier)
+	n := ceil(a.Heads, mergeHeads)
 	run := slice[float32](scratch, 0, partialStride(d))
-	for h := lo; h < hi; h++ {
-		for t := range a.Q.S {
-			c := a.first(t)/Chunk - a.chunk0
-			last := (a.Start+t)/Chunk - a.chunk0
-			copy(run, a.partial(t, h, c))
-			for c++; c <= last; c++ {
+	for i := lo; i < hi; i++ {
+		t, h0 := i/n, i%n*mergeHeads
+		h1 := min(h0+mergeHeads, a.Heads)
+		if vecMergeHeads(a, t, h0, h1, scratch) {
+			continue
+		}
+		first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
+		for h := h0; h < h1; h++ {
+			copy(run, a.partial(t, h, first))
+			for c := first + 1; c <= last; c++ {
 				mergePartial(run, a.partial(t, h, c), d, vec)
 			}
 			divide(run[16:16+d], run[1], vec)

@@ -237,3 +237,6 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 		}
 	}
 }
+
+// vecMergeHeads: heads are merged one by one.
+func vecMergeHeads(*Attention, int, int, int, []byte) bool { return false }

@@ -6,3 +6,4 @@ func vecAttention(*Attention) bool                                     { return 
 func vecScratch(*Attention) int                                        { panic(noVector) }
 func vecTile(a *Attention, kh, t0, t1 int, scratch []byte)             { panic(noVector) }
 func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) { panic(noVector) }
+func vecMergeHeads(a *Attention, t, h0, h1 int, scratch []byte) bool   { return false }

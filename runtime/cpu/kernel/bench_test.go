@@ -151,6 +151,69 @@ func BenchmarkPrompt(b *testing.B) {
 	}
 }
 
+// BenchmarkDecode reports GB/s of the cache that attention of one token reads,
+// over 16 layers with caches of their own, and the percentage of a loop that
+// only reads as much, which runs in between.
+func BenchmarkDecode(b *testing.B) {
+	tier := Available()[len(Available())-1]
+	for _, m := range []struct {
+		name         string
+		heads, kv, d int
+	}{{"llama-1b", 32, 8, 64}, {"qwen3-0.6b", 16, 8, 128}, {"qwen2-0.5b", 14, 2, 64}} {
+		for _, ty := range CacheTypes {
+			b.Run(fmt.Sprintf("%s/%s", m.name, ty), func(b *testing.B) {
+				const n, layers = 4096, 16
+				var caches [layers]*KVCache
+				kv := plainAct(b, rng(1), 256, m.kv*m.d)
+				size := int64(0)
+				for i := range caches {
+					cache, err := NewKVCache(ty, m.kv, m.d, n)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := cache.Grow(n); err != nil {
+						b.Fatal(err)
+					}
+					for p := 0; p < n; p += 256 {
+						run(b, &KVAppend{Tier: tier, Cache: cache, Start: p, K: kv, V: kv})
+					}
+					caches[i] = cache
+					size += cache.Bytes()
+				}
+				plain := AlignedBytes(int(size))
+				for i := range plain {
+					plain[i] = byte(i)
+				}
+				q := plainAct(b, rng(2), 1, m.heads*m.d)
+				a := &Attention{Tier: tier, Cache: caches[0], Q: q, Out: newAct(b, F32, C4, 1, m.heads*m.d), Heads: m.heads, Start: n - 1, Scale: 0.1,
+					Partials: make([]float32, MaxPartialFloats(m.heads, m.d, n))}
+				merge := &AttentionMerge{a}
+				if err := a.Prepare(); err != nil {
+					b.Fatal(err)
+				}
+				scratch := AlignedBytes(max(a.Scratch(), merge.Scratch()))
+				var read, cpu, last float64
+				for b.Loop() {
+					t0 := cpuSeconds()
+					ReadAll(tier, plain)
+					t1 := cpuSeconds()
+					for _, a.Cache = range caches {
+						a.Run(0, a.Items(), scratch)
+					}
+					t2 := cpuSeconds()
+					for range caches {
+						merge.Run(0, merge.Items(), scratch)
+					}
+					read, cpu, last = read+t1-t0, cpu+t2-t1, last+cpuSeconds()-t2
+				}
+				b.ReportMetric(float64(size)*float64(b.N)/cpu/1e9, "GB/s")
+				b.ReportMetric(100*read/cpu, "%read")
+				b.ReportMetric(100*last/cpu, "%merge")
+			})
+		}
+	}
+}
+
 // BenchmarkRuns measures the activation ops on one token, on four, which stay in
 // the first caches, and on 512, which do not.
 func BenchmarkRuns(b *testing.B) {

@@ -61,6 +61,48 @@
 	VPSHUFD $0xb1, X9, X1    \
 	op X1, X9, X9
 
+#define EXPCONST \
+	VBROADCASTSS ·expConst+0(SB), Z20  \ // log2e
+	VBROADCASTSS ·expConst+4(SB), Z21  \ // magic
+	VBROADCASTSS ·expConst+8(SB), Z22  \ // -ln2hi
+	VBROADCASTSS ·expConst+12(SB), Z23 \ // -ln2lo
+	VBROADCASTSS ·expConst+16(SB), Z24 \ // c5
+	VBROADCASTSS ·expConst+20(SB), Z25 \
+	VBROADCASTSS ·expConst+24(SB), Z26 \
+	VBROADCASTSS ·expConst+28(SB), Z27 \
+	VBROADCASTSS ·expConst+32(SB), Z28 \
+	VBROADCASTSS ·expConst+36(SB), Z29 \ // c0
+	VBROADCASTSS ·expConst+40(SB), Z30 \ // 1
+	VBROADCASTSS ·expConst+48(SB), Z31   // min
+
+// MERGE: maximum and sum of a chunk in Z14 and Z15, running ones in Z16 and Z17,
+// one row per lane. Z18 becomes the common maximum, Z2 and Z12 the factors of the
+// running and the new result. Clobbers Z0-Z13, K2.
+#define MERGE \
+	VMAXPS Z16, Z14, Z18 \ // the new one if it is larger
+	VSUBPS Z18, Z16, Z0  \
+	EXPNEG(Z0, Z1, Z2, Z3, K2)      \
+	VSUBPS Z18, Z14, Z10            \
+	EXPNEG(Z10, Z11, Z12, Z13, K2)
+
+// func merge16(a *merge16Args): folds a chunk into 16 running maxima and sums
+TEXT ·merge16(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DX
+	EXPCONST
+	VMOVUPS (DX), Z16
+	VMOVUPS 64(DX), Z17
+	VMOVUPS 128(DX), Z14
+	VMOVUPS 192(DX), Z15
+	MERGE
+	VMOVUPS Z2, 256(DX)
+	VMOVUPS Z12, 320(DX)
+	VMULPS Z12, Z15, Z15
+	VFMADD231PS Z2, Z17, Z15
+	VMOVUPS Z18, (DX)
+	VMOVUPS Z15, 64(DX)
+	VZEROUPPER
+	RET
+
 // func softmax12(a *rows12Args): scores of every row, before the scale, become
 // exp(s*scale - m) over its positions [from, to); positions beside them in the same
 // panel become garbage. Maximum and sum go to mc and lc, and are merged into the
@@ -69,18 +111,7 @@
 TEXT ·softmax12(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	VBROADCASTSS 264(DX), Z6
-	VBROADCASTSS ·expConst+0(SB), Z20  // log2e
-	VBROADCASTSS ·expConst+4(SB), Z21  // magic
-	VBROADCASTSS ·expConst+8(SB), Z22  // -ln2hi
-	VBROADCASTSS ·expConst+12(SB), Z23 // -ln2lo
-	VBROADCASTSS ·expConst+16(SB), Z24 // c5
-	VBROADCASTSS ·expConst+20(SB), Z25
-	VBROADCASTSS ·expConst+24(SB), Z26
-	VBROADCASTSS ·expConst+28(SB), Z27
-	VBROADCASTSS ·expConst+32(SB), Z28
-	VBROADCASTSS ·expConst+36(SB), Z29 // c0
-	VBROADCASTSS ·expConst+40(SB), Z30 // 1
-	VBROADCASTSS ·expConst+48(SB), Z31 // min
+	EXPCONST
 	VBROADCASTSS ·expConst+76(SB), Z7  // -Inf
 	MOVQ 144(DX), BX
 	MOVQ 136(DX), R8
@@ -189,11 +220,7 @@ sum:
 	KMOVW CX, K3
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (DI), K1, Z17
-	VMAXPS Z16, Z14, Z18 // mc if it is larger
-	VSUBPS Z18, Z16, Z0
-	EXPNEG(Z0, Z1, Z2, Z3, K2)
-	VSUBPS Z18, Z14, Z10
-	EXPNEG(Z10, Z11, Z12, Z13, K2)
+	MERGE
 	VMOVUPS Z2, 400(DX)
 	VMOVUPS Z12, 464(DX)
 	VMULPS Z12, Z15, K3, Z15

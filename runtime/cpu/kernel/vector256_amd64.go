@@ -63,7 +63,9 @@ var panelMasks = func() (m [48]int32) {
 	return m
 }()
 
-// softmax256 is softmaxScores of AVX2.
+// softmax256 turns the scores of positions [from, to) of a chunk into
+// exponentials of their distance to the maximum, which it returns, and sums them by
+// position mod 16. Scores of other positions become garbage.
 func softmax256(s []float32, from, to int, scale float32, lanes *[16]float32) float32 {
 	first, last := from/16, (to-1)/16
 	s = s[first*16 : last*16+16]

@@ -1,0 +1,230 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// Attention, AVX2: groups of four query rows over a chunk that is read back as
+// f32. AVX-512 uses it too for what its own kernels do not take.
+
+// qkArgs and pvArgs are read by the kernels at fixed offsets.
+type qkArgs struct {
+	k      unsafe.Pointer    // 0
+	q      [4]unsafe.Pointer // 8
+	scores [4]unsafe.Pointer // 40
+	d      int               // 72
+	groups int               // 80: groups of four panels
+	step   int               // 88: bytes of a panel
+}
+
+type pvArgs struct {
+	v      unsafe.Pointer    // 0: first position
+	e      [4]unsafe.Pointer // 8: first probability
+	o      [4]unsafe.Pointer // 40
+	_      int
+	n      int // 80: positions
+	stride int // 88: bytes of a row of V
+	vecs   int // 96: vectors of 16 channels
+}
+
+//go:noescape
+func qk256(a *qkArgs)
+
+//go:noescape
+func pv256(a *pvArgs)
+
+// chunkView is one head of one chunk as f32.
+type chunkView struct {
+	k, v unsafe.Pointer // K [panel][D][16], V [position][D]
+	d    int
+}
+
+// vecChunk reads a chunk up to position end; kv has room for 2*Chunk*D.
+func vecChunk(c *KVCache, kv []float32, chunk, head, end int) chunkView {
+	kb, vb := c.k(chunk, head), c.v(chunk, head)
+	d := c.HeadDim
+	if c.Type == tensor.F32 {
+		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d}
+	}
+	if n := min(Chunk, roundUp(end-chunk*Chunk, 16)); c.Type == tensor.F16 {
+		half256(&kv[0], &kb[0], n*d)
+		half256(&kv[Chunk*d], &vb[0], n*d)
+	} else {
+		c.decodeChunk(kv, chunk, head, end)
+	}
+	return chunkView{unsafe.Pointer(&kv[0]), unsafe.Pointer(&kv[Chunk*d]), d}
+}
+
+// vecRow is one query head in one chunk.
+type vecRow struct {
+	q        unsafe.Pointer
+	out      []float32 // partial result
+	from, to int
+}
+
+// rowGroup is how many query rows are computed together.
+const rowGroup = 4
+
+// vecRows computes the partial results of up to rowGroup rows over one chunk.
+// scores has room for rowGroup rows of Chunk and unused for one result.
+func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float32) {
+	lo, hi := rows[0].from, rows[0].to // what any row sees
+	in, out := lo, hi                  // what all rows see
+	for _, r := range rows[1:] {
+		lo, hi = min(lo, r.from), max(hi, r.to)
+		in, out = max(in, r.from), min(out, r.to)
+	}
+	qkFour(rows, w, scores, lo, hi)
+	for i, r := range rows {
+		var lanes [16]float32
+		r.out[0] = softmax256(scores[i*Chunk:(i+1)*Chunk], r.from, r.to, scale, &lanes)
+		r.out[1] = f32.Tree16(&lanes)
+		clear(r.out[16 : 16+w.d])
+	}
+	if in >= out {
+		for i, r := range rows {
+			pvRows(rows, w, scores, unused, i, i+1, r.from, r.to)
+		}
+		return
+	}
+	for i, r := range rows {
+		pvRows(rows, w, scores, unused, i, i+1, r.from, in)
+	}
+	pvRows(rows, w, scores, unused, 0, len(rows), in, out)
+	for i, r := range rows {
+		pvRows(rows, w, scores, unused, i, i+1, out, r.to)
+	}
+}
+
+// qkFour writes the scores of up to four rows at positions [lo, hi), and
+// garbage around them.
+func qkFour(rows []vecRow, w *chunkView, scores []float32, lo, hi int) {
+	p0 := lo / 16
+	groups := ceil(ceil(hi, 16)-p0, 4)
+	p0 = min(p0, 16-4*groups) // stay in the chunk
+	a := qkArgs{k: unsafe.Add(w.k, p0*64*w.d), d: w.d, groups: groups, step: 64 * w.d}
+	for i := range 4 {
+		r := min(i, len(rows)-1)
+		a.q[i], a.scores[i] = rows[r].q, unsafe.Pointer(&scores[r*Chunk+p0*16])
+	}
+	qk256(&a)
+}
+
+// pvRows continues the chains of rows [r0, r1) over positions [from, to).
+func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from, to int) {
+	if from >= to {
+		return
+	}
+	a := pvArgs{v: unsafe.Add(w.v, from*4*w.d), n: to - from, stride: 4 * w.d, vecs: w.d / 16}
+	for i := range 4 {
+		r := r0 + i
+		if r < r1 {
+			a.e[i], a.o[i] = unsafe.Pointer(&scores[r*Chunk+from]), unsafe.Pointer(&rows[r].out[16])
+		} else {
+			a.e[i], a.o[i] = a.e[0], unsafe.Pointer(&unused[16])
+		}
+	}
+	pv256(&a)
+}
+
+// attendScratch256: K and V of a chunk, scores of a group of rows, an unused result, a
+// fresh result per row of a group and a running one per row of the tile.
+func attendScratch256(a *Attention) int {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	tile := min(max(a.Q.S, 1), a.tileSize())
+	return 4 * (2*Chunk*d + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d))
+}
+
+func parts256(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []float32) {
+	d := a.Cache.HeadDim
+	n := partialStride(d)
+	all := slice[float32](scratch, 0, attendScratch256(a)/4)
+	kv, all = all[:2*Chunk*d], all[2*Chunk*d:]
+	scores, all = all[:rowGroup*Chunk], all[rowGroup*Chunk:]
+	unused, all = all[:n], all[n:]
+	clear(unused)
+	return kv, scores, unused, all[:rowGroup*n], all[rowGroup*n:]
+}
+
+// tile256 is attendTile with vector kernels.
+func tile256(a *Attention, kh, t0, t1 int, scratch []byte) {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	n := partialStride(d)
+	kv, scores, unused, fresh, runs := parts256(a, scratch)
+	seen := int64(0)
+	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
+		w := vecChunk(a.Cache, kv, c, kh, a.Start+t1)
+		var rows [rowGroup]vecRow
+		var into [rowGroup][]float32 // where a fresh result is merged to
+		k := 0
+		flush := func() {
+			vecRows(rows[:k], &w, scores, unused, a.Scale)
+			for i, run := range into[:k] {
+				if run != nil {
+					mergePartial(run, rows[i].out, d, a.Tier)
+				}
+			}
+			k = 0
+		}
+		for t := t0; t < t1; t++ {
+			from, to, ok := a.visible(t, c)
+			if !ok {
+				continue
+			}
+			seen += int64(to - from)
+			for i := range g {
+				run := runs[((t-t0)*g+i)*n:][:n]
+				rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), run, from, to}
+				into[k] = nil
+				if c != a.first(t)/Chunk {
+					rows[k].out, into[k] = fresh[k*n:][:n], run
+				}
+				if k++; k == rowGroup {
+					flush()
+				}
+			}
+		}
+		if k > 0 {
+			flush()
+		}
+	}
+	a.visited.Add(seen)
+	for t := t0; t < t1; t++ {
+		for i := range g {
+			run := runs[((t-t0)*g+i)*n:][:n]
+			vecDiv(a.Tier, run[16:16+d], run[1])
+			putHead(&a.Out, t, (kh*g+i)*d, run[16:16+d])
+		}
+	}
+}
+
+// partials256 is attendChunk with vector kernels.
+func partials256(a *Attention, kh, c, t0, t1 int, scratch []byte) {
+	g := a.Heads / a.Cache.Heads
+	d := a.Cache.HeadDim
+	kv, scores, unused, _, _ := parts256(a, scratch)
+	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1)
+	var rows [rowGroup]vecRow
+	k, seen := 0, int64(0)
+	for t := t0; t < t1; t++ {
+		from, to, ok := a.visible(t, c)
+		if !ok {
+			continue
+		}
+		seen += int64(to - from)
+		for i := range g {
+			rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
+			if k++; k == rowGroup {
+				vecRows(rows[:], &w, scores, unused, a.Scale)
+				k = 0
+			}
+		}
+	}
+	if k > 0 {
+		vecRows(rows[:k], &w, scores, unused, a.Scale)
+	}
+	a.visited.Add(seen)
+}

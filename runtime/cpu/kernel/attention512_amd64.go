@@ -1,0 +1,369 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
+
+// Attention, AVX-512. A query row is one head of one token; rows of the heads
+// of a group and of tokens that follow each other are computed together. Many rows
+// go in twelves over a chunk that was read back as f32 once; up to eight read the
+// cache in place, in the type it has, because then it is what takes the time.
+
+// rows12Args is read by the kernels at fixed offsets.
+type rows12Args struct {
+	k      unsafe.Pointer     // 0: first panel
+	q      [12]unsafe.Pointer // 8
+	scores unsafe.Pointer     // 104: row 0 at the first panel; advanced by the kernels
+	dBytes int                // 112: bytes of a query
+	panels int                // 120: counted down by the kernels
+	kStep  int                // 128: bytes of a panel
+
+	s      unsafe.Pointer // 136: row 0 at position 0
+	rows   int            // 144
+	m, l   unsafe.Pointer // 152, 160: running maxima and sums
+	from   [12]int32      // 168
+	to     [12]int32      // 216
+	scale  float32        // 264: > 0
+	merges int32          // 268: whether a row has a result already
+	mc, lc [16]float32    // 272, 336: of this chunk
+	a, b   [16]float32    // 400, 464: factors of the merge
+
+	v      unsafe.Pointer // 528: first position
+	o      unsafe.Pointer // 536: result of row 0
+	oStep  int            // 544
+	vStep  int            // 552: bytes of a position
+	pairs  int            // 560: pairs of vectors of channels; counted down by the kernels
+	masks  unsafe.Pointer // 568: [head+tail][12]uint16
+	head   int            // 576: positions that not all rows see
+	n      int            // 584: positions that all rows see
+	tail   int            // 592
+	e      unsafe.Pointer // 600: row 0 at the first position
+	merge  uint32         // 608: bits of the rows that have a result already
+	_      uint32         // 612
+	merged [12]uint16     // 616: the same as masks
+	vScale unsafe.Pointer // 640: q8_0 scales of V as f32
+	d      int            // 648
+}
+
+//go:noescape
+func qk12(a *rows12Args)
+
+//go:noescape
+func pv12(a *rows12Args)
+
+//go:noescape
+func softmax12(a *rows12Args)
+
+// merge16Args is 16 running maxima and sums, those of a chunk, and the factors
+// of both.
+type merge16Args struct{ m, l, mc, lc, a, b [16]float32 }
+
+//go:noescape
+func merge16(a *merge16Args)
+
+//go:noescape
+func qk4F32(a *rows12Args)
+
+//go:noescape
+func qk4F16(a *rows12Args)
+
+//go:noescape
+func qk4Q8(a *rows12Args)
+
+//go:noescape
+func qk8F32(a *rows12Args)
+
+//go:noescape
+func qk8F16(a *rows12Args)
+
+//go:noescape
+func qk8Q8(a *rows12Args)
+
+//go:noescape
+func pv4F32(a *rows12Args)
+
+//go:noescape
+func pv4F16(a *rows12Args)
+
+//go:noescape
+func pv4Q8(a *rows12Args)
+
+//go:noescape
+func pv8F32(a *rows12Args)
+
+//go:noescape
+func pv8F16(a *rows12Args)
+
+//go:noescape
+func pv8Q8(a *rows12Args)
+
+//go:noescape
+func halfToFloat(dst *float32, src *uint16, n int)
+
+//go:noescape
+func floatToHalf(dst *uint16, src *float32, n int)
+
+//go:noescape
+func q8Keys(dst *float32, panel *byte, blocks int)
+
+//go:noescape
+func q8Values(dst *float32, q *int8, d *float32, blocks int)
+
+const (
+	wideRows   = 12 // query rows of the widest kernels
+	directRows = 8  // at most as many read the cache in place
+)
+
+// wideState is the scratch of a tile of query rows.
+type wideState struct {
+	args   rows12Args
+	apart  bool      // the result of a chunk is not merged into earlier ones
+	direct bool      // the chunk is read in place
+	kv     []float32 // K and V of a chunk
+	scores []float32 // [12][Chunk]
+	masks  []uint16  // [Chunk][12]
+	m, l   []float32 // per row
+	o      []float32 // [row][D]
+
+	k, v unsafe.Pointer // of the chunk
+}
+
+// wideFloats is the scratch of a tile of rows query rows.
+func wideFloats(d, rows int) int {
+	return 2*Chunk*d + wideRows*Chunk + wideRows*Chunk/2 + 2*roundUp(rows, 16) + rows*d
+}
+
+// init lays out the scratch for rows query rows.
+func (w *wideState) init(a *Attention, rows int, scratch []byte) {
+	d := a.Cache.HeadDim
+	w.masks = slice[uint16](scratch, 0, wideRows*Chunk)
+	all := slice[float32](scratch, 2*wideRows*Chunk, wideFloats(d, rows)-wideRows*Chunk/2)
+	take := func(n int) []float32 {
+		s := all[:n:n]
+		all = all[n:]
+		return s
+	}
+	w.kv, w.scores = take(2*Chunk*d), take(wideRows*Chunk)
+	w.m, w.l, w.o = take(roundUp(rows, 16)), take(roundUp(rows, 16)), take(rows*d)
+	w.args.d, w.args.dBytes, w.args.oStep = d, 4*d, 4*d
+	w.args.s, w.args.scale = unsafe.Pointer(&w.scores[0]), a.Scale
+	w.args.masks = unsafe.Pointer(&w.masks[0])
+}
+
+// chunk folds chunk c into the rows of queries [t0, t1) of kv head kh and
+// returns the number of positions visited.
+func (w *wideState) chunk(a *Attention, kh, c, t0, t1 int) (seen int64) {
+	g := a.Heads / a.Cache.Heads
+	lo, hi := t1, t0 // tokens that see the chunk
+	for t := t0; t < t1; t++ {
+		if from, to, ok := a.visible(t, c); ok {
+			seen += int64(to - from)
+			lo, hi = min(lo, t), t+1
+		}
+	}
+	r0, r1 := (lo-t0)*g, (hi-t0)*g
+	w.direct = r1-r0 <= directRows && (w.apart || a.first(t0)/Chunk == (a.Start+t1-1)/Chunk)
+	w.load(a.Cache, c, kh, a.Start+t1)
+	for ; r0 < r1; r0 += wideRows {
+		w.group(a, kh, c, t0, r0, min(r0+wideRows, r1))
+	}
+	return seen
+}
+
+// load makes K and V of a chunk ready, up to position end.
+func (w *wideState) load(c *KVCache, chunk, head, end int) {
+	kb, vb := c.k(chunk, head), c.v(chunk, head)
+	d, p := c.HeadDim, &w.args
+	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
+	nb := d / 32
+	w.k, w.v = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0])
+	p.kStep, p.vStep = 64*d, 4*d
+	switch {
+	case c.Type == tensor.F32:
+		return
+	case w.direct && c.Type == tensor.F16:
+		p.kStep, p.vStep = 32*d, 2*d
+		return
+	case w.direct:
+		p.kStep, p.vStep = nb*32+16*d, d
+		halfToFloat(&w.kv[0], &slice[uint16](vb, Chunk*d, Chunk*nb)[0], roundUp(n*nb, 16))
+		return
+	}
+	k, v := w.kv[:Chunk*d], w.kv[Chunk*d:]
+	w.k, w.v = unsafe.Pointer(&k[0]), unsafe.Pointer(&v[0])
+	if c.Type == tensor.F16 {
+		halfToFloat(&k[0], &slice[uint16](kb, 0, n*d)[0], n*d)
+		halfToFloat(&v[0], &slice[uint16](vb, 0, n*d)[0], n*d)
+		return
+	}
+	for i := range n / 16 {
+		q8Keys(&k[i*16*d], &kb[i*(nb*32+16*d)], nb)
+	}
+	var scale [512]float32
+	scales := slice[uint16](vb, Chunk*d, Chunk*nb)
+	for j := 0; j < n; {
+		rows := max(1, min(n-j, len(scale)/nb))
+		for i := range rows * nb {
+			scale[i] = f32.FromHalf(scales[j*nb+i])
+		}
+		q8Values(&v[j*d], &slice[int8](vb, j*d, rows*d)[0], &scale[0], rows*nb)
+		j += rows
+	}
+}
+
+// group folds a chunk into rows [r0, r1) of a tile that starts with query t0.
+func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
+	g := a.Heads / a.Cache.Heads
+	p, n := &w.args, r1-r0
+	p.rows, p.merge, p.merges = n, 0, 0
+	lo, hi, in, out := Chunk, 0, 0, Chunk // what any row sees, what all see
+	for i := range n {
+		t, h := t0+(r0+i)/g, kh*g+(r0+i)%g
+		p.q[i] = unsafe.Pointer(&a.Q.F[t*a.Q.C+h*p.d])
+		from, to, _ := a.visible(t, c)
+		p.from[i], p.to[i] = int32(from), int32(to)
+		lo, hi, in, out = min(lo, from), max(hi, to), max(in, from), min(out, to)
+		p.merged[i] = 0
+		if c != a.first(t)/Chunk && !w.apart {
+			p.merged[i], p.merges = 0xffff, 1
+			p.merge |= 1 << i
+		}
+	}
+	for i := n; i < wideRows; i++ {
+		p.q[i] = p.q[0]
+	}
+	p.m, p.l, p.o = unsafe.Pointer(&w.m[r0]), unsafe.Pointer(&w.l[r0]), unsafe.Pointer(&w.o[r0*p.d])
+	if in >= out {
+		in, out = hi, hi // every position is masked
+	}
+	p.head, p.n, p.tail = in-lo, out-in, hi-out
+	w.mask(0, lo, in)
+	w.mask(p.head, out, hi)
+
+	first := lo / 16
+	p.panels = ceil(hi, 16) - first
+	if w.direct { // whole groups of panels, inside the chunk
+		p.panels = roundUp(p.panels, 4)
+		first = min(first, 16-p.panels)
+	}
+	p.k, p.scores = unsafe.Add(w.k, first*p.kStep), unsafe.Pointer(&w.scores[16*first])
+	p.v, p.e, p.pairs = unsafe.Add(w.v, lo*p.vStep), unsafe.Pointer(&w.scores[lo]), p.d/32
+	if !w.direct {
+		qk12(p)
+		softmax12(p)
+		pv12(p)
+		return
+	}
+	p.vScale = unsafe.Pointer(&w.kv[lo*(p.d/32)])
+	four := n <= 4
+	switch {
+	case a.Cache.Type == tensor.F32 && four:
+		qk4F32(p)
+	case a.Cache.Type == tensor.F32:
+		qk8F32(p)
+	case a.Cache.Type == tensor.F16 && four:
+		qk4F16(p)
+	case a.Cache.Type == tensor.F16:
+		qk8F16(p)
+	case four:
+		qk4Q8(p)
+	default:
+		qk8Q8(p)
+	}
+	softmax12(p)
+	four = four && p.d%64 == 0
+	switch {
+	case a.Cache.Type == tensor.F32 && four:
+		pv4F32(p)
+	case a.Cache.Type == tensor.F32:
+		pv8F32(p)
+	case a.Cache.Type == tensor.F16 && four:
+		pv4F16(p)
+	case a.Cache.Type == tensor.F16:
+		pv8F16(p)
+	case four:
+		pv4Q8(p)
+	default:
+		pv8Q8(p)
+	}
+}
+
+// mask writes the masks of positions [from, to) from number k on.
+func (w *wideState) mask(k, from, to int) {
+	p := &w.args
+	for j := from; j < to; j++ {
+		m := w.masks[(k+j-from)*wideRows:][:wideRows]
+		for i := range p.rows {
+			m[i] = 0
+			if int32(j) >= p.from[i] && int32(j) < p.to[i] {
+				m[i] = 0xffff
+			}
+		}
+	}
+}
+
+// wideTile is attendTile with these kernels.
+func wideTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	var w wideState
+	w.init(a, (t1-t0)*g, scratch)
+	seen := int64(0)
+	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
+		seen += w.chunk(a, kh, c, t0, t1)
+	}
+	a.visited.Add(seen)
+	for r := range (t1 - t0) * g {
+		o := w.o[r*d : (r+1)*d]
+		vecDivN(&o[0], w.l[r], d)
+		putHead(&a.Out, t0+r/g, (kh*g+r%g)*d, o)
+	}
+}
+
+// widePartials is attendChunk with these kernels.
+func widePartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
+	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	var w wideState
+	w.init(a, (t1-t0)*g, scratch)
+	w.apart = true
+	a.visited.Add(w.chunk(a, kh, c, t0, t1))
+	for r := range (t1 - t0) * g {
+		if _, _, ok := a.visible(t0+r/g, c); ok {
+			p := a.partial(t0+r/g, kh*g+r%g, c-a.chunk0)
+			p[0], p[1] = w.m[r], w.l[r]
+			copy(p[16:16+d], w.o[r*d:(r+1)*d])
+		}
+	}
+}
+
+// wideMerge merges the partial results of heads [h0, h1) of query t, in runs
+// of up to 16 heads; run has room for their results.
+func wideMerge(a *Attention, t, h0, h1 int, run []float32) {
+	d := a.Cache.HeadDim
+	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
+	for ; h0 < h1; h0 += 16 {
+		n := min(16, h1-h0)
+		var x merge16Args
+		for i := range n {
+			p := a.partial(t, h0+i, first)
+			x.m[i], x.l[i] = p[0], p[1]
+			copy(run[i*d:(i+1)*d], p[16:])
+		}
+		for c := first + 1; c <= last; c++ {
+			for i := range n {
+				p := a.partial(t, h0+i, c)
+				x.mc[i], x.lc[i] = p[0], p[1]
+			}
+			merge16(&x)
+			for i := range n {
+				vecMergeN(&run[i*d], &a.partial(t, h0+i, c)[16], x.a[i], x.b[i], d)
+			}
+		}
+		for i := range n {
+			vecDivN(&run[i*d], x.l[i], d)
+			putHead(&a.Out, t, (h0+i)*d, run[i*d:(i+1)*d])
+		}
+	}
+}
