@@ -75,9 +75,6 @@ func blockMax(max *[8]uint32, x *[Slab]float32)
 //go:noescape
 func quantBlocks(q *[Slab]int8, sums *[64]int32, x *[Slab]float32, mult *[8]float32)
 
-//go:noescape
-func softmaxRow(s *float32, panels int, first, last uint32, scale float32, lanes *[16]float32) (m float32)
-
 // The AVX2 forms take whole vectors of 8 (or lanes of 16); the rest runs through
 // the generic code.
 

@@ -318,64 +318,6 @@ sum:
 	VZEROUPPER
 	RET
 
-// func softmaxRow(s *float32, panels int, first, last uint32, scale float32, lanes *[16]float32) (m float32)
-// s holds the scores of panels of 16 positions; first and last mask the visible
-// lanes of the first and of the last panel (equal when there is one). Scores
-// become exp(s*scale - m); lanes are the sums by position mod 16.
-TEXT ·softmaxRow(SB), NOSPLIT, $0-44
-	MOVQ s+0(FP), SI
-	MOVQ panels+8(FP), CX
-	MOVL first+16(FP), AX
-	MOVL last+20(FP), BX
-	VBROADCASTSS scale+24(FP), Z6
-	EXPCONST
-	VBROADCASTSS ·expConst+76(SB), Z7 // -Inf
-	VMOVAPS Z7, Z8                    // running max
-	MOVQ SI, DI
-	MOVQ CX, R8
-	MOVL AX, R9
-max:
-	CMPQ R8, $1
-	CMOVLEQ BX, R9
-	KMOVW R9, K1
-	VMULPS (DI), Z6, Z0
-	VMOVUPS Z0, (DI)
-	VMOVAPS Z7, Z1
-	VMOVAPS Z0, K1, Z1
-	VMAXPS Z8, Z1, Z8
-	MOVL $0xffff, R9
-	ADDQ $64, DI
-	DECQ R8
-	JNZ  max
-	VEXTRACTF64X4 $1, Z8, Y1
-	VMAXPS Y1, Y8, Y8
-	VEXTRACTF128 $1, Y8, X1
-	VMAXPS X1, X8, X8
-	VPSHUFD $0x4e, X8, X1
-	VMAXPS X1, X8, X8
-	VPSHUFD $0xb1, X8, X1
-	VMAXPS X1, X8, X8
-	VMOVSS X8, m+40(FP)
-	VBROADCASTSS X8, Z8
-	VPXORD Z9, Z9, Z9
-exp:
-	CMPQ CX, $1
-	CMOVLEQ BX, AX
-	KMOVW AX, K1
-	VMOVUPS (SI), Z0
-	VSUBPS Z8, Z0, Z0
-	EXP
-	VMOVUPS Z0, (SI)
-	VADDPS Z0, Z9, K1, Z9
-	MOVL $0xffff, AX
-	ADDQ $64, SI
-	DECQ CX
-	JNZ  exp
-	MOVQ lanes+32(FP), DI
-	VMOVUPS Z9, (DI)
-	VZEROUPPER
-	RET
-
 // func expSumN(l, x *float32, m float32, n int): l[i mod 16] += exp(x[i] - m)
 TEXT ·expSumN(SB), NOSPLIT, $0-32
 	MOVQ l+0(FP), DI
