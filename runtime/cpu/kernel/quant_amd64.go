@@ -12,15 +12,22 @@ type quantTileArgs struct {
 func quantTile(a *quantTileArgs)
 
 //go:noescape
+func quantRow(a *quantTileArgs)
+
+//go:noescape
 func tileRows(dst *float32, rows *[4]*float32, n int)
 
-// vecQuantTile is quantiseTile for tiles of four; it reports whether the tier
-// has a kernel for that.
+// vecQuantTile is quantiseTile; it reports whether the tier has a kernel for
+// that.
 func vecQuantTile(vec Tier, out *Act, x *slabTile, s, tl int) bool {
 	if vec != AVX512 {
 		return false
 	}
-	_, tiles := tile(C4, out.S)
+	w, tiles := tile(out.Layout, out.S)
+	if w == 1 {
+		vecQuantRow(out, &x[0], tl, s)
+		return true
+	}
 	g := s*tiles + tl
 	dst := out.Q[out.off(4*tl, s*Slab):]
 	a := quantTileArgs{nil, unsafe.Pointer(&dst[0]), unsafe.Pointer(&out.Base[4*g]), unsafe.Pointer(&out.Exp[32*g]),
@@ -38,4 +45,21 @@ func vecQuantTile(vec Tier, out *Act, x *slabTile, s, tl int) bool {
 	quantTile(&a)
 	copy(dst[:4*width], q[:])
 	return true
+}
+
+// vecQuantRow is quantiseTile for (token t, slab s) of tiles one token wide.
+func vecQuantRow(out *Act, x *[Slab]float32, t, s int) {
+	g, _, _ := out.group(t, s)
+	a := quantTileArgs{unsafe.Pointer(x), nil, unsafe.Pointer(&out.Base[g]), unsafe.Pointer(&out.Exp[8*g]),
+		unsafe.Pointer(&out.Init[8*g]), unsafe.Pointer(&out.Init16[16*g]), unsafe.Pointer(&out.MinPair[8*g]), unsafe.Pointer(&out.BSum[8*g])}
+	dst := out.Q[out.off(t, s*Slab):]
+	if width := min(Slab, roundUp(out.C, 64)-s*Slab); width < Slab {
+		var q [Slab]int8
+		a.q = unsafe.Pointer(&q)
+		quantRow(&a)
+		copy(dst[:width], q[:])
+		return
+	}
+	a.q = unsafe.Pointer(&dst[0])
+	quantRow(&a)
 }

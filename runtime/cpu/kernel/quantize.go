@@ -72,7 +72,7 @@ type slabTile [4][Slab]float32
 // token wide only x[0] is read.
 func (a *Act) quantiseTile(x *slabTile, s, tl int, vec Tier) {
 	w, _ := tile(a.Layout, a.S)
-	if w == 4 && vec != Generic && vecQuantTile(vec, a, x, s, tl) {
+	if vec != Generic && vecQuantTile(vec, a, x, s, tl) {
 		return
 	}
 	for l := range w {

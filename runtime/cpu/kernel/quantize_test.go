@@ -224,14 +224,16 @@ func FuzzQuantize(f *testing.F) {
 	f.Add(uint64(2), uint32(0x0f800000), uint32(0x807fffff))
 	f.Fuzz(func(t *testing.T, seed uint64, or, mask uint32) {
 		r := rng(seed)
-		x := FromF32(make([]float32, 2*320), 2, 320)
-		for i := range x.F {
-			x.F[i] = math.Float32frombits(r.Uint32()&mask | or)
-		}
-		for _, tier := range Available() {
-			out := newAct(t, I8, C4, 2, 320)
-			run(t, &QuantizeAct{Tier: tier, X: x, Out: out})
-			checkQuantised(t, tier.String(), &x, &out)
+		for _, s := range []int{1, 2} {
+			x := FromF32(make([]float32, s*320), s, 320)
+			for i := range x.F {
+				x.F[i] = math.Float32frombits(r.Uint32()&mask | or)
+			}
+			for _, tier := range Available() {
+				out := newAct(t, I8, C4, s, 320)
+				run(t, &QuantizeAct{Tier: tier, X: x, Out: out})
+				checkQuantised(t, tier.String(), &x, &out)
+			}
 		}
 	})
 }
