@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/tessera-llm/tessera/internal/progress"
 	"github.com/tessera-llm/tessera/pkg/bench"
 	"github.com/tessera-llm/tessera/runtime/cpu"
 )
@@ -34,9 +35,9 @@ func (r *ablateReport) add(a bench.Ablation) error {
 		r.begun = true
 		fmt.Fprintf(r.w, "%s, %d cores, tier %s\n%s %s, %d threads, medians of %d rounds, each beside all passes\n\n",
 			r.Machine.Name, r.Machine.Cores, r.Machine.Tier, r.Model, r.Weights.Type, r.Threads, r.Rounds)
-		r.line("without", "test", "all passes t/s", "without t/s", "lost")
+		r.line("without", "test", "all passes t/s", "without t/s", "lost", "weights")
 		if r.format == "md" {
-			fmt.Fprintln(r.w, "| --- | --- | ---: | ---: | ---: |")
+			fmt.Fprintln(r.w, "| --- | --- | ---: | ---: | ---: | ---: |")
 		}
 	}
 	name := a.Pass
@@ -44,14 +45,20 @@ func (r *ablateReport) add(a bench.Ablation) error {
 		name += " (so also " + strings.Join(a.Also, ", ") + ")"
 	}
 	if a.Note != "" {
-		r.line(name, a.Note, "", "", "")
+		r.line(name, a.Note, "", "", "", "")
+	}
+	extra := ""
+	if a.Extra > 0 {
+		extra = "+" + progress.Bytes(a.Extra)
+	} else if a.Extra < 0 {
+		extra = "-" + progress.Bytes(-a.Extra)
 	}
 	for _, l := range a.Losses {
 		what := l.Test
 		if whole := fmt.Sprintf("%d", l.Length); !strings.HasPrefix(what[2:]+" ", whole+" ") {
 			what += " (" + whole + " of them)"
 		}
-		r.line(name, what, fmt.Sprintf("%.2f", l.Full), fmt.Sprintf("%.2f", l.Without), fmt.Sprintf("%.1f %%", 100*l.Lost))
+		r.line(name, what, fmt.Sprintf("%.2f", l.Full), fmt.Sprintf("%.2f", l.Without), fmt.Sprintf("%.1f %%", 100*l.Lost), extra)
 	}
 	return nil
 }
@@ -61,7 +68,7 @@ func (r *ablateReport) line(cells ...string) {
 		fmt.Fprintf(r.w, "| %s |\n", strings.Join(cells, " | "))
 		return
 	}
-	fmt.Fprintln(r.w, strings.TrimRight(fmt.Sprintf("%-46s %-30s %14s %12s %8s", cells[0], cells[1], cells[2], cells[3], cells[4]), " "))
+	fmt.Fprintln(r.w, strings.TrimRight(fmt.Sprintf("%-46s %-30s %14s %12s %8s %10s", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5]), " "))
 }
 
 func (r *ablateReport) end() error {

@@ -13,9 +13,9 @@ import (
 
 // Variant is a program without one pass.
 type Variant struct {
-	Pass    string   `json:"pass"`
-	Also    []string `json:"also,omitempty"` // passes that need it and are gone too
-	Note    string   `json:"note,omitempty"` // why there is nothing to measure; Program is nil then
+	Pass    string
+	Also    []string // passes that need it and are gone too
+	Note    string   // why there is nothing to measure; Program is nil then
 	Program *runtime.Program
 }
 
@@ -52,6 +52,7 @@ type Ablation struct {
 	Pass   string   `json:"pass"`
 	Also   []string `json:"also,omitempty"`
 	Note   string   `json:"note,omitempty"`
+	Extra  int64    `json:"extra_weight_bytes"` // of weights, without the pass
 	Losses []Loss   `json:"losses,omitempty"`
 }
 
@@ -74,9 +75,18 @@ func Ablate(ctx context.Context, full *runtime.Program, variants []Variant, o Ab
 		return err
 	}
 	defer base.m.Close()
+	w, err := WeightsOf(full)
+	if err != nil {
+		return err
+	}
 	for _, v := range variants {
 		a := Ablation{Pass: v.Pass, Also: v.Also, Note: v.Note}
 		if v.Program != nil {
+			other, err := WeightsOf(v.Program)
+			if err != nil {
+				return err
+			}
+			a.Extra = other.Bytes - w.Bytes
 			if a.Losses, err = o.variant(ctx, base, &v, tests); err != nil {
 				return fmt.Errorf("without %s: %w", v.Pass, err)
 			}

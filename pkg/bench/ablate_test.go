@@ -38,6 +38,7 @@ func TestAblate(t *testing.T) {
 	variants := []Variant{
 		{Pass: "pack-weights", Program: without(t, "pack-weights")},
 		{Pass: "share-embedding", Note: "nothing to do"},
+		{Pass: "share-embedding", Program: without(t, "share-embedding")},
 		{Pass: "fuse-rope", Also: []string{"x"}, Program: without(t, "fuse-rope")},
 	}
 	var steps []string
@@ -46,10 +47,14 @@ func TestAblate(t *testing.T) {
 	if err := Ablate(t.Context(), without(t), variants, o, func(a Ablation) error { got = append(got, a); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 3 || got[1].Note != "nothing to do" || got[1].Losses != nil || !slices.Equal(got[2].Also, []string{"x"}) {
+	if len(got) != 4 || got[1].Note != "nothing to do" || got[1].Losses != nil || !slices.Equal(got[3].Also, []string{"x"}) {
 		t.Fatalf("%+v", got)
 	}
-	for _, a := range []Ablation{got[0], got[2]} {
+	// An embedding of 256 × 64 in q8_0 is stored once more without sharing.
+	if got[2].Extra != 256*64*34/32 || got[3].Extra != 0 {
+		t.Errorf("%d and %d bytes more", got[2].Extra, got[3].Extra)
+	}
+	for _, a := range []Ablation{got[0], got[3]} {
 		for i, l := range a.Losses {
 			if name := []string{"pp40 @ d10", "tg3 @ d10"}[i]; l.Test != name || l.Length != []int{40, 3}[i] || len(l.Fulls) != 4 || len(l.Others) != 4 {
 				t.Errorf("%+v", l)
