@@ -85,7 +85,7 @@ func TestLargestSums256(t *testing.T) {
 
 // TestTierBelow: a tier without AVX-VNNI never falls back to it.
 func TestTierBelow(t *testing.T) {
-	for _, c := range [][2]Tier{{AVX512, AVX2}, {AVXVNNI, AVX2}, {AVX2, Generic}, {NEON, Generic}, {Generic, Generic}} {
+	for _, c := range [][2]Tier{{AVX512, AVX2}, {AVXVNNI, AVX2}, {AVX2, Generic}, {I8MM, NEON}, {NEON, Generic}, {Generic, Generic}} {
 		if got := c[0].below(); got != c[1] {
 			t.Errorf("below %s: %s, want %s", c[0], got, c[1])
 		}

@@ -36,6 +36,23 @@ func neonGemmMin(a *neonArgs)
 //go:noescape
 func neonGemmMinF(a *neonArgs)
 
+// The i8mm forms take weights that neonPairs has put in pairs of rows.
+
+//go:noescape
+func i8mmGemm(a *neonArgs)
+
+//go:noescape
+func i8mmGemm16(a *neonArgs)
+
+//go:noescape
+func i8mmGemmMin(a *neonArgs)
+
+//go:noescape
+func i8mmGemmMinF(a *neonArgs)
+
+//go:noescape
+func neonPairs(w *byte, n int)
+
 //go:noescape
 func neonGemv(a *neonArgs)
 
@@ -68,6 +85,16 @@ const neonTokens = 512
 
 // matmulQuantNEON computes panels [p0, p1) for i8 activations.
 func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
+	matmulQuantARM(m, p0, p1, scratch, false)
+}
+
+// matmulQuantI8MM is the same with products of matrices from two tiles on: for
+// one, pairing the rows of the weights costs more than it saves.
+func matmulQuantI8MM(m *Matmul, p0, p1 int, scratch []byte) {
+	matmulQuantARM(m, p0, p1, scratch, m.X.S > 4)
+}
+
+func matmulQuantARM(m *Matmul, p0, p1 int, scratch []byte, pairs bool) {
 	v := (*neonScratch)(unsafe.Pointer(unsafe.SliceData(scratch[:neonScratchBytes])))
 	for p := p0; p < p1; p++ {
 		for t := 0; t < m.X.S; t += neonTokens {
@@ -85,7 +112,10 @@ func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
 			for s := range ceil(m.W.K, Slab) {
 				v.expand(m.W.Type, m.W.slab(p, s, v.gen.slab[:]))
 				if tiled {
-					v.gemm(m, s, t, n, c)
+					if pairs {
+						neonPairs(&v.w[0], Slab/8)
+					}
+					v.gemm(m, s, t, n, c, pairs)
 					continue
 				}
 				for i := range n {
@@ -98,31 +128,60 @@ func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
 }
 
 // gemm adds slab s of n tokens from t0 on, a multiple of 4.
-func (v *neonScratch) gemm(m *Matmul, s, t0, n int, c []float32) {
+func (v *neonScratch) gemm(m *Matmul, s, t0, n int, c []float32, pairs bool) {
 	x := &m.X
 	_, all := tile(C4, x.S)
 	g := s*all + t0/4
 	blocks := min(Slab, roundUp(x.C, 64)-s*Slab) / 32
 	for half := range 2 {
-		r := 8 * half
+		r, first := 8*half, 32*half
+		if pairs {
+			first = 64 * half
+		}
 		a := neonArgs{
-			w: unsafe.Pointer(&v.w[4*r]), scale: unsafe.Pointer(&v.scale[0][r]),
+			w: unsafe.Pointer(&v.w[first]), scale: unsafe.Pointer(&v.scale[0][r]),
 			act: unsafe.Pointer(&x.Q[x.off(t0, s*Slab)]), exp: unsafe.Pointer(&x.Exp[g*32]),
 			base: unsafe.Pointer(&x.Base[g*4]), c: unsafe.Pointer(&c[r]),
 			tiles: ceil(n, 4), blocks: blocks, skip: (8 - blocks) * 16,
 		}
 		switch m.W.Type {
-		case tensor.Q6_K:
-			neonGemm16(&a)
 		case tensor.Q4_K, tensor.Q5_K:
 			a.min, a.dmin = unsafe.Pointer(&v.min[0][r]), unsafe.Pointer(&v.dmin[r])
 			a.plane = unsafe.Pointer(&x.MinPair[g*32])
-			neonGemmMin(&a)
 		case tensor.Q4_1, tensor.Q5_1:
 			a.min, a.plane = unsafe.Pointer(&v.minF[0][r]), unsafe.Pointer(&x.BSum[g*32])
-			neonGemmMinF(&a)
-		default:
-			neonGemm(&a)
+		}
+		a.gemm(m.W.Type, pairs)
+	}
+}
+
+// gemm calls the kernel for weights of type t; a switch keeps the arguments
+// off the heap.
+func (a *neonArgs) gemm(t tensor.Type, pairs bool) {
+	switch t {
+	case tensor.Q6_K:
+		if pairs {
+			i8mmGemm16(a)
+		} else {
+			neonGemm16(a)
+		}
+	case tensor.Q4_K, tensor.Q5_K:
+		if pairs {
+			i8mmGemmMin(a)
+		} else {
+			neonGemmMin(a)
+		}
+	case tensor.Q4_1, tensor.Q5_1:
+		if pairs {
+			i8mmGemmMinF(a)
+		} else {
+			neonGemmMinF(a)
+		}
+	default:
+		if pairs {
+			i8mmGemm(a)
+		} else {
+			neonGemm(a)
 		}
 	}
 }
@@ -171,4 +230,7 @@ func neonUnit(s, panels int) int {
 	return max(1, min(4, panels/16))
 }
 
-var neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize}
+var (
+	neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize}
+	i8mmQuant = matmulImpl{matmulQuantI8MM, neonUnit, neonScratchSize}
+)

@@ -3,6 +3,7 @@
 // against the words of another assembler.
 
 #define SDOTI(d, n, m, i) WORD $(0x4F80E000 | (((i)&1)<<21) | (((i)>>1)<<11) | ((m)<<16) | ((n)<<5) | (d)) // sdot d.4s, n.16b, m.4b[i]
+#define SMMLA(d, n, m) WORD $(0x4E80A400 | ((m)<<16) | ((n)<<5) | (d)) // smmla d.4s, n.16b, m.16b
 #define FMULI(d, n, m, i) WORD $(0x4F809000 | (((i)&1)<<21) | (((i)>>1)<<11) | ((m)<<16) | ((n)<<5) | (d)) // fmul d.4s, n.4s, m.s[i]
 #define FMLAI(d, n, m, i) WORD $(0x4F801000 | (((i)&1)<<21) | (((i)>>1)<<11) | ((m)<<16) | ((n)<<5) | (d)) // fmla d.4s, n.4s, m.s[i]
 #define SMLALI(d, n, m, i) WORD $(0x0F402000 | (((i)&3)<<20) | (((i)>>2)<<11) | ((m)<<16) | ((n)<<5) | (d)) // smlal d.4s, n.4h, m.h[i]; m < 16

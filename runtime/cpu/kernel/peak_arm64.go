@@ -4,6 +4,9 @@ package kernel
 func neonDotLoop(n int)
 
 //go:noescape
+func i8mmLoop(n int)
+
+//go:noescape
 func neonFMALoop(n int)
 
 //go:noescape
@@ -15,6 +18,13 @@ const peakSteps = 8192 // one call stays below 100 microseconds
 // instruction of tier t and returns the number of operations (two per
 // multiply-add), 0 when the tier has no such loop. The caller times it.
 func DotPeak(t Tier, n int) float64 {
+	if t == I8MM {
+		calls := max(1, n*1e6/(peakSteps*16*32))
+		for range calls {
+			i8mmLoop(peakSteps)
+		}
+		return float64(calls) * peakSteps * 16 * 64
+	}
 	if t != NEON {
 		return 0
 	}
@@ -27,7 +37,7 @@ func DotPeak(t Tier, n int) float64 {
 
 // FMAPeak is DotPeak for float32 fused multiply-adds.
 func FMAPeak(t Tier, n int) float64 {
-	if t != NEON {
+	if vectorTier(t) == Generic {
 		return 0
 	}
 	calls := max(1, n*1e6/(peakSteps*16*4))
@@ -40,7 +50,7 @@ func FMAPeak(t Tier, n int) float64 {
 // ReadAll loads every byte of b with the widest loads of tier t and returns
 // the number of bytes read: the limit of a kernel that streams weights.
 func ReadAll(t Tier, b []byte) int {
-	if t != NEON {
+	if vectorTier(t) == Generic {
 		return readAllGo(b)
 	}
 	n := len(b) &^ 127

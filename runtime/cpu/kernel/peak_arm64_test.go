@@ -7,7 +7,7 @@ import "testing"
 func TestPeak(t *testing.T) {
 	for _, tier := range Available() {
 		dots, fmas := DotPeak(tier, 4), FMAPeak(tier, 4)
-		if tier == NEON && (dots < 4e6 || dots > 16e6 || fmas < 4e6 || fmas > 16e6) {
+		if tier != Generic && (dots < 4e6 || dots > 17e6 || fmas < 4e6 || fmas > 16e6) {
 			t.Errorf("%s: %v dot operations and %v fma operations for 4 million", tier, dots, fmas)
 		}
 		b := make([]byte, 1<<18+128+5)

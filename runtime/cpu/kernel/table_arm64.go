@@ -7,6 +7,7 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 				for _, f := range []Form{Rows, P16} {
 					if ty.Quantised() {
 						add(Key{op, ty, f, I8, l}, NEON, &neonQuant)
+						add(Key{op, ty, f, I8, l}, I8MM, &i8mmQuant)
 					}
 					add(Key{op, ty, f, F32, l}, NEON, &neonFloat)
 				}

@@ -17,10 +17,11 @@ const (
 	AVXVNNI             // amd64: AVX2 and dot products of 256 bits (AVX-VNNI)
 	AVX512              // amd64: AVX-512 F, BW, VL, DQ, VNNI
 	NEON                // arm64: Advanced SIMD with dot products
+	I8MM                // arm64: the same with products of 8-bit matrices
 	numTiers
 )
 
-var tierNames = [numTiers]string{"generic", "avx2", "avxvnni", "avx512", "neon"}
+var tierNames = [numTiers]string{"generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"}
 
 func (t Tier) String() string {
 	if t >= numTiers {
@@ -32,8 +33,11 @@ func (t Tier) String() string {
 // below is the next lower tier that every machine with t has; Generic is below
 // itself. AVX-512 machines need not have AVX-VNNI.
 func (t Tier) below() Tier {
-	if t == AVX512 || t == AVXVNNI {
+	switch t {
+	case AVX512, AVXVNNI:
 		return AVX2
+	case I8MM:
+		return NEON
 	}
 	return Generic
 }

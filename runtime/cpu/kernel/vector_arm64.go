@@ -6,10 +6,10 @@ import (
 	"github.com/tessera-llm/tessera/internal/f32"
 )
 
-// vectorTier is t where it has vector forms of the float32 runs, else Generic.
+// vectorTier is NEON for the tiers that have it, else Generic.
 func vectorTier(t Tier) Tier {
-	if t == NEON {
-		return t
+	if t == NEON || t == I8MM {
+		return NEON
 	}
 	return Generic
 }
