@@ -27,10 +27,12 @@ vet:
 # The numeric packages on arm64 under qemu-user, each with the digests that
 # amd64 has too, then the logits of a checkpoint: arm64's file must equal this
 # machine's, byte for byte. Without qemu-aarch64 it says so and does nothing.
-# TestTruncatedSource is left out: qemu-user gives a bus error no address.
+# Left out are the three tests that truncate a mapped file: qemu-user (7.2) delivers the
+# bus error with address 0, and without one Guard cannot tell the mapping. The rest of
+# their packages runs. Of the tiers, best is i8mm and neon the one below.
 QEMU      ?= qemu-aarch64
-ARM64SKIP  = ^TestTruncatedSource$$
-ARM64PKGS  = internal/f32 pkg/quant pkg/pack runtime/cpu/kernel
+ARM64SKIP  = ^(TestTruncatedSource|TestTruncatedWhileMapped|TestPoolFault)$$
+ARM64PKGS  = internal/f32 pkg/quant pkg/pack runtime/cpu/kernel runtime/cpu
 ARM64MODELS = $(wildcard testdata/models/llama-f32 testdata/models/war-and-peace)
 test-arm64:
 	@command -v $(QEMU) >/dev/null || { echo "test-arm64: skipped, $(QEMU) (package qemu-user) is not installed"; exit 0; }; \
@@ -41,7 +43,7 @@ test-arm64:
 	done; \
 	$(GO) build -o $$dir/here ./cmd/convert; \
 	GOOS=linux GOARCH=arm64 $(GO) build -o $$dir/arm64 ./cmd/convert; \
-	for model in $(ARM64MODELS); do for type in f32 q8_0 q4_k_m; do for tier in generic best; do \
+	for model in $(ARM64MODELS); do for type in f32 q8_0 q4_k_m; do for tier in generic neon best; do \
 	  mask=$$tier; [ $$tier = generic ] || mask=; \
 	  set -- logits $$model --type $$type --no-cache --tokens 1,5,9,33,4,77,12,8,100,3,2,66; \
 	  TESSERA_CPU=$$mask $$dir/here "$$@" -o $$dir/here.npy >/dev/null; \
