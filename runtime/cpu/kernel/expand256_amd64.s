@@ -22,12 +22,18 @@ DATA ·bits45<>+16(SB)/8, $0x3030303030303030
 DATA ·bits45<>+24(SB)/8, $0x3030303030303030
 GLOBL ·bits45<>(SB), RODATA|NOPTR, $32
 
-// func nibbles256(w, nib *byte, n int): n nibble vectors to 2n groups
-TEXT ·nibbles256(SB), NOSPLIT, $0-24
+// The functions below take reps records, stride bytes apart; the output is dense.
+
+// func nibbles256(w, nib *byte, n, reps, stride int): n nibble vectors a record
+// to 2n groups
+TEXT ·nibbles256(SB), NOSPLIT, $0-40
 	MOVQ w+0(FP), DI
-	MOVQ nib+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ nib+8(FP), BX
+	MOVQ reps+24(FP), DX
 	VMOVDQU ·low4<>(SB), Y15
+record:
+	MOVQ BX, SI
+	MOVQ n+16(FP), CX
 loop:
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y1
@@ -45,16 +51,22 @@ loop:
 	ADDQ $128, DI
 	DECQ CX
 	JNZ  loop
+	ADDQ stride+32(FP), BX
+	DECQ DX
+	JNZ  record
 	VZEROUPPER
 	RET
 
-// func highBits256(w, high *byte, n int): adds bit b of n high-bit vectors, at
-// bit 4, to group 8h+b
-TEXT ·highBits256(SB), NOSPLIT, $0-24
+// func highBits256(w, high *byte, n, reps, stride int): adds bit b of n high-bit
+// vectors a record, at bit 4, to group 8h+b
+TEXT ·highBits256(SB), NOSPLIT, $0-40
 	MOVQ w+0(FP), DI
-	MOVQ high+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ high+8(FP), BX
+	MOVQ reps+24(FP), DX
 	VMOVDQU ·bit4<>(SB), Y15
+record:
+	MOVQ BX, SI
+	MOVQ n+16(FP), CX
 vector:
 	VMOVDQU (SI), Y0
 	VMOVDQU 32(SI), Y1
@@ -91,6 +103,9 @@ upper: // bits 4..7
 	ADDQ $64, SI
 	DECQ CX
 	JNZ  vector
+	ADDQ stride+32(FP), BX
+	DECQ DX
+	JNZ  record
 	VZEROUPPER
 	RET
 
@@ -124,6 +139,29 @@ loop:
 	TWOBITS(192, Y2, Y3)
 	ADDQ $64, SI
 	ADDQ $256, DI
+	DECQ CX
+	JNZ  loop
+	VZEROUPPER
+	RET
+
+// func scales256(dst *float32, src *byte, reps, stride int): 32 halves a record
+// to float32
+TEXT ·scales256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ reps+16(FP), CX
+	MOVQ stride+24(FP), BX
+loop:
+	VCVTPH2PS (SI), Y0
+	VCVTPH2PS 16(SI), Y1
+	VCVTPH2PS 32(SI), Y2
+	VCVTPH2PS 48(SI), Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ BX, SI
+	ADDQ $128, DI
 	DECQ CX
 	JNZ  loop
 	VZEROUPPER
@@ -244,13 +282,16 @@ DATA ·flip8<>+16(SB)/8, $0x8080808080808080
 DATA ·flip8<>+24(SB)/8, $0x8080808080808080
 GLOBL ·flip8<>(SB), RODATA|NOPTR, $32
 
-// func wideWeights256(w, src *byte, n int): n groups of 64 bytes q+128 to int16:
-// 64 bytes of first and third channels, 64 of second and fourth
-TEXT ·wideWeights256(SB), NOSPLIT, $0-24
+// func wideWeights256(w, src *byte, reps, stride int): 16 groups of 64 bytes
+// q+128 a record to int16: 64 bytes of first and third channels, 64 of second and fourth
+TEXT ·wideWeights256(SB), NOSPLIT, $0-32
 	MOVQ w+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ src+8(FP), BX
+	MOVQ reps+16(FP), DX
 	VMOVDQU ·flip8<>(SB), Y15
+record:
+	MOVQ BX, SI
+	MOVQ $16, CX
 loop:
 	VPXOR (SI), Y15, Y0
 	VPXOR 32(SI), Y15, Y1
@@ -268,6 +309,9 @@ loop:
 	ADDQ $128, DI
 	DECQ CX
 	JNZ  loop
+	ADDQ stride+24(FP), BX
+	DECQ DX
+	JNZ  record
 	VZEROUPPER
 	RET
 
