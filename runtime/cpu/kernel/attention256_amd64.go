@@ -8,7 +8,8 @@ import (
 )
 
 // Attention, AVX2: groups of four query rows over a chunk that is read back as
-// f32. AVX-512 uses it too for what its own kernels do not take.
+// f32, or as fp16 in place for few rows. AVX-512 uses it too for what its own kernels
+// do not take.
 
 // qkArgs and pvArgs are read by the kernels at fixed offsets.
 type qkArgs struct {
@@ -36,18 +37,33 @@ func qk256(a *qkArgs)
 //go:noescape
 func pv256(a *pvArgs)
 
-// chunkView is one head of one chunk as f32.
+//go:noescape
+func qkHalf256(a *qkArgs)
+
+//go:noescape
+func pvHalf256(a *pvArgs)
+
+// chunkView is one head of one chunk.
 type chunkView struct {
 	k, v unsafe.Pointer // K [panel][D][16], V [position][D]
 	d    int
+	size int // bytes of an element: 4 (f32) or 2 (fp16)
 }
 
-// vecChunk reads a chunk up to position end; kv has room for 2*Chunk*D.
-func vecChunk(c *KVCache, kv []float32, chunk, head, end int) chunkView {
+// directRows256 is the largest number of query rows for which fp16 is converted
+// on the fly; beyond, the chunk is expanded once to f32.
+const directRows256 = 8
+
+// vecChunk reads a chunk up to position end for rows query rows; kv has room
+// for 2*Chunk*D.
+func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
 	kb, vb := c.k(chunk, head), c.v(chunk, head)
 	d := c.HeadDim
-	if c.Type == tensor.F32 {
-		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d}
+	switch {
+	case c.Type == tensor.F32:
+		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d, 4}
+	case c.Type == tensor.F16 && rows <= directRows256:
+		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d, 2}
 	}
 	if n := min(Chunk, roundUp(end-chunk*Chunk, 16)); c.Type == tensor.F16 {
 		half256(&kv[0], &kb[0], n*d)
@@ -55,7 +71,7 @@ func vecChunk(c *KVCache, kv []float32, chunk, head, end int) chunkView {
 	} else {
 		c.decodeChunk(kv, chunk, head, end)
 	}
-	return chunkView{unsafe.Pointer(&kv[0]), unsafe.Pointer(&kv[Chunk*d]), d}
+	return chunkView{unsafe.Pointer(&kv[0]), unsafe.Pointer(&kv[Chunk*d]), d, 4}
 }
 
 // vecRow is one query head in one chunk.
@@ -105,12 +121,16 @@ func qkFour(rows []vecRow, w *chunkView, scores []float32, lo, hi int) {
 	p0 := lo / 16
 	groups := ceil(ceil(hi, 16)-p0, 4)
 	p0 = min(p0, 16-4*groups) // stay in the chunk
-	a := qkArgs{k: unsafe.Add(w.k, p0*64*w.d), d: w.d, groups: groups, step: 64 * w.d}
+	a := qkArgs{k: unsafe.Add(w.k, p0*16*w.size*w.d), d: w.d, groups: groups, step: 16 * w.size * w.d}
 	for i := range 4 {
 		r := min(i, len(rows)-1)
 		a.q[i], a.scores[i] = rows[r].q, unsafe.Pointer(&scores[r*Chunk+p0*16])
 	}
-	qk256(&a)
+	if w.size == 2 {
+		qkHalf256(&a)
+	} else {
+		qk256(&a)
+	}
 }
 
 // pvRows continues the chains of rows [r0, r1) over positions [from, to).
@@ -118,7 +138,7 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 	if from >= to {
 		return
 	}
-	a := pvArgs{v: unsafe.Add(w.v, from*4*w.d), n: to - from, stride: 4 * w.d, vecs: w.d / 16}
+	a := pvArgs{v: unsafe.Add(w.v, from*w.size*w.d), n: to - from, stride: w.size * w.d, vecs: w.d / 16}
 	for i := range 4 {
 		r := r0 + i
 		if r < r1 {
@@ -127,7 +147,11 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 			a.e[i], a.o[i] = a.e[0], unsafe.Pointer(&unused[16])
 		}
 	}
-	pv256(&a)
+	if w.size == 2 {
+		pvHalf256(&a)
+	} else {
+		pv256(&a)
+	}
 }
 
 // attendScratch256: K and V of a chunk, scores of a group of rows, an unused result, a
@@ -156,7 +180,7 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte) {
 	kv, scores, unused, fresh, runs := parts256(a, scratch)
 	seen := int64(0)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
-		w := vecChunk(a.Cache, kv, c, kh, a.Start+t1)
+		w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 		var rows [rowGroup]vecRow
 		var into [rowGroup][]float32 // where a fresh result is merged to
 		k := 0
@@ -206,7 +230,7 @@ func partials256(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	g := a.Heads / a.Cache.Heads
 	d := a.Cache.HeadDim
 	kv, scores, unused, _, _ := parts256(a, scratch)
-	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1)
+	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 	var rows [rowGroup]vecRow
 	k, seen := 0, int64(0)
 	for t := t0; t < t1; t++ {

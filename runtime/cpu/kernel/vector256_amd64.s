@@ -419,78 +419,102 @@ end:
 	VMOVUPS (DI)(CX*1), lo   \
 	VMOVUPS 32(DI)(CX*1), hi
 
-// func qk256(a *qkArgs): one panel of 16 positions by four rows at a time
-TEXT ·qk256(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), DX
-	MOVQ 0(DX), SI
-	MOVQ 8(DX), R8
-	MOVQ 16(DX), R9
-	MOVQ 24(DX), R10
-	MOVQ 32(DX), R11
-	MOVQ 80(DX), BX
-	SHLQ $2, BX
-	XORQ CX, CX
-panel:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	XORQ AX, AX
-loop:
-	VMOVUPS (SI), Y8
+#define LOADF32 \
+	VMOVUPS (SI), Y8   \
 	VMOVUPS 32(SI), Y9
-	ROWS256
-	ADDQ $64, SI
-	INCQ AX
-	CMPQ AX, 72(DX)
-	JLT  loop
-	PUT(40, Y0, Y1)
-	PUT(48, Y2, Y3)
-	PUT(56, Y4, Y5)
-	PUT(64, Y6, Y7)
-	ADDQ $64, CX
-	DECQ BX
-	JNZ  panel
-	VZEROUPPER
+
+#define LOADF16 \
+	VCVTPH2PS (SI), Y8   \
+	VCVTPH2PS 16(SI), Y9
+
+// one panel of 16 positions by four rows at a time
+#define QK(LOAD, size) \
+	MOVQ 0(DX), SI \
+	MOVQ 8(DX), R8 \
+	MOVQ 16(DX), R9 \
+	MOVQ 24(DX), R10 \
+	MOVQ 32(DX), R11 \
+	MOVQ 80(DX), BX \
+	SHLQ $2, BX \
+	XORQ CX, CX \
+panel: \
+	VXORPS Y0, Y0, Y0 \
+	VXORPS Y1, Y1, Y1 \
+	VXORPS Y2, Y2, Y2 \
+	VXORPS Y3, Y3, Y3 \
+	VXORPS Y4, Y4, Y4 \
+	VXORPS Y5, Y5, Y5 \
+	VXORPS Y6, Y6, Y6 \
+	VXORPS Y7, Y7, Y7 \
+	XORQ AX, AX \
+loop: \
+	LOAD \
+	ROWS256 \
+	ADDQ $size, SI \
+	INCQ AX \
+	CMPQ AX, 72(DX) \
+	JLT  loop \
+	PUT(40, Y0, Y1) \
+	PUT(48, Y2, Y3) \
+	PUT(56, Y4, Y5) \
+	PUT(64, Y6, Y7) \
+	ADDQ $64, CX \
+	DECQ BX \
+	JNZ  panel \
+	VZEROUPPER \
 	RET
 
-// func pv256(a *pvArgs): 16 channels by four rows at a time
+// func qk256(a *qkArgs)
+TEXT ·qk256(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DX
+	QK(LOADF32, 64)
+
+// func qkHalf256(a *qkArgs): fp16 keys
+TEXT ·qkHalf256(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DX
+	QK(LOADF16, 32)
+
+// 16 channels by four rows at a time
+#define PV(LOAD, size) \
+	MOVQ 8(DX), R8 \
+	MOVQ 16(DX), R9 \
+	MOVQ 24(DX), R10 \
+	MOVQ 32(DX), R11 \
+	MOVQ 88(DX), R12 \
+	MOVQ 0(DX), BX \
+	MOVQ 96(DX), R13 \
+	XORQ CX, CX \
+vector: \
+	GET(40, Y0, Y1) \
+	GET(48, Y2, Y3) \
+	GET(56, Y4, Y5) \
+	GET(64, Y6, Y7) \
+	MOVQ BX, SI \
+	XORQ AX, AX \
+loop: \
+	LOAD \
+	ROWS256 \
+	ADDQ R12, SI \
+	INCQ AX \
+	CMPQ AX, 80(DX) \
+	JLT  loop \
+	PUT(40, Y0, Y1) \
+	PUT(48, Y2, Y3) \
+	PUT(56, Y4, Y5) \
+	PUT(64, Y6, Y7) \
+	ADDQ $64, CX \
+	ADDQ $size, BX \
+	DECQ R13 \
+	JNZ  vector \
+	VZEROUPPER \
+	RET
+
+// func pv256(a *pvArgs)
 TEXT ·pv256(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
-	MOVQ 8(DX), R8
-	MOVQ 16(DX), R9
-	MOVQ 24(DX), R10
-	MOVQ 32(DX), R11
-	MOVQ 88(DX), R12
-	MOVQ 0(DX), BX
-	MOVQ 96(DX), R13
-	XORQ CX, CX
-vector:
-	GET(40, Y0, Y1)
-	GET(48, Y2, Y3)
-	GET(56, Y4, Y5)
-	GET(64, Y6, Y7)
-	MOVQ BX, SI
-	XORQ AX, AX
-loop:
-	VMOVUPS (SI), Y8
-	VMOVUPS 32(SI), Y9
-	ROWS256
-	ADDQ R12, SI
-	INCQ AX
-	CMPQ AX, 80(DX)
-	JLT  loop
-	PUT(40, Y0, Y1)
-	PUT(48, Y2, Y3)
-	PUT(56, Y4, Y5)
-	PUT(64, Y6, Y7)
-	ADDQ $64, CX
-	ADDQ $64, BX
-	DECQ R13
-	JNZ  vector
-	VZEROUPPER
-	RET
+	PV(LOADF32, 64)
+
+// func pvHalf256(a *pvArgs): fp16 values
+TEXT ·pvHalf256(SB), NOSPLIT, $0-8
+	MOVQ a+0(FP), DX
+	PV(LOADF16, 32)
