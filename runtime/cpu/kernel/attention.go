@@ -8,11 +8,13 @@ import (
 // Attention is causal softmax(Scale·q·kᵀ)·v of S queries at positions Start to
 // Start+S-1 over the cache, which already holds those positions. Query head h
 // reads kv head h/(Heads/kv heads). With Window > 0 a query sees the last Window positions. Q is plain
-// [S, Heads*head_dim]; Out is f32 plain or c4.
+// [S, Heads*head_dim]; Out is f32, or i8 by scheme s256e32 of what f32 would be, plain
+// or c4.
 //
-// A work item is a kv head with a tile of queries; with few queries and a long
-// cache it is a kv head with one chunk of 256 positions, whose partial results
-// AttentionMerge combines in ascending order. The numbers are the same.
+// A work item is a kv head (for i8 as many as fill whole slabs) with a tile of
+// queries; with few queries and a long cache it is a kv head with one chunk of 256
+// positions, whose partial results AttentionMerge combines in ascending order. The
+// numbers are the same.
 type Attention struct {
 	Tier     Tier
 	Cache    *KVCache
@@ -23,29 +25,33 @@ type Attention struct {
 	Scale    float32
 	Partials []float32 // PartialFloats() of them
 
-	tile    int // queries per work item
-	split   bool
-	chunk0  int // first chunk any query sees
-	chunks  int
-	visited atomic.Int64
+	tile      int // queries per work item
+	slabHeads int // kv heads per work item
+	split     bool
+	chunk0    int // first chunk any query sees
+	chunks    int
+	visited   atomic.Int64
 }
 
 // splitMaxS: at most this many queries are split over the cache.
 const splitMaxS = 4
 
 // tileSize is the number of queries per work item: up to 192 query heads share
-// one read of the cache, but there should be 16 items if there can be. It is a
-// multiple of what fills whole groups of twelve query heads.
+// one read of the cache, but there should be 16 items if there can be. A multiple
+// of 12 fills whole groups of twelve query heads, and whole tiles of the output.
 func (a *Attention) tileSize() int {
-	g := a.Heads / a.Cache.Heads
-	unit := 12
-	for _, n := range []int{2, 2, 3} {
-		if g%n == 0 {
-			g, unit = g/n, unit/n
-		}
+	most := max(24, min(96, 192*a.Cache.Heads/a.Heads))
+	return roundUp(min(most, max(16, a.Q.S*a.Cache.Heads/16)), 12)
+}
+
+// wholeSlabs is the smallest number of runs of n channels that fill slabs, at
+// most all.
+func wholeSlabs(n, all int) int {
+	k := 1
+	for k < all && k*n%Slab != 0 {
+		k++
 	}
-	most := max(16, min(96, 192*a.Cache.Heads/a.Heads))
-	return roundUp(min(most, max(16, a.Q.S*a.Cache.Heads/16)), unit)
+	return k
 }
 
 // partialStride is the room of one partial result: max, sum, pad to 16, o[D].
@@ -69,7 +75,7 @@ func (a *Attention) Prepare() error {
 	if err := wantPlain("attention", "q", &a.Q, s, d); err != nil {
 		return err
 	}
-	if err := wantF32("attention", "output", &a.Out, s, d); err != nil {
+	if err := wantShape("attention", "output", &a.Out, s, d); err != nil {
 		return err
 	}
 	if a.Start < 0 || a.Window < 0 || a.Start+s > len(c.chunks)*Chunk {
@@ -79,6 +85,10 @@ func (a *Attention) Prepare() error {
 		return err
 	}
 	a.tile = a.tileSize()
+	a.slabHeads = 1
+	if a.Out.Elem == I8 {
+		a.slabHeads = wholeSlabs(d/c.Heads, c.Heads)
+	}
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
 	a.split = s > 0 && s <= splitMaxS && a.chunks > 1
@@ -112,15 +122,27 @@ func (a *Attention) Items() int {
 	case a.split:
 		return a.Cache.Heads * a.chunks
 	}
-	return a.Cache.Heads * ceil(a.Q.S, a.tile)
+	return ceil(a.Cache.Heads, a.slabHeads) * ceil(a.Q.S, a.tile)
 }
 
 // Scratch is the room of one worker.
-func (a *Attention) Scratch() int {
+func (a *Attention) Scratch() int { return a.tileScratch() + a.stageBytes() }
+
+func (a *Attention) tileScratch() int {
 	if vecAttention(a) {
-		return vecScratch(a)
+		return roundUp(vecScratch(a), 64)
 	}
-	return attentionScratch(a)
+	return roundUp(attentionScratch(a), 64)
+}
+
+// stageBytes is the room of the f32 results of a work item that are quantised
+// afterwards.
+func (a *Attention) stageBytes() int {
+	if a.Out.Elem != I8 {
+		return 0
+	}
+	g := a.Heads / a.Cache.Heads * a.Cache.HeadDim
+	return roundUp(4*min(max(a.Q.S, 1), a.tileSize())*wholeSlabs(g, a.Cache.Heads)*g, 64)
 }
 
 // Visited is the number of cache positions that were read into results, summed
@@ -129,24 +151,34 @@ func (a *Attention) Visited() int64 { return a.visited.Swap(0) }
 
 // Run computes items lo to hi-1.
 func (a *Attention) Run(lo, hi int, scratch []byte) {
-	if lo == 0 {
+	if lo == 0 && a.Out.Elem == F32 {
 		a.Out.zeroPads()
 	}
-	tiles := ceil(a.Q.S, a.tile)
-	chunk, tile := attendChunk, attendTile
-	if vecAttention(a) {
-		chunk, tile = vecChunkPartials, vecTile
-	}
+	tiles, width := ceil(a.Q.S, a.tile), a.Heads/a.Cache.Heads*a.Cache.HeadDim
+	vec := vecAttention(a)
 	for i := lo; i < hi; i++ {
 		if a.split {
 			c, h := i/a.Cache.Heads, i%a.Cache.Heads // as they lie in memory
-			chunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+			if vec {
+				vecChunkPartials(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+			} else {
+				attendChunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+			}
 			continue
 		}
 		// The tiles of a head follow each other, so its cache stays near; late
 		// ones see more positions and go first.
-		h, tl := i/tiles, tiles-1-i%tiles
-		tile(a, h, tl*a.tile, min(a.Q.S, (tl+1)*a.tile), scratch)
+		h0, tl := i/tiles*a.slabHeads, tiles-1-i%tiles
+		h1, t0, t1 := min(h0+a.slabHeads, a.Cache.Heads), tl*a.tile, min(a.Q.S, (tl+1)*a.tile)
+		out := a.sink(scratch[a.tileScratch():], t0, t1, h0*width, h1*width)
+		for h := h0; h < h1; h++ {
+			if vec {
+				vecTile(a, h, t0, t1, scratch, &out)
+			} else {
+				attendTile(a, h, t0, t1, scratch, &out)
+			}
+		}
+		out.flush()
 	}
 }
 
@@ -160,8 +192,14 @@ func (a *Attention) partial(t, h, c int) []float32 {
 // its output. One item per run of heads; none when there was no split.
 type AttentionMerge struct{ A *Attention }
 
-// mergeHeads is the number of heads of a work item: as many as a vector takes.
-const mergeHeads = 16
+// heads is the number of heads of a work item: as many as a vector takes, or
+// several times that for whole slabs.
+func (m *AttentionMerge) heads() int {
+	if m.A.Out.Elem == I8 {
+		return 16 * wholeSlabs(16*m.A.Cache.HeadDim, ceil(m.A.Heads, 16))
+	}
+	return 16
+}
 
 // Prepare needs A to be prepared.
 func (m *AttentionMerge) Prepare() error {
@@ -171,38 +209,51 @@ func (m *AttentionMerge) Prepare() error {
 	return nil
 }
 
-// Items is one per run of heads and query of a split attention.
+// Items is one per run of heads of a split attention.
 func (m *AttentionMerge) Items() int {
 	if !m.A.split {
 		return 0
 	}
-	return m.A.Q.S * ceil(m.A.Heads, mergeHeads)
+	return ceil(m.A.Heads, m.heads())
 }
 
-// Scratch is one result per head of an item.
-func (m *AttentionMerge) Scratch() int { return 4 * mergeHeads * partialStride(m.A.Cache.HeadDim) }
+// Scratch is a result for 16 heads, and for i8 those of an item.
+func (m *AttentionMerge) Scratch() int {
+	d := m.A.Cache.HeadDim
+	if m.A.Out.Elem == I8 {
+		return 64*partialStride(d) + 4*splitMaxS*m.heads()*d
+	}
+	return 64 * partialStride(d)
+}
 
-// Run merges items lo to hi-1.
+// Run merges items lo to hi-1 for all queries.
 func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 	a := m.A
 	d := a.Cache.HeadDim
-	vec := vectorTier(a.Tier)
-	n := ceil(a.Heads, mergeHeads)
-	run := slice[float32](scratch, 0, partialStride(d))
+	n := m.heads()
 	for i := lo; i < hi; i++ {
-		t, h0 := i/n, i%n*mergeHeads
-		h1 := min(h0+mergeHeads, a.Heads)
-		if vecMergeHeads(a, t, h0, h1, scratch) {
-			continue
-		}
-		first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
-		for h := h0; h < h1; h++ {
-			copy(run, a.partial(t, h, first))
-			for c := first + 1; c <= last; c++ {
-				mergePartial(run, a.partial(t, h, c), d, vec)
+		h0, h1 := i*n, min((i+1)*n, a.Heads)
+		out := a.sink(scratch[64*partialStride(d):], 0, a.Q.S, h0*d, h1*d)
+		for t := range a.Q.S {
+			if !vecMergeHeads(a, t, h0, h1, scratch, &out) {
+				a.mergeHeads(t, h0, h1, scratch, &out)
 			}
-			divide(run[16:16+d], run[1], vec)
-			a.Out.putRun(t, h*d, run[16:16+d])
 		}
+		out.flush()
+	}
+}
+
+// mergeHeads merges heads [h0, h1) of query t.
+func (a *Attention) mergeHeads(t, h0, h1 int, scratch []byte, out *attentionOut) {
+	d := a.Cache.HeadDim
+	run := slice[float32](scratch, 0, partialStride(d))
+	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
+	for h := h0; h < h1; h++ {
+		copy(run, a.partial(t, h, first))
+		for c := first + 1; c <= last; c++ {
+			mergePartial(run, a.partial(t, h, c), d, out.vec)
+		}
+		divide(run[16:16+d], run[1], out.vec)
+		out.put(t, h*d, run[16:16+d])
 	}
 }

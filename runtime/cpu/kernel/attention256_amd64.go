@@ -174,7 +174,7 @@ func parts256(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []f
 }
 
 // tile256 is attendTile with vector kernels.
-func tile256(a *Attention, kh, t0, t1 int, scratch []byte) {
+func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	kv, scores, unused, fresh, runs := parts256(a, scratch)
@@ -220,7 +220,7 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte) {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
 			vecDiv(a.Tier, run[16:16+d], run[1])
-			putHead(&a.Out, t, (kh*g+i)*d, run[16:16+d])
+			out.put(t, (kh*g+i)*d, run[16:16+d])
 		}
 	}
 }

@@ -306,7 +306,7 @@ func (w *wideState) mask(k, from, to int) {
 }
 
 // wideTile is attendTile with these kernels.
-func wideTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+func wideTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	var w wideState
 	w.init(a, (t1-t0)*g, scratch)
@@ -318,7 +318,7 @@ func wideTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	for r := range (t1 - t0) * g {
 		o := w.o[r*d : (r+1)*d]
 		vecDivN(&o[0], w.l[r], d)
-		putHead(&a.Out, t0+r/g, (kh*g+r%g)*d, o)
+		out.put(t0+r/g, (kh*g+r%g)*d, o)
 	}
 }
 
@@ -340,7 +340,7 @@ func widePartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 
 // wideMerge merges the partial results of heads [h0, h1) of query t, in runs
 // of up to 16 heads; run has room for their results.
-func wideMerge(a *Attention, t, h0, h1 int, run []float32) {
+func wideMerge(a *Attention, t, h0, h1 int, run []float32, out *attentionOut) {
 	d := a.Cache.HeadDim
 	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
 	for ; h0 < h1; h0 += 16 {
@@ -363,7 +363,7 @@ func wideMerge(a *Attention, t, h0, h1 int, run []float32) {
 		}
 		for i := range n {
 			vecDivN(&run[i*d], x.l[i], d)
-			putHead(&a.Out, t, (h0+i)*d, run[i*d:(i+1)*d])
+			out.put(t, (h0+i)*d, run[i*d:(i+1)*d])
 		}
 	}
 }

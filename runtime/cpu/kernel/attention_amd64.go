@@ -18,11 +18,11 @@ func vecScratch(a *Attention) int {
 }
 
 // vecTile is attendTile with vector kernels.
-func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	if a.wide() {
-		wideTile(a, kh, t0, t1, scratch)
+		wideTile(a, kh, t0, t1, scratch, out)
 	} else {
-		tile256(a, kh, t0, t1, scratch)
+		tile256(a, kh, t0, t1, scratch, out)
 	}
 }
 
@@ -35,25 +35,12 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	}
 }
 
-// putHead stores one head vector of token t; it may cross slabs.
-func putHead(out *Act, t, k0 int, src []float32) {
-	if out.Layout == Plain || out.S == 1 {
-		out.putRun(t, k0, src)
-		return
-	}
-	for len(src) > 0 {
-		n := min(len(src), Slab-k0%Slab)
-		vecPut(out, t, k0, src[:n])
-		k0, src = k0+n, src[n:]
-	}
-}
-
-// vecMergeHeads merges heads [h0, h1) of query t and writes the output; it
+// vecMergeHeads merges heads [h0, h1) of query t; it
 // reports whether the tier has a kernel for that.
-func vecMergeHeads(a *Attention, t, h0, h1 int, scratch []byte) bool {
+func vecMergeHeads(a *Attention, t, h0, h1 int, scratch []byte, out *attentionOut) bool {
 	if !a.wide() {
 		return false
 	}
-	wideMerge(a, t, h0, h1, slice[float32](scratch, 0, 16*a.Cache.HeadDim))
+	wideMerge(a, t, h0, h1, slice[float32](scratch, 0, 16*a.Cache.HeadDim), out)
 	return true
 }

@@ -176,7 +176,7 @@ func (w *neonChunk) common(rows []neonRow, in, groups int) {
 }
 
 // vecTile is attendTile with vector kernels.
-func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	w, fresh, runs := newNeonChunk(a, scratch)
@@ -211,7 +211,7 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 	for i := range (t1 - t0) * g {
 		run := runs[i*n:][:n]
 		divide(run[16:16+d], run[1], a.Tier)
-		a.Out.putRun(t0+i/g, (kh*g+i%g)*d, run[16:16+d])
+		out.put(t0+i/g, (kh*g+i%g)*d, run[16:16+d])
 	}
 }
 
@@ -239,4 +239,4 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 }
 
 // vecMergeHeads: heads are merged one by one.
-func vecMergeHeads(*Attention, int, int, int, []byte) bool { return false }
+func vecMergeHeads(*Attention, int, int, int, []byte, *attentionOut) bool { return false }

@@ -17,9 +17,8 @@ func attentionScratch(a *Attention) int {
 	return 4 * (2*Chunk*d + Chunk + (tile*g+1)*partialStride(d))
 }
 
-// attendTile computes queries [t0, t1) of the group of kv head kh and writes
-// the output.
-func attendTile(a *Attention, kh, t0, t1 int, scratch []byte) {
+// attendTile computes queries [t0, t1) of the group of kv head kh.
+func attendTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	kv := slice[float32](scratch, 0, 2*Chunk*d)
@@ -53,7 +52,7 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte) {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
 			divide(run[16:16+d], run[1], vec)
-			a.Out.putRun(t, (kh*g+i)*d, run[16:16+d])
+			out.put(t, (kh*g+i)*d, run[16:16+d])
 		}
 	}
 }

@@ -2,8 +2,8 @@
 
 package kernel
 
-func vecAttention(*Attention) bool                                     { return false }
-func vecScratch(*Attention) int                                        { panic(noVector) }
-func vecTile(a *Attention, kh, t0, t1 int, scratch []byte)             { panic(noVector) }
-func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) { panic(noVector) }
-func vecMergeHeads(a *Attention, t, h0, h1 int, scratch []byte) bool   { return false }
+func vecAttention(*Attention) bool                                            { return false }
+func vecScratch(*Attention) int                                               { panic(noVector) }
+func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) { panic(noVector) }
+func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte)        { panic(noVector) }
+func vecMergeHeads(*Attention, int, int, int, []byte, *attentionOut) bool     { return false }

@@ -60,7 +60,10 @@ func filled(t testing.TB, c attentionCase, n int) *KVCache {
 }
 
 func attend(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q Act, l Layout) Act {
-	out := newAct(t, F32, l, q.S, q.C)
+	return attendTo(t, tier, c, cache, q, newAct(t, F32, l, q.S, q.C))
+}
+
+func attendTo(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q, out Act) Act {
 	a := &Attention{Tier: tier, Cache: cache, Q: q, Out: out, Heads: c.kvHeads * c.g, Start: c.start, Window: c.window, Scale: 0.125}
 	a.Partials = make([]float32, MaxPartialFloats(a.Heads, c.d, 2048))
 	for i := range a.Partials {
@@ -78,6 +81,17 @@ func attend(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q Act, l L
 	return out
 }
 
+// sameI8 compares every byte of every plane.
+func sameI8(t testing.TB, what string, got, want Act) {
+	t.Helper()
+	g, w := memory(&got), memory(&want)
+	for i := range w {
+		if g[i] != w[i] {
+			t.Fatalf("%s i8: byte %d of %d is %#x, want %#x", what, i, len(w), g[i], w[i])
+		}
+	}
+}
+
 var attentionCases = []attentionCase{
 	{tensor.F32, 2, 4, 64, 0, 1, 0},
 	{tensor.F32, 1, 3, 20, 3, 5, 0},
@@ -91,6 +105,9 @@ var attentionCases = []attentionCase{
 	{tensor.Q8_0, 1, 4, 64, 255, 2, 1},
 	{tensor.F16, 4, 1, 32, 10, 270, 0}, // tiles of 64 queries
 	{tensor.F32, 2, 3, 32, 0, 150, 60},
+	{tensor.F16, 3, 2, 64, 240, 30, 0}, // slabs of two kv heads, the last of one
+	{tensor.F16, 5, 4, 64, 600, 2, 0},  // merged in two items
+	{tensor.F32, 3, 7, 20, 520, 3, 0},
 }
 
 // TestAttentionModel compares with softmax in float64 over the cache content.
@@ -145,6 +162,8 @@ func TestAttentionOneAnswer(t *testing.T) {
 			for _, l := range []Layout{Plain, C4} {
 				out := attend(t, tier, c, cache, q, l)
 				sameBits(t, fmt.Sprintf("%+v %s %s", c, tier, l), &out, &want)
+				out = attendTo(t, tier, c, cache, q, newAct(t, I8, l, c.s, w))
+				sameI8(t, fmt.Sprintf("%+v %s %s", c, tier, l), out, quantised(t, want, l))
 			}
 			steps := []int{1, 3, 7}
 			if c.s > 100 {
@@ -158,6 +177,8 @@ func TestAttentionOneAnswer(t *testing.T) {
 					out := attend(t, tier, part, cache, FromF32(q.F[t0*w:(t0+s)*w], s, w), C4)
 					ref := FromF32(want.F[t0*w:(t0+s)*w], s, w)
 					sameBits(t, fmt.Sprintf("%+v %s step %d token %d", c, tier, step, t0), &out, &ref)
+					out = attendTo(t, tier, part, cache, FromF32(q.F[t0*w:(t0+s)*w], s, w), newAct(t, I8, C4, s, w))
+					sameI8(t, fmt.Sprintf("%+v %s step %d token %d", c, tier, step, t0), out, quantised(t, ref, C4))
 				}
 			}
 		}

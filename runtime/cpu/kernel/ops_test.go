@@ -268,6 +268,7 @@ func TestNoAllocation(t *testing.T) {
 			&Matmul{Tier: tier, W: &w, X: quantised(t, one, C4), Out: oneOut},
 			decode, &AttentionMerge{decode},
 			&Attention{Tier: tier, Cache: cache, Q: x, Out: newAct(t, F32, C4, 5, 256), Heads: 4, Start: 600, Scale: 1},
+			&Attention{Tier: tier, Cache: cache, Q: x, Out: newAct(t, I8, C4, 5, 256), Heads: 4, Start: 600, Scale: 1},
 			&KVAppend{Cache: cache, Start: 610, K: FromF32(x.F[:320], 5, 64), V: FromF32(x.F[:320], 5, 64)},
 			&Matmul{Tier: tier, W: &w, X: q, Out: out},
 			&QuantizeAct{Tier: tier, X: x, Out: q},
