@@ -28,22 +28,22 @@ func TestCallBytes(t *testing.T) {
 // TestManyCalls: the bits do not depend on how many calls a panel takes.
 func TestManyCalls(t *testing.T) {
 	defer func(n int) { callBytes = n }(callBytes)
-	const k = 9*Slab + 128
+	const k = 4*Slab + 64
 	for _, ty := range WeightTypes {
 		if ty == tensor.Q4_K || ty == tensor.Q5_K || ty == tensor.Q6_K {
 			continue // whole slabs only, see below
 		}
-		manyCalls(t, ty, k)
+		t.Run(ty.String(), func(t *testing.T) { manyCalls(t, ty, k) })
 	}
 	for _, ty := range []tensor.Type{tensor.Q4_K, tensor.Q5_K, tensor.Q6_K} {
-		manyCalls(t, ty, 10*Slab)
+		t.Run(ty.String(), func(t *testing.T) { manyCalls(t, ty, 5*Slab) })
 	}
 }
 
 func manyCalls(t *testing.T, ty tensor.Type, k int) {
 	r := rng(uint64(ty) + 5)
 	w := forms(t, ty, []int64{40}, int64(k), randomWeight(r, ty, 40, int64(k)))[P16]
-	for _, s := range []int{1, 3} {
+	for _, s := range []int{1, 3, 6, 11, 16} {
 		x := plainAct(t, r, s, k)
 		for _, elem := range []Elem{F32, I8} {
 			if elem == I8 && !ty.Quantised() {

@@ -100,7 +100,7 @@ type vnniScratch struct {
 	buf   [128]int32                 // for the FMA forms
 	_     [64]byte                   // keeps slab and w apart in the cache
 	slab  [maxSlabBytes]byte         // for weights in rows form
-	tile  [4][pack.PanelRows]float32 // up to four tokens of a panel
+	tile  [8][pack.PanelRows]float32 // up to eight tokens of a panel
 	out   [pack.PanelRows]float32    // a panel that does not fill its rows
 }
 
@@ -138,8 +138,8 @@ func matmulQuantAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		}
 		return
 	}
-	if m.X.S <= 4 {
-		gemvTile(m, p0, p1, scratch)
+	if m.X.S <= tileTokens {
+		gemvTiles(m, p0, p1, scratch)
 		return
 	}
 	p0, p1, t, count := m.pass(p0, p1)
@@ -164,6 +164,9 @@ func passTokens(m *Matmul, impl *matmulImpl) int {
 	}
 	switch impl {
 	case &vnniMatmul:
+		if m.X.S <= tileTokens {
+			return max(1, m.X.S)
+		}
 	case &fmaMatmul:
 		return floatPass(m.X.S)
 	default:
@@ -270,7 +273,7 @@ func vnniScratchSize(m *Matmul) int {
 }
 
 func vnniUnit(s, panels int) int {
-	if s > 4 {
+	if s > tileTokens {
 		return groupPanels
 	}
 	return max(1, min(8, panels/16))

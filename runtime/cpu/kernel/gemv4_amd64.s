@@ -2,7 +2,8 @@
 
 // GEMV kernels for a tile of two to four tokens, AVX-512 VNNI: one panel of 16
 // rows, packed records read in place, each expanded once for four tokens. The
-// order of operations is that of the GEMM kernels.
+// order of operations is that of the GEMM kernels. Behind a slab the pointers
+// skip the other tiles.
 //
 //	SI record   DI activations (c4, one tile)   R9 init, minpair or bsum plane
 //	R10 exponents   R11 bases   CX records left   R13 records left in the slab
@@ -57,7 +58,10 @@ GLOBL ·gemv4Masks<>(SB), RODATA|NOPTR, $44
 	VFMADD231PS Z13, Z26, Z30 \
 	VBROADCASTSS (4*3)(R11), Z13 \
 	VFMADD231PS Z13, Z27, Z31 \
-	ADDQ $16, R11
+	ADDQ 56(DX), DI \
+	ADDQ 64(DX), R9 \
+	ADDQ 72(DX), R10 \
+	ADDQ 80(DX), R11
 
 #define STORE \
 	MOVQ 40(DX), DI \

@@ -16,6 +16,11 @@ type gemvArgs struct {
 	base    unsafe.Pointer // 32
 	c       unsafe.Pointer // 40: f32 [16], added to; gemv4: [4][16]
 	records int            // 48
+	// Behind a slab, in bytes: tiles of other tokens to skip (gemv4, gemv8).
+	actSkip  int // 56
+	initSkip int // 64
+	expSkip  int // 72
+	baseStep int // 80
 }
 
 //go:noescape

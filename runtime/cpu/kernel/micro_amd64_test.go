@@ -74,8 +74,8 @@ func TestMatmulPasses(t *testing.T) {
 	if _, err := best("avx512", available()); err != nil {
 		t.Skip(err)
 	}
-	defer func(b, m, f int) { passBytes, passMin, floatTokens = b, m, f }(passBytes, passMin, floatTokens)
-	passBytes, passMin, floatTokens = 1, 12, 12
+	defer func(b, m, f, n int) { passBytes, passMin, floatTokens, tileTokens = b, m, f, n }(passBytes, passMin, floatTokens, tileTokens)
+	passBytes, passMin, floatTokens, tileTokens = 1, 12, 12, 8
 	for _, ty := range []tensor.Type{tensor.Q8_0, tensor.Q4_K, tensor.Q6_K, tensor.F16} {
 		r := rng(7)
 		w := forms(t, ty, []int64{40, 37, 64}, 512, randomWeight(r, ty, 141, 512))[P16]
