@@ -34,6 +34,16 @@ import (
 	"time"
 )
 
+const usage = `tessera bench beside other engines, alternating: medians, ratios, shares of the machine's limits.
+
+  benchpeer -peer llama=/path/llama-bench model.gguf other.gguf
+  benchpeer -peer 'ik/rtr=/path/llama-bench -rtr 1' -sweep 'ik/rtr=/path/llama-sweep-bench -rtr' \
+            -peer ik=/path/llama-bench -sweep ik=/path/llama-sweep-bench \
+            -dir /scratch -shapes llama-1b -tests pp512,tg32,tg32@d4096 -kv f16,q8_0 -log /scratch/rounds.jsonl
+
+After an interruption the same command with the same -log goes on. Flags:
+`
+
 // options of a comparison.
 type options struct {
 	ours    string
@@ -101,6 +111,10 @@ func run(ctx context.Context, args []string) error {
 func parse(args []string) (*options, []string, error) {
 	o := &options{}
 	f := flag.NewFlagSet("benchpeer", flag.ContinueOnError)
+	f.Usage = func() {
+		fmt.Fprint(f.Output(), usage)
+		f.PrintDefaults()
+	}
 	f.Var(&o.peers, "peer", "`NAME[/MODE]=PROGRAM [arguments]`, a llama-bench; repeatable")
 	f.Var(sweeps{&o.peers}, "sweep", "`NAME[/MODE]=PROGRAM [arguments]`, the llama-sweep-bench of that peer, for tests behind a depth")
 	f.StringVar(&o.ours, "tessera", "bin/tessera", "our `PROGRAM`")
