@@ -44,6 +44,7 @@ func (b *benchReport) add(r benchRow) error {
 	if b.scaling {
 		r.scaling = scalingOf(&r, b.Rows)
 		b.limitThreads(&r)
+		b.roofline(&r)
 	}
 	b.Rows = append(b.Rows, r)
 	if !b.begun {
@@ -65,7 +66,7 @@ func (b *benchReport) add(r benchRow) error {
 	}
 	cells := []string{r.Model, r.Weights.Type, progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed}
 	if b.scaling {
-		cells = append(cells, times(r.OfFirstPrompt), r.threadsText())
+		cells = append(cells, times(r.OfFirstPrompt), r.threadsText(), percent(r.OfRoofline))
 	}
 	b.line(cells...)
 	return nil
@@ -85,7 +86,7 @@ func (b *benchReport) begin() {
 		fmt.Fprintln(b.w)
 		names, rule := []string{"model", "type", "size", "backend", "threads", "test", "t/s"}, "| --- | --- | ---: | --- | ---: | --- | ---: |"
 		if b.scaling {
-			names, rule = append(names, "of first -p", "of first --threads"), rule+" ---: | ---: |"
+			names, rule = append(names, "of first -p", "of first --threads", "of roofline"), rule+" ---: | ---: | ---: |"
 		}
 		b.line(names...)
 		if b.format == "md" {

@@ -17,6 +17,10 @@ type scaling struct {
 	// dot products for a prompt, that of f32 FMA when the weights are floats, the
 	// read rate for a generation.
 	LimitThreads float64 `json:"limit_of_first_threads,omitempty"`
+	// OfRoofline is the share of what reading the weights once and multiplying
+	// every token with them leaves, whichever is slower; attention not counted,
+	// so only without a depth.
+	OfRoofline float64 `json:"of_roofline,omitempty"`
 }
 
 // scalingOf compares r with the rows before it; 0 where there is nothing to
@@ -56,6 +60,25 @@ func (b *benchReport) measureLimits(threads []int, data [][]byte) error {
 	return nil
 }
 
+// roofline fills in r.OfRoofline where the limits were measured.
+func (b *benchReport) roofline(r *benchRow) {
+	i := slices.IndexFunc(b.LimitsBy, func(l cpu.Limits) bool { return l.Threads == r.Threads })
+	if i < 0 || r.Depth > 0 {
+		return
+	}
+	l := b.LimitsBy[i]
+	peak := l.DotGOPS
+	if t, err := tensor.ParseType(r.Weights.Type); err == nil && t.Float() {
+		peak = l.FMAGF
+	}
+	if peak <= 0 || l.ReadGBs <= 0 {
+		return
+	}
+	tokens := float64(max(r.Prompt, 1))
+	seconds := max(float64(r.Weights.Read)/l.ReadGBs, 2*tokens*float64(r.Weights.PerToken)/peak) / 1e9
+	r.OfRoofline = r.Speed * seconds / tokens
+}
+
 // limitThreads fills in r.LimitThreads where r was measured beside another
 // thread count.
 func (b *benchReport) limitThreads(r *benchRow) {
@@ -87,6 +110,14 @@ func (r *benchRow) threadsText() string {
 		return times(r.OfFirstThreads)
 	}
 	return fmt.Sprintf("%s, limit %s", times(r.OfFirstThreads), times(r.LimitThreads))
+}
+
+// percent prints a share, nothing for one that is not known.
+func percent(x float64) string {
+	if x == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %%", 100*x)
 }
 
 // times prints a ratio, nothing for one that is not known.

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/bench"
+	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 func TestBenchScaling(t *testing.T) {
@@ -44,7 +47,25 @@ func TestBenchScaling(t *testing.T) {
 			t.Errorf("%s with %d threads: %+v, want %+v", r.Test, r.Threads, r.scaling, want)
 		}
 	}
-	if times(0) != "" || times(1.996) != "2.00" {
+	b := &benchReport{LimitsBy: []cpu.Limits{{Threads: 2, DotGOPS: 2000, FMAGF: 400, ReadGBs: 20}}}
+	for _, c := range []struct {
+		prompt, threads, depth int
+		typ                    string
+		want                   float64
+	}{
+		{0, 2, 0, "q8_0", 0.5},    // one token: 1 GB at 20 GB/s is 50 ms
+		{4, 2, 0, "q8_0", 0.125},  // still reading: 80 tokens per second
+		{100, 2, 0, "q8_0", 0.01}, // 2e9 operations per token: 1000 per second
+		{100, 2, 0, "f16", 0.05},  // 200 per second
+		{100, 2, 64, "q8_0", 0},   // attention counts
+		{100, 1, 0, "q8_0", 0},    // not measured
+	} {
+		r := &benchRow{Weights: bench.Weights{Type: c.typ, Read: 1e9, PerToken: 1e9}, Row: bench.Row{Prompt: c.prompt, Threads: c.threads, Depth: c.depth, Speed: 10}}
+		if b.roofline(r); math.Abs(r.OfRoofline-c.want) > 1e-9 {
+			t.Errorf("%+v: %v", c, r.OfRoofline)
+		}
+	}
+	if percent(0) != "" || percent(0.126) != "13 %" || times(0) != "" || times(1.996) != "2.00" {
 		t.Error(times(0), times(1.996))
 	}
 }

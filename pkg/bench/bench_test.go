@@ -141,6 +141,11 @@ func TestWeightsOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// hidden 64, 2 layers, 4 heads of 32, 2 KV heads, intermediate 96, tied
+	const perToken = 2 * (64*128 + 2*64*64 + 128*64 + 3*64*96)
+	if w.PerToken != perToken || w.Read < w.Bytes-4096 || w.Read > w.Bytes {
+		t.Errorf("%+v, want %d weights per token", w, perToken)
+	}
 	if w.Type != "q8_0" || w.Elements < 256*64 || w.Bytes < w.Elements || w.Bytes > 2*w.Elements {
 		t.Errorf("%+v", w)
 	}

@@ -18,6 +18,11 @@ type Weights struct {
 	Bytes    int64  `json:"bytes"`
 	Elements int64  `json:"elements"`
 	Type     string `json:"type"`
+	// What bounds speed: the bytes that a call reads whatever its tokens, that is
+	// all but those of an embedding of its own, and the weights that every token is
+	// multiplied with, that is without the output matrix.
+	Read     int64 `json:"bytes_per_call"`
+	PerToken int64 `json:"elements_per_token"`
 }
 
 // WeightsOf adds up the weights of p without reading them.
@@ -25,6 +30,26 @@ func WeightsOf(p *runtime.Program) (Weights, error) {
 	var w Weights
 	seen := map[string]bool{}
 	byType := map[tensor.Type]int64{}
+	read := map[string]bool{}
+	for _, s := range p.Segments {
+		for _, n := range s.Graph.Nodes {
+			for _, name := range n.Weights {
+				x := s.Graph.Weight(name)
+				if n.Op == "embedding" || x == nil || read[name] {
+					continue
+				}
+				read[name] = true
+				size, err := weights.Size(x.Expr)
+				if err != nil {
+					return w, fmt.Errorf("weight %s: %w", name, err)
+				}
+				w.Read += size
+				if len(x.Shape) == 2 && s.Kind != "logit" {
+					w.PerToken += x.Shape[0] * x.Shape[1]
+				}
+			}
+		}
+	}
 	for _, s := range p.Segments {
 		for _, x := range s.Graph.Weights {
 			if seen[x.Name] {
