@@ -188,7 +188,7 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 			vecRows(rows[:k], &w, scores, unused, a.Scale)
 			for i, run := range into[:k] {
 				if run != nil {
-					mergePartial(run, rows[i].out, d, a.Tier)
+					mergePartial(run, rows[i].out, d, vectorTier(a.Tier))
 				}
 			}
 			k = 0
@@ -219,7 +219,7 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 	for t := t0; t < t1; t++ {
 		for i := range g {
 			run := runs[((t-t0)*g+i)*n:][:n]
-			vecDiv(a.Tier, run[16:16+d], run[1])
+			vecDiv(vectorTier(a.Tier), run[16:16+d], run[1])
 			out.put(t, (kh*g+i)*d, run[16:16+d])
 		}
 	}

@@ -50,10 +50,14 @@ type Act struct {
 	Init16  []int32   // -128 * sum of each 16 channels
 	MinPair []int16   // rne(8 * sum * 2^-e) of blocks (2p, 2p+1), interleaved
 	BSum    []float32 // sum * 2^-e of each block
+
+	// T repeats Q token-major for the AMX kernels: per slab and 16 tokens
+	// [8 blocks][16 tokens][32]. Nil where there is no AMX, and for one token.
+	T []int8
 }
 
 // planes is the memory of an i8 activation.
-type planes struct{ q, base, exp, init, init16, minPair, bsum, end int }
+type planes struct{ q, base, exp, init, init16, minPair, bsum, t, end int }
 
 func layoutI8(l Layout, s, c int) (p planes) {
 	w, tiles := tile(l, s)
@@ -64,7 +68,11 @@ func layoutI8(l Layout, s, c int) (p planes) {
 	p.init16 = p.init + roundUp(groups*32, 64)
 	p.minPair = p.init16 + roundUp(groups*64, 64)
 	p.bsum = p.minPair + roundUp(groups*16, 64)
-	p.end = p.bsum + roundUp(groups*32, 64)
+	p.t = p.bsum + roundUp(groups*32, 64)
+	p.end = p.t
+	if haveAMX && w > 1 {
+		p.end += ceil(c, Slab) * ceil(s, 16) * 16 * Slab
+	}
 	return p
 }
 
@@ -122,6 +130,7 @@ func View(mem []byte, e Elem, l Layout, s, c int) (Act, error) {
 		a.Init16 = slice[int32](mem, p.init16, 16*g)
 		a.MinPair = slice[int16](mem, p.minPair, 8*g)
 		a.BSum = slice[float32](mem, p.bsum, 8*g)
+		a.T = slice[int8](mem, p.t, p.end-p.t)
 	}
 	return a, nil
 }
@@ -142,6 +151,9 @@ func (a *Act) off(t, k int) int {
 	width := min(Slab, cp-s*Slab)
 	return (s*Slab*tiles+t/4*width)*4 + k%Slab/4*16 + t%4*4 + k%4
 }
+
+// tokenTile is where plane T has the tile of 16 tokens of (token t, slab s).
+func (a *Act) tokenTile(t, s int) int { return (s*ceil(a.S, 16) + t/16) * 16 * Slab }
 
 // group is the index of (token t, slab s) in the planes: the group and lane.
 func (a *Act) group(t, s int) (g, lane, w int) {

@@ -167,6 +167,8 @@ func passTokens(m *Matmul, impl *matmulImpl) int {
 		if m.X.S <= tileTokens {
 			return max(1, m.X.S)
 		}
+	case &amxMatmul:
+		return min(amxTokens, max(1, m.X.S))
 	case &fmaMatmul:
 		return floatPass(m.X.S)
 	default:

@@ -29,7 +29,7 @@ const peakSteps = 4096 // one call stays below 100 microseconds
 // VPMADDUBSW with the VPADDW that sums it.
 func DotPeak(t Tier, n int) float64 {
 	switch t {
-	case AVX512:
+	case AVX512, AMX:
 		return loops(dotLoop, n, 16*64)
 	case AVXVNNI:
 		return loops(dotLoop256V, n, 12*32)
@@ -42,7 +42,7 @@ func DotPeak(t Tier, n int) float64 {
 // FMAPeak is DotPeak for float32 fused multiply-adds.
 func FMAPeak(t Tier, n int) float64 {
 	switch t {
-	case AVX512:
+	case AVX512, AMX:
 		return loops(fmaLoop, n, 16*16)
 	case AVXVNNI, AVX2:
 		return loops(fmaLoop256, n, 12*8)
@@ -64,7 +64,7 @@ func loops(loop func(int), n, macs int) float64 {
 func ReadAll(t Tier, b []byte) int {
 	read := readLoop
 	switch t {
-	case AVX512:
+	case AVX512, AMX:
 	case AVXVNNI, AVX2:
 		read = readLoop256
 	default:

@@ -15,6 +15,9 @@ func quantTile(a *quantTileArgs)
 func quantRow(a *quantTileArgs)
 
 //go:noescape
+func tokenMajor(dst, src *int8)
+
+//go:noescape
 func tileRows(dst *float32, rows *[4]*float32, n int)
 
 // vecQuantTile is quantiseTile; it reports whether the tier has a kernel for
@@ -38,12 +41,14 @@ func vecQuantTile(vec Tier, out *Act, x *slabTile, s, tl int) bool {
 	width := min(Slab, roundUp(out.C, 64)-s*Slab)
 	if width == Slab {
 		quantTile(&a)
+		out.putTokens(&dst[0], s, tl)
 		return true
 	}
 	var q [4 * Slab]int8
 	a.q = unsafe.Pointer(&q)
 	quantTile(&a)
 	copy(dst[:4*width], q[:])
+	out.putTokens(&q[0], s, tl)
 	return true
 }
 
@@ -62,4 +67,12 @@ func vecQuantRow(out *Act, x *[Slab]float32, t, s int) {
 	}
 	a.q = unsafe.Pointer(&dst[0])
 	quantRow(&a)
+}
+
+// putTokens fills plane T, where there is one, from the 1024 integers of (slab
+// s, tile).
+func (a *Act) putTokens(q *int8, s, tl int) {
+	if a.T != nil {
+		tokenMajor(&a.T[a.tokenTile(4*tl, s)+tl%4*128:][:amxTileBytes-384][0], q)
+	}
 }

@@ -149,6 +149,12 @@ func (a *Act) storeSlab(q *[Slab]int8, t, s int) {
 	for k := 0; k < n; k += 4 {
 		*(*[4]int8)(dst[4*k:]) = *(*[4]int8)(q[k:])
 	}
+	if a.T != nil {
+		dst := a.T[a.tokenTile(t, s)+t%16*32:]
+		for b := range 8 {
+			copy(dst[512*b:][:32], q[32*b:])
+		}
+	}
 }
 
 // putPlanes derives the planes of eight blocks from exponents and sums.

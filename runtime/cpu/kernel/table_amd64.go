@@ -6,6 +6,7 @@ func addArch(add func(Key, Tier, *matmulImpl)) {
 			for _, l := range []Layout{Plain, C4} {
 				if ty.Quantised() {
 					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
+					add(Key{op, ty, P16, I8, l}, AMX, &amxMatmul)
 				}
 				if ty.Quantised() {
 					add(Key{op, ty, Rows, I8, l}, AVXVNNI, &avxvnniQuant)

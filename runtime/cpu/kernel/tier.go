@@ -16,12 +16,13 @@ const (
 	AVX2                // amd64: AVX2, FMA, F16C
 	AVXVNNI             // amd64: AVX2 and dot products of 256 bits (AVX-VNNI)
 	AVX512              // amd64: AVX-512 F, BW, VL, DQ, VNNI
+	AMX                 // amd64: AVX512 and int8 tiles, for prompts
 	NEON                // arm64: Advanced SIMD with dot products
 	I8MM                // arm64: the same with products of 8-bit matrices
 	numTiers
 )
 
-var tierNames = [numTiers]string{"generic", "avx2", "avxvnni", "avx512", "neon", "i8mm"}
+var tierNames = [numTiers]string{"generic", "avx2", "avxvnni", "avx512", "amx", "neon", "i8mm"}
 
 func (t Tier) String() string {
 	if t >= numTiers {
@@ -34,6 +35,8 @@ func (t Tier) String() string {
 // itself. AVX-512 machines need not have AVX-VNNI.
 func (t Tier) below() Tier {
 	switch t {
+	case AMX:
+		return AVX512
 	case AVX512, AVXVNNI:
 		return AVX2
 	case I8MM:

@@ -11,6 +11,8 @@ func vectorTier(t Tier) Tier {
 	switch t {
 	case AVX512, AVX2:
 		return t
+	case AMX:
+		return AVX512
 	case AVXVNNI:
 		return AVX2
 	}

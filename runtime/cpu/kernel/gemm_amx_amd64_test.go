@@ -1,0 +1,73 @@
+package kernel
+
+import (
+	"fmt"
+	"testing"
+	"unsafe"
+)
+
+// TestMatmulAMX compares with the tier below: whole and short slabs, several of
+// them, groups of one to three panels, whole and partial tiles.
+func TestMatmulAMX(t *testing.T) {
+	if _, err := best("amx", available()); err != nil {
+		t.Skip(err)
+	}
+	defer func(n int) { streamFloats = n }(streamFloats)
+	streamFloats = 2000 // some outputs here are larger
+	for _, ty := range WeightTypes {
+		if !ty.Quantised() {
+			continue
+		}
+		for _, k := range channels(ty) {
+			for _, rows := range [][]int64{{16}, {40, 20}, {64, 16, 33}} {
+				n := int64(0)
+				for _, m := range rows {
+					n += m
+				}
+				r := rng(uint64(k*n) + uint64(ty))
+				w := forms(t, ty, rows, k, randomWeight(r, ty, n, k))[P16]
+				for _, s := range []int{amxTokensFor(ty), amxTokensFor(ty) + 1, amxTokensFor(ty) + 34} {
+					x := quantised(t, plainAct(t, r, s, int(k)), C4)
+					want, out := outputs(t, &w, s), outputs(t, &w, s)
+					run(t, &Matmul{Tier: AVX512, W: &w, X: x, Out: want})
+					run(t, &Matmul{Tier: AMX, W: &w, X: x, Out: out})
+					for m := range out {
+						sameBits(t, fmt.Sprintf("%s K=%d rows %v S=%d member %d", ty, k, rows, s, m), &out[m], &want[m])
+					}
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkAMXKernel measures the kernels alone, on one slab of three panels.
+func BenchmarkAMXKernel(b *testing.B) {
+	if _, err := best("amx", available()); err != nil {
+		b.Skip(err)
+	}
+	var v vnniScratch
+	ring := unsafe.Pointer(&AlignedBytes(amxRingBytes)[0])
+	for _, tiles := range []int{2, 8, 32} {
+		const panels = 3
+		x := newAct(b, I8, C4, 16*tiles, 256)
+		clear(x.Q)
+		clear(x.T)
+		clear(x.Exp)
+		clear(x.Base)
+		c := slice[float32](AlignedBytes(panels*tiles*1024), 0, panels*tiles*256)
+		a := amxArgs{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), act: unsafe.Pointer(&x.T[0]),
+			exp: unsafe.Pointer(&x.Exp[0]), base: unsafe.Pointer(&x.Base[0]), c: unsafe.Pointer(&c[0]), jobs: panels * tiles, panels: panels, sums: panels, floats: panels,
+			ring: ring, plane: unsafe.Pointer(&x.MinPair[0]), min: unsafe.Pointer(&v.min), dmin: unsafe.Pointer(&v.dmin)}
+		for name, f := range map[string]func(*amxArgs){"offset": amxOffset, "min": amxMin} {
+			b.Run(fmt.Sprintf("%s/tiles=%d", name, tiles), func(b *testing.B) {
+				cpu := cpuSeconds()
+				for b.Loop() {
+					a := a
+					f(&a)
+				}
+				cpu = cpuSeconds() - cpu
+				b.ReportMetric(float64(b.N)*panels*float64(tiles)*16*16*256*2/cpu/1e9, "GOPS")
+			})
+		}
+	}
+}
