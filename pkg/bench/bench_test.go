@@ -91,7 +91,7 @@ func TestOps(t *testing.T) {
 		}
 		var hidden, heads, kvHeads, dim, inter, vocab = 64., 0., 0., 0., 96., 256.
 		for _, n := range p.Segments[1].Graph.Nodes {
-			if n.Op == "attention" {
+			if n.Base() == "attention" {
 				heads, kvHeads, dim = float64(n.Int("heads")), float64(n.Int("kv_heads")), float64(n.Int("head_dim"))
 			}
 		}
@@ -119,7 +119,7 @@ func TestOps(t *testing.T) {
 		for i := range int(s) {
 			pairs += float64(5 + i + 1)
 		}
-		check("attention", 2, 2*4*heads*dim*pairs, 2*2*kvHeads*dim*(5+s)*2) // an f16 cache
+		check("attention_quant", 2, 2*4*heads*dim*pairs, 2*2*kvHeads*dim*(5+s)*2) // an f16 cache
 	}
 }
 

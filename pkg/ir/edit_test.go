@@ -226,6 +226,8 @@ func TestExpand(t *testing.T) {
 		"sum.q.f32 f32[S,32] = rms_norm(%37, @ffn_norm.weight) {dim=32, eps=1e-05}",
 		"%38 sum.q i8[S,32]:s256e32 = quantize_act(",
 		"gated.act f32[S,32] = gelu_tanh(%37)",
+		"attn.s256e32.f32 f32[S,32] = attention(%41, %15, %12, %1, $kv.1) {head_dim=16, heads=2, kv_heads=1, scale=0.25}",
+		"%42 attn.s256e32 i8[S,32]:s256e32 = quantize_act(",
 		"gated f32[S,32] = mul(",
 		"%40 gated.s256e32 i8[S,32]:s256e32 = quantize_act(",
 	} {
@@ -312,6 +314,13 @@ func TestQuantisedForm(t *testing.T) {
 		if form != "" && (Lookup(form).Quantises != op.Name || !Lookup(form).Fused() || Lookup(form).C4Out != op.C4Out) {
 			t.Errorf("%s is not the quantised form of %s", form, op.Name)
 		}
+		base := op.Name
+		if op.Quantises != "" {
+			base = op.Quantises
+		}
+		if got := (&Node{Op: op.Name}).Base(); got != base {
+			t.Errorf("the base of %s is %s, want %s", op.Name, got, base)
+		}
 	}
 }
 
@@ -330,7 +339,7 @@ func TestExpandSome(t *testing.T) {
 			fused++
 		}
 	}
-	if fused != 7 {
-		t.Errorf("%d fused nodes left, want 7", fused)
+	if fused != 8 {
+		t.Errorf("%d fused nodes left, want 8", fused)
 	}
 }

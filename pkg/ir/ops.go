@@ -65,7 +65,7 @@ func init() {
 
 // quantising lists the ops that can quantise their last output themselves,
 // each as an op of its own: rms_norm_quant and so on.
-var quantising = []string{"rms_norm", "add_rms_norm", "gated_act"}
+var quantising = []string{"rms_norm", "add_rms_norm", "gated_act", "attention"}
 
 func ops() []Op {
 	rows := []Op{

@@ -38,6 +38,14 @@ func QuantisedForm(op string) string {
 	return ""
 }
 
+// Base is the node's op, or what that quantises: attention for attention_quant.
+func (n *Node) Base() string {
+	if op := Lookup(n.Op); op != nil && op.Quantises != "" {
+		return op.Quantises
+	}
+	return n.Op
+}
+
 // unfuseQuantised adds the definition of o, then quantize_act. The f32 value
 // gets the name that quantize-activations gave the i8 one, without the scheme.
 func unfuseQuantised(e *Expansion, n *Node, o Op) ([]ValueID, error) {

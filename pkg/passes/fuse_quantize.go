@@ -12,7 +12,7 @@ import (
 //	s, x = add_rms_norm(...); q = quantize_act(x) {..}  =>  s, q = add_rms_norm_quant(...) {..}
 //
 // for every op whose kernel can quantise its last output (target table): the
-// norms and the gated activation. x is gone then, so nothing else may want it in
+// norms, the gated activation and attention. x is gone then, so nothing else may want it in
 // f32: no second reader (a matmul of the same input whose weight keeps f32
 // activations, say), no graph output, no mark, where a re-cut would need it. The
 // bits are those of the two ops: q holds what quantize_act makes of the f32 that

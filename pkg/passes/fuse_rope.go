@@ -65,7 +65,7 @@ func fuseRope(c *Context) error {
 func attentions(g *ir.Graph) []*ir.Node {
 	var all []*ir.Node
 	for _, n := range g.Nodes {
-		if n.Op == "attention" {
+		if n.Base() == "attention" {
 			all = append(all, n)
 		}
 	}

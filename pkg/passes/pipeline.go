@@ -38,7 +38,7 @@ var pipeline = [...]Pass{
 	{Name: "fuse-residual-norm", Doc: "residual add and the RMSNorm that reads it", Run: fuseResidualNorm, Needs: CutsChosen, Gives: NormsFused, Exact: true},
 	{Name: "fuse-gated-activation", Doc: "act(gate)·up in one op", Run: fuseGatedActivation, Exact: true},
 	// After the fusions that make producers, before layouts: what is laid out is what the producer writes.
-	{Name: "fuse-quantize", Doc: "norms and gated activations write int8 themselves", Run: fuseQuantize, Gives: QuantsFused, Exact: true},
+	{Name: "fuse-quantize", Doc: "norms, gated activations and attention write int8 themselves", Run: fuseQuantize, Gives: QuantsFused, Exact: true},
 	// After the fusions: a fused op is one layout decision.
 	{Name: "assign-layout", Doc: "a relayout at every input that wants c4", Run: assignLayout, Gives: LayoutsRight, Exact: true},
 	{Name: "propagate-layout", Doc: "producers write c4 themselves, relayouts cancel", Run: propagateLayout, Needs: LayoutsRight, Gives: LayoutsSettled, Exact: true},

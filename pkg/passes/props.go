@@ -111,7 +111,7 @@ func holdsNormsFused(c *Context) error {
 	return nil
 }
 
-func isNorm(n *ir.Node) bool { return n.Op == "rms_norm" || n.Op == "rms_norm_quant" }
+func isNorm(n *ir.Node) bool { return n.Base() == "rms_norm" }
 
 func holdsQuantsFused(c *Context) error {
 	producer, uses := map[ir.ValueID]*ir.Node{}, countUses(c.G)

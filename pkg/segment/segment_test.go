@@ -303,7 +303,7 @@ func TestJoinRefuses(t *testing.T) {
 		{"a part is missing", slices.Delete(slices.Clone(segs), 1, 2), "input layer.1 is made by no earlier segment"},
 		{"wrong order", []ir.Segment{segs[0], segs[2], segs[1], segs[3], segs[4]}, "input layer.1 is made by no earlier segment"},
 		{"a state twice", change(2, func(g *ir.Graph) {
-			g.States[0].Name, g.Nodes[slices.IndexFunc(g.Nodes, func(n *ir.Node) bool { return n.Op == "attention" })].States[0] = "kv.0", "kv.0"
+			g.States[0].Name, g.Nodes[slices.IndexFunc(g.Nodes, func(n *ir.Node) bool { return n.Base() == "attention" })].States[0] = "kv.0", "kv.0"
 		}), "state kv.0 exists already"},
 		{"no boundary name", change(1, func(g *ir.Graph) { g.Value(g.Outputs[0]).Mark = "" }), "output layer.1 names no boundary"},
 		{"another weight of one name", change(2, func(g *ir.Graph) {

@@ -56,12 +56,12 @@ var CPU = &Target{
 		{tensor.Q6_K, "s256e32", ir.C4, ir.P16, 256},
 	},
 	WritesC4: map[string]uint32{"rms_norm": 1, "add_rms_norm": 2, "gated_act": 1, "attention": 1, "quantize_act": 1,
-		"rms_norm_quant": 1, "add_rms_norm_quant": 2, "gated_act_quant": 1},
+		"rms_norm_quant": 1, "add_rms_norm_quant": 2, "gated_act_quant": 1, "attention_quant": 1},
 	Gathers: map[tensor.Type][]ir.Form{
 		tensor.F32: both, tensor.F16: both, tensor.BF16: both, tensor.Q8_0: both, tensor.Q4_0: both, tensor.Q4_1: both,
 		tensor.Q5_0: both, tensor.Q5_1: both, tensor.Q4_K: both, tensor.Q5_K: both, tensor.Q6_K: both,
 	},
-	Fused: []string{"matmul_group", "rope_qk", "add_rms_norm", "gated_act", "rms_norm_quant", "add_rms_norm_quant", "gated_act_quant"},
+	Fused: []string{"matmul_group", "rope_qk", "add_rms_norm", "gated_act", "rms_norm_quant", "add_rms_norm_quant", "gated_act_quant", "attention_quant"},
 	KV:    []string{"f32", "f16", "q8_0"},
 }
 

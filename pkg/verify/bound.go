@@ -74,7 +74,7 @@ const (
 func floatBound(g *ir.Graph, o Options) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
-		switch n.Op {
+		switch n.Base() {
 		case "matmul", "matmul_group":
 			k := float64(g.Value(n.In[0]).Channels())
 			sum += k * u2 / 6

@@ -24,9 +24,10 @@ type mutation struct {
 
 // Helpers that find and edit nodes.
 
+// nodeOf is the i-th node of an op or of its quantised form.
 func nodeOf(g *ir.Graph, op string, i int) *ir.Node {
 	for _, n := range g.Nodes {
-		if n.Op == op {
+		if n.Op == op || n.Base() == op {
 			if i == 0 {
 				return n
 			}
@@ -352,6 +353,19 @@ var quantizeMutations = []mutation{
 	})},
 	{"fuse-quantize", "gate and up swapped", "numbers", edit("gated_act_quant", 0, swapIn(0, 1))},
 	{"fuse-quantize", "another activation", "numbers", edit("gated_act_quant", 1, setAttr(ir.StringAttr("act", "gelu_tanh")))},
+	{"fuse-quantize", "attention scaled otherwise", "numbers", edit("attention_quant", 0, func(_ *ir.Graph, n *ir.Node) bool {
+		n.Set(ir.FloatAttr("scale", n.Float("scale")*2))
+		return true
+	})},
+	{"fuse-quantize", "the window lost", "numbers", edit("attention_quant", 1, func(_ *ir.Graph, n *ir.Node) bool {
+		had := n.Int("window") > 0
+		n.Attrs = slices.DeleteFunc(n.Attrs, func(a ir.Attr) bool { return a.Key == "window" })
+		return had
+	})},
+	{"fuse-quantize", "another layer's cache", "rule", edit("attention_quant", 1, func(g *ir.Graph, n *ir.Node) bool {
+		n.States = slices.Clone(nodeOf(g, "attention_quant", 0).States)
+		return true
+	})},
 	{"fuse-quantize", "unknown scheme", "rule", edit("gated_act_quant", 0, setAttr(ir.StringAttr("scheme", "s128e16")))},
 	{"fuse-quantize", "stale shape", "rule", staleShape("rms_norm_quant")},
 	{"fuse-quantize", "f32 where int8 was promised", "rule", edit("rms_norm_quant", 0, func(g *ir.Graph, n *ir.Node) bool {

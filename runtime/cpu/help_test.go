@@ -58,6 +58,7 @@ func testPrograms(t testing.TB) []*runtime.Program {
 		program(t, "qwen2-f32", "keep", convert.Options{}),
 		program(t, "war-and-peace", "q8_0", convert.Options{}),
 		program(t, "war-and-peace", "q8_0", convert.Options{Disable: []string{"propagate-layout"}}),
+		program(t, "war-and-peace", "q8_0", convert.Options{Disable: []string{"fuse-quantize"}}),
 	}
 }
 

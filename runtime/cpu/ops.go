@@ -36,6 +36,7 @@ var compilers = map[string]func(*executable, *ir.Node) (step, error){
 	"rms_norm_quant":     compileRMSNorm,
 	"add_rms_norm_quant": compileAddRMSNorm,
 	"gated_act_quant":    compileGatedAct,
+	"attention_quant":    compileAttention,
 }
 
 func decodeVector(t tensor.Type, dst []float32, src []byte) error { return quant.Decode(t, dst, src) }

@@ -62,7 +62,11 @@ func claims() []kernel.Key {
 		}
 		switch op.Name {
 		case "matmul", "matmul_group", "embedding", "boundary": // above; boundary is a copy of its own
-		case "attention":
+		case "attention", "attention_quant":
+			elem := kernel.F32
+			if op.Quantises != "" {
+				elem = kernel.I8
+			}
 			for _, kv := range t.KV {
 				ty, err := tensor.ParseType(kv)
 				if err != nil {
@@ -70,7 +74,7 @@ func claims() []kernel.Key {
 				}
 				for _, l := range layouts {
 					if l == kernel.Plain || t.WritesC4[op.Name] != 0 {
-						keys = append(keys, kernel.Key{Op: kernel.OpAttention, Weight: ty, Layout: l})
+						keys = append(keys, kernel.Key{Op: kernel.OpAttention, Weight: ty, Elem: elem, Layout: l})
 					}
 				}
 			}

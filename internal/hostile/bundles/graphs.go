@@ -143,19 +143,19 @@ func graphCases() []Case {
 		do("state-negative-dim", "graph breaks", func(g *tesserapb.Graph) { g.States[0].HeadDim = -64 }),
 		do("state-huge", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Heads = 1 << 50 }),
 		do("state-unknown-type", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Elem = "f128" }),
-		attr("heads-zero", "attention", "heads", "graph breaks", 0), attr("heads-negative", "attention", "heads", "graph breaks", -4),
-		attr("heads-huge", "attention", "heads", "graph breaks", 1<<40), attr("kv-heads-not-a-divisor", "attention", "kv_heads", "graph breaks", 3),
-		attr("scale-nan", "attention", "scale", "graph breaks", math.NaN()), attr("scale-kind", "attention", "scale", "graph breaks", 1),
-		attr("head-dim-huge", "attention", "head_dim", "graph breaks", 1<<40), attr("eps-nan", "add_rms_norm_quant", "eps", "graph breaks", math.NaN()),
+		attr("heads-zero", "attention_quant", "heads", "graph breaks", 0), attr("heads-negative", "attention_quant", "heads", "graph breaks", -4),
+		attr("heads-huge", "attention_quant", "heads", "graph breaks", 1<<40), attr("kv-heads-not-a-divisor", "attention_quant", "kv_heads", "graph breaks", 3),
+		attr("scale-nan", "attention_quant", "scale", "graph breaks", math.NaN()), attr("scale-kind", "attention_quant", "scale", "graph breaks", 1),
+		attr("head-dim-huge", "attention_quant", "head_dim", "graph breaks", 1<<40), attr("eps-nan", "add_rms_norm_quant", "eps", "graph breaks", math.NaN()),
 		attr("eps-inf", "add_rms_norm_quant", "eps", "graph breaks", math.Inf(1)), attr("eps-negative", "add_rms_norm_quant", "eps", "graph breaks", -1.0),
 		attr("dim-zero", "add_rms_norm_quant", "dim", "graph breaks", 0), attr("rotary-dim-odd", "rope_qk", "rotary_dim", "graph breaks", 63),
 		attr("act-unknown", "gated_act_quant", "act", "graph breaks", "relu6"), attr("scheme-unknown", "gated_act_quant", "scheme", "graph breaks", "s1"),
-		attr("no-value", "attention", "heads", "has no value", nil),
-		node("attribute-unknown", "attention", "no attribute", func(n *tesserapb.Node, _ *tesserapb.Graph) {
+		attr("no-value", "attention_quant", "heads", "has no value", nil),
+		node("attribute-unknown", "attention_quant", "no attribute", func(n *tesserapb.Node, _ *tesserapb.Graph) {
 			n.Attrs = append(n.Attrs, &tesserapb.Attr{Key: "zeal", Value: &tesserapb.Attr_I{I: 1}})
 		}),
-		node("attribute-twice", "attention", "not in order", func(n *tesserapb.Node, _ *tesserapb.Graph) { n.Attrs = append(n.Attrs, n.Attrs[len(n.Attrs)-1]) }),
-		node("attribute-missing", "attention", "lacks attribute", func(n *tesserapb.Node, _ *tesserapb.Graph) { n.Attrs = n.Attrs[1:] }),
+		node("attribute-twice", "attention_quant", "not in order", func(n *tesserapb.Node, _ *tesserapb.Graph) { n.Attrs = append(n.Attrs, n.Attrs[len(n.Attrs)-1]) }),
+		node("attribute-missing", "attention_quant", "lacks attribute", func(n *tesserapb.Node, _ *tesserapb.Graph) { n.Attrs = n.Attrs[1:] }),
 		node("members-unequal", "matmul_group", "graph breaks", func(n *tesserapb.Node, _ *tesserapb.Graph) {
 			n.Attrs[0].Value = &tesserapb.Attr_L{L: &tesserapb.Ints{V: []int64{1, 2}}}
 		}),

@@ -155,6 +155,7 @@ func buildTable() map[tableKey]Row {
 		add(Key{Op: OpRelayout, Elem: I8, Layout: l}, Generic, nil)
 		for _, ty := range CacheTypes {
 			add(Key{Op: OpAttention, Weight: ty, Layout: l}, Generic, nil)
+			add(Key{Op: OpAttention, Weight: ty, Elem: I8, Layout: l}, Generic, nil)
 		}
 	}
 	for _, op := range []Op{OpAddBias, OpAdd, OpMul, OpSilu, OpGeluTanh, OpRope, OpRopeQK, OpSelectRows, OpTopK} {
