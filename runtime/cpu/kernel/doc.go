@@ -10,7 +10,7 @@
 // The generic tier is plain Go and defines the bits (docs/numerics.md). Every
 // other tier returns the same bits; the tests compare with ==. How the files are
 // named: x.go is the task, x_generic.go the definition, x_amd64.s the AVX-512
-// VNNI tier, x256_amd64.s AVX2, x256vnni_amd64.s AVX-VNNI, x_arm64.s NEON,
+// VNNI tier, x_amx_amd64.s AMX, x256_amd64.s AVX2, x256vnni_amd64.s AVX-VNNI, x_arm64.s NEON,
 // x_i8mm_arm64.s its products of matrices. A matmul is expand* (packed records to
 // bytes or f32 in scratch) and gemm* for many tokens, gemv* (records read in place) for
 // one to four; all follow one order of operations.

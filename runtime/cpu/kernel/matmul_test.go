@@ -297,4 +297,10 @@ func TestTierMask(t *testing.T) {
 			t.Errorf("mask %q with avxvnni: %v, %v; want %v", mask, got, err, want)
 		}
 	}
+	have[AMX] = true
+	for mask, want := range map[string]Tier{"": AMX, "amx": AMX, "-amx": AVX512, "avx512": AVX512, "-avx512": AVXVNNI, "-avx2": Generic} {
+		if got, err := best(mask, have); err != nil || got != want {
+			t.Errorf("mask %q with amx: %v, %v; want %v", mask, got, err, want)
+		}
+	}
 }

@@ -50,7 +50,8 @@ const TierEnv = "TESSERA_CPU"
 
 // Best is the highest tier of this machine that $TESSERA_CPU allows: a
 // comma-separated list of "avx2" (at most this tier; it must exist here) and
-// "-avx512" (without this tier). Unknown words are errors.
+// "-avx512" (without this tier and those that build on it). Unknown words are
+// errors.
 func Best() (Tier, error) { return best(os.Getenv(TierEnv), available()) }
 
 // Available lists the tiers of this machine, Generic first, unmasked.
@@ -88,11 +89,21 @@ func best(mask string, have [numTiers]bool) (Tier, error) {
 		}
 	}
 	for t := limit; t > Generic; t-- {
-		if have[t-1] && !off[t-1] {
+		if have[t-1] && !masked(t-1, &off) {
 			return t - 1, nil
 		}
 	}
 	return Generic, nil
+}
+
+// masked says whether t or a tier below it is off.
+func masked(t Tier, off *[numTiers]bool) bool {
+	for ; t > Generic; t = t.below() {
+		if off[t] {
+			return true
+		}
+	}
+	return false
 }
 
 func parseTier(name string) (Tier, error) {
