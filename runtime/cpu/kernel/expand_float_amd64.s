@@ -8,6 +8,13 @@ DATA ·expandConst<>+0(SB)/4, $0xffff0000
 DATA ·expandConst<>+4(SB)/4, $0x000000ff
 GLOBL ·expandConst<>(SB), RODATA|NOPTR, $8
 
+// The same place of the next slab, for few tokens the next to be read.
+#define AHEAD \
+	PREFETCHT1 8192(SI) \
+	PREFETCHT1 8256(SI) \
+	PREFETCHT1 8320(SI) \
+	PREFETCHT1 8384(SI)
+
 #define ARGS \
 	MOVQ dst+0(FP), DI \
 	MOVQ src+8(FP), SI \
@@ -31,6 +38,7 @@ TEXT ·expandF16(SB), NOSPLIT, $0-24
 	SUBQ $4, CX
 	JLT  rest
 loop:
+	AHEAD
 	VCVTPH2PS (SI), Z0
 	VCVTPH2PS 32(SI), Z1
 	VCVTPH2PS 64(SI), Z2
@@ -70,6 +78,7 @@ TEXT ·expandBF16(SB), NOSPLIT, $0-24
 	SUBQ $4, CX
 	JLT  rest
 loop:
+	AHEAD
 	BF16PAIR(0, Z0, Z1)
 	BF16PAIR(1, Z2, Z3)
 	BF16PAIR(2, Z4, Z5)

@@ -49,8 +49,8 @@ func matmulFloatAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		return
 	}
 	p0, p1, t, count := m.pass(p0, p1)
-	for p := p0; p < p1; p += floatGroup {
-		gemmFloatGroup(m, p, min(p+floatGroup, p1), t, count, scratch)
+	for p := p0; p < p1; p += m.unit {
+		gemmFloatGroup(m, p, min(p+m.unit, p1), t, count, scratch)
 	}
 }
 
@@ -165,7 +165,12 @@ func floatScratchSize(m *Matmul) int {
 	return floatScratchBytes + 4*roundUp(m.tokens, 4)*floatGroup*16
 }
 
+// floatUnit: with few tokens the weights are what is read most, so every panel
+// is read from end to end.
 func floatUnit(s, panels int) int {
+	if s > 1 && s <= 48 {
+		return floatPanels
+	}
 	if s > 1 {
 		return max(floatPanels, min(floatGroup, panels/8&^1))
 	}
