@@ -220,16 +220,20 @@ func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
 	p, n := &w.args, r1-r0
 	p.rows, p.merge, p.merges = n, 0, 0
 	lo, hi, in, out := Chunk, 0, 0, Chunk // what any row sees, what all see
-	for i := range n {
-		t, h := t0+(r0+i)/g, kh*g+(r0+i)%g
-		p.q[i] = unsafe.Pointer(&a.Q.F[t*a.Q.C+h*p.d])
+	for i := 0; i < n; {
+		t, h := t0+(r0+i)/g, (r0+i)%g
 		from, to, _ := a.visible(t, c)
-		p.from[i], p.to[i] = int32(from), int32(to)
 		lo, hi, in, out = min(lo, from), max(hi, to), max(in, from), min(out, to)
-		p.merged[i] = 0
-		if c != a.first(t)/Chunk && !w.apart {
-			p.merged[i], p.merges = 0xffff, 1
-			p.merge |= 1 << i
+		merged := uint16(0)
+		if !w.apart && c != a.first(t)/Chunk {
+			merged, p.merges = 0xffff, 1
+		}
+		q := a.Q.F[t*a.Q.C+(kh*g+h)*p.d:]
+		for k := range min(g-h, n-i) { // the heads of a token
+			p.q[i] = unsafe.Pointer(&q[k*p.d])
+			p.from[i], p.to[i], p.merged[i] = int32(from), int32(to), merged
+			p.merge |= uint32(merged&1) << i
+			i++
 		}
 	}
 	for i := n; i < wideRows; i++ {
