@@ -189,10 +189,10 @@ GLOBL ·gemv8Masks<>(SB), RODATA|NOPTR, $44
 	VPDPBUSD.BCST (16*g+28)(DI)(R8*1), hi, Z7
 
 #define BYTES(g) \
-	PREFETCHT0 (4096+64*g)(SI)       \
+	PREFETCHT1 (8192+64*g)(SI) \
 	VMOVDQU64 (64+64*g)(SI), Z8      \
 	VMOVDQU64 (128+64*g)(SI), Z9     \
-	PREFETCHT0 (4160+64*g)(SI)       \
+	PREFETCHT1 (8256+64*g)(SI) \
 	DOT2(g, Z8, Z9)
 
 // func gemv8xQ8_0(a *gemvArgs)
@@ -226,7 +226,8 @@ rec:
 
 // nibble vector j at byte o, bytes q<<4
 #define HIGH(o, j) \
-	PREFETCHT0 (4096+64*j)(SI)   \
+	PREFETCHT0 (1024+64*j)(SI) \
+	PREFETCHT1 (8192+64*j)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z9   \
 	VPSLLW $4, Z9, Z8            \
 	VPANDD Z20, Z8, Z8           \
@@ -235,7 +236,8 @@ rec:
 
 // nibble vector j at byte o, bytes q
 #define LOW(o, j) \
-	PREFETCHT0 (4096+64*j)(SI)   \
+	PREFETCHT0 (1024+64*j)(SI) \
+	PREFETCHT1 (8192+64*j)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z8   \
 	VPSRLW $4, Z8, Z9            \
 	VPANDD Z20, Z8, Z8           \
@@ -337,7 +339,8 @@ min:
 
 // nibble vector j, high bits in Z10: bytes q<<3
 #define HIGH5(o, j, l, m) \
-	PREFETCHT0 (4096+64*j)(SI)     \
+	PREFETCHT0 (1024+64*j)(SI) \
+	PREFETCHT1 (8192+64*j)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z9     \
 	VPSLLW $3, Z9, Z8              \
 	VPSRLW $1, Z9, Z9              \
@@ -385,7 +388,8 @@ rec:
 
 // nibble vector j, high bits of its two groups at bit 4 of Z11 and Z12: bytes q
 #define LOW5(o, j) \
-	PREFETCHT0 (4096+64*j)(SI)     \
+	PREFETCHT0 (1024+64*j)(SI) \
+	PREFETCHT1 (8192+64*j)(SI) \
 	VMOVDQU64 (o+64*j)(SI), Z8     \
 	VPSRLW $4, Z8, Z9              \
 	VPANDD Z20, Z8, Z8             \
@@ -575,7 +579,8 @@ slab:
 
 // nibble vector j, upper bits at bits 7..6 of Z11 and Z12: bytes q<<2
 #define HIGH6(j) \
-	PREFETCHT0 (4096+64*j)(SI)      \
+	PREFETCHT0 (1024+64*j)(SI) \
+	PREFETCHT1 (8192+64*j)(SI) \
 	VMOVDQU64 (320+64*j)(SI), Z9    \
 	VPSLLW $2, Z9, Z8               \
 	VPSRLW $2, Z9, Z9               \
