@@ -30,7 +30,7 @@ func TestBench(t *testing.T) {
 			}
 		}
 	}
-	if rows != 12 || !strings.Contains(out, "| attention |") {
+	if rows != 12 || !strings.Contains(out, "| attention_quant |") {
 		t.Errorf("%d rows, want 12 and op times:\n%s", rows, out)
 	}
 
