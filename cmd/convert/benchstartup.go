@@ -17,7 +17,7 @@ import (
 )
 
 // startText is the prompt of --startup given as text.
-const startText = "The quick brown fox jumps over the lazy dog"
+const startText = "Hello, my name is"
 
 // startupAction measures the time from the start of a process to its first
 // logits, given token ids and given text. It runs this program again for every
