@@ -139,103 +139,66 @@
 	MOVQ $64, BX        \
 	MOVQ $32, CX
 
-// Four blocks of 32 channels.
-#define SUMS32 \
-	EVEN(4, 0, 0) \
+// A turn: four blocks at activations +0, a1, a2, a3, weights +0, w1, w2, w3 and
+// exponents +0, e1, e2, e3; ts and te step over them. SUMS makes the sums, TAKE the
+// floats of the turn before, BOTH both.
+#define SUMS(a1, w1, a2, w2, a3, w3, ts) \
+	EVEN(4, 0, 0)   \
 	KEEPAX(6, 2048) \
-	ODD(5, 512, 512) \
+	ODD(5, a1, w1)  \
 	KEEPAX(7, 3072) \
-	EVEN(6, 1024, 1024) \
-	KEEP(4, 0) \
-	ODD(7, 1536, 1536) \
-	KEEP(5, 1024) \
-	ADDQ $2048, SI \
-	ADDQ $2048, DI \
+	EVEN(6, a2, w2) \
+	KEEP(4, 0)      \
+	ODD(7, a3, w3)  \
+	KEEP(5, 1024)   \
+	ADDQ $ts, SI    \
+	ADDQ $ts, DI    \
 	XCHGQ AX, DX
 
-#define TAKE32 \
-	LOW(0, 0, 0) \
-	HIGH(0, 0) \
-	LOW(64, 16, 1024) \
-	HIGH(16, 1024) \
-	LOW(128, 32, 2048) \
-	HIGH(32, 2048) \
-	LOW(192, 48, 3072) \
-	HIGH(48, 3072) \
-	ADDQ $256, R8 \
-	ADDQ $64, R10
+#define TAKE(e1, e2, e3, te) \
+	LOW(0, 0, 0)        \
+	HIGH(0, 0)          \
+	LOW(64, e1, 1024)   \
+	HIGH(e1, 1024)      \
+	LOW(128, e2, 2048)  \
+	HIGH(e2, 2048)      \
+	LOW(192, e3, 3072)  \
+	HIGH(e3, 3072)      \
+	ADDQ $256, R8       \
+	ADDQ $te, R10
 
-#define BOTH32 \
-	EVEN(4, 0, 0) \
-	LOW(0, 0, 0) \
-	KEEPAX(6, 2048) \
-	HIGH(0, 0) \
-	ODD(5, 512, 512) \
-	LOW(64, 16, 1024) \
-	KEEPAX(7, 3072) \
-	HIGH(16, 1024) \
-	EVEN(6, 1024, 1024) \
-	LOW(128, 32, 2048) \
-	KEEP(4, 0) \
-	HIGH(32, 2048) \
-	ODD(7, 1536, 1536) \
-	LOW(192, 48, 3072) \
-	KEEP(5, 1024) \
-	HIGH(48, 3072) \
-	ADDQ $2048, SI \
-	ADDQ $2048, DI \
-	XCHGQ AX, DX \
-	ADDQ $256, R8 \
-	ADDQ $64, R10
+#define BOTH(a1, w1, a2, w2, a3, w3, ts, e1, e2, e3, te) \
+	EVEN(4, 0, 0)       \
+	LOW(0, 0, 0)        \
+	KEEPAX(6, 2048)     \
+	HIGH(0, 0)          \
+	ODD(5, a1, w1)      \
+	LOW(64, e1, 1024)   \
+	KEEPAX(7, 3072)     \
+	HIGH(e1, 1024)      \
+	EVEN(6, a2, w2)     \
+	LOW(128, e2, 2048)  \
+	KEEP(4, 0)          \
+	HIGH(e2, 2048)      \
+	ODD(7, a3, w3)      \
+	LOW(192, e3, 3072)  \
+	KEEP(5, 1024)       \
+	HIGH(e3, 3072)      \
+	ADDQ $ts, SI        \
+	ADDQ $ts, DI        \
+	XCHGQ AX, DX        \
+	ADDQ $256, R8       \
+	ADDQ $te, R10
 
-// Four blocks of 16.
-#define SUMS16 \
-	EVEN(4, 0, 0) \
-	KEEPAX(6, 2048) \
-	ODD(5, 16, 256) \
-	KEEPAX(7, 3072) \
-	EVEN(6, 512, 512) \
-	KEEP(4, 0) \
-	ODD(7, 528, 768) \
-	KEEP(5, 1024) \
-	ADDQ $1024, SI \
-	ADDQ $1024, DI \
-	XCHGQ AX, DX
+// Blocks of 32 channels.
+#define SUMS32 SUMS(512, 512, 1024, 1024, 1536, 1536, 2048)
+#define TAKE32 TAKE(16, 32, 48, 64)
+#define BOTH32 BOTH(512, 512, 1024, 1024, 1536, 1536, 2048, 16, 32, 48, 64)
 
-#define TAKE16 \
-	LOW(0, 0, 0) \
-	HIGH(0, 0) \
-	LOW(64, 0, 1024) \
-	HIGH(0, 1024) \
-	LOW(128, 16, 2048) \
-	HIGH(16, 2048) \
-	LOW(192, 16, 3072) \
-	HIGH(16, 3072) \
-	ADDQ $256, R8 \
-	ADDQ $32, R10
-
-#define BOTH16 \
-	EVEN(4, 0, 0) \
-	LOW(0, 0, 0) \
-	KEEPAX(6, 2048) \
-	HIGH(0, 0) \
-	ODD(5, 16, 256) \
-	LOW(64, 0, 1024) \
-	KEEPAX(7, 3072) \
-	HIGH(0, 1024) \
-	EVEN(6, 512, 512) \
-	LOW(128, 16, 2048) \
-	KEEP(4, 0) \
-	HIGH(16, 2048) \
-	ODD(7, 528, 768) \
-	LOW(192, 16, 3072) \
-	KEEP(5, 1024) \
-	HIGH(16, 3072) \
-	ADDQ $1024, SI \
-	ADDQ $1024, DI \
-	XCHGQ AX, DX \
-	ADDQ $256, R8 \
-	ADDQ $32, R10
+// Blocks of 16: two share an exponent and the 32 bytes of a token.
+#define SUMS16 SUMS(16, 256, 512, 512, 528, 768, 1024)
+#define TAKE16 TAKE(0, 16, 16, 32)
+#define BOTH16 BOTH(16, 256, 512, 512, 528, 768, 1024, 0, 16, 16, 32)
 
 // The sums go on to the next panel of the same tile, or to the first panel of
 // the next tile; then the floats do.
