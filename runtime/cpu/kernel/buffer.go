@@ -29,6 +29,10 @@ const (
 
 func (l Layout) String() string { return [...]string{"plain", "c4"}[l&1] }
 
+// amxMinTokens is the number of tokens from which AMX kernels are faster than
+// those of AVX-512, so that an activation has plane T.
+const amxMinTokens = 32
+
 // Slab is the number of channels that share an activation scale.
 const Slab = 256
 
@@ -52,7 +56,7 @@ type Act struct {
 	BSum    []float32 // sum * 2^-e of each block
 
 	// T repeats Q token-major for the AMX kernels: per slab and 16 tokens
-	// [8 blocks][16 tokens][32]. Nil where there is no AMX, and for one token.
+	// [8 blocks][16 tokens][32]. Nil where there is no AMX, and below amxMinTokens.
 	T []int8
 }
 
@@ -70,7 +74,7 @@ func layoutI8(l Layout, s, c int) (p planes) {
 	p.bsum = p.minPair + roundUp(groups*16, 64)
 	p.t = p.bsum + roundUp(groups*32, 64)
 	p.end = p.t
-	if haveAMX && w > 1 {
+	if haveAMX && s >= amxMinTokens && w > 1 {
 		p.end += ceil(c, Slab) * ceil(s, 16) * 16 * Slab
 	}
 	return p

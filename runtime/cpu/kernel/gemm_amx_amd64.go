@@ -53,7 +53,6 @@ const (
 	amxTileBytes = Slab * amxTile
 	amxRingBytes = 8 << 10
 	amxTokens    = 512 // largest number of tokens of one pass over the weights
-	amxMinTokens = 32  // below, the AVX-512 kernels are faster
 )
 
 // streamFloats is the size of an output from which it is written past the
