@@ -35,7 +35,7 @@ var (
 
 // convertOptions reads the flags of checkpointFs.
 func convertOptions(c *cli.Context) (convert.Options, error) {
-	t, err := quant.ParseTarget(c.String("type"))
+	t, err := quant.ParseRecipe(c.String("type"))
 	if err != nil {
 		return convert.Options{}, usage(c, "--type: %w", err)
 	}

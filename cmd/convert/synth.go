@@ -58,7 +58,7 @@ func synthAction(c *cli.Context) error {
 		return usage(c, "%w", err)
 	}
 	o := synth.Options{Model: name, Seed: c.Uint64("seed"), Workers: workers(c)}
-	if o.Type, err = quant.ParseTarget(c.String("type")); err != nil {
+	if o.Type, err = quant.ParseRecipe(c.String("type")); err != nil {
 		return usage(c, "--type: %w", err)
 	}
 	if o.MaxShard, err = parseSize(c.String("shards")); err != nil {

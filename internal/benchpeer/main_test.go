@@ -40,7 +40,7 @@ func models(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for _, m := range [][2]string{{"tiny-llama", "q8_0"}, {"tiny-llama-tied", "f16"}} {
-		typ, err := quant.ParseTarget(m[1])
+		typ, err := quant.ParseRecipe(m[1])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,7 +18,7 @@ import (
 )
 
 // program is a committed checkpoint in memory.
-func program(t *testing.T, typ quant.Target) *runtime.Program {
+func program(t *testing.T, typ quant.Recipe) *runtime.Program {
 	t.Helper()
 	ck, err := checkpoint.Open(testutil.Model("qwen3-f32-tied"))
 	if err != nil {

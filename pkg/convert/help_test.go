@@ -61,9 +61,9 @@ func readExpected(t *testing.T, name string) expected {
 	return e
 }
 
-func typed(t *testing.T, s string) quant.Target {
+func typed(t *testing.T, s string) quant.Recipe {
 	t.Helper()
-	q, err := quant.ParseTarget(s)
+	q, err := quant.ParseRecipe(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 
 // Options of a conversion.
 type Options struct {
-	Type         quant.Target // weight type or mixture; the zero value keeps
+	Type         quant.Recipe // weight type or mixture; the zero value keeps
 	Requantise   bool         // allow one block type to become another
 	Target       *target.Target
 	DecoderParts int  // 0 is 1

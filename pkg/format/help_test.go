@@ -16,7 +16,7 @@ import (
 
 // convertTo converts a committed checkpoint.
 func convertTo(name, out, typ string, parts int) error {
-	q, err := quant.ParseTarget(typ)
+	q, err := quant.ParseRecipe(typ)
 	if err != nil {
 		return err
 	}

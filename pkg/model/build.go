@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Type is the wanted weight type or mixture. The zero value keeps every
 	// matrix in its type. Vectors are f32 in any case.
-	Type quant.Target
+	Type quant.Recipe
 	// Requantise allows Type to change one block type into another, which
 	// loses more than the same change from a float type.
 	Requantise bool

@@ -194,7 +194,7 @@ func (r *resolver) retype(o Options) error {
 }
 
 func (r *resolver) retypeOne(w *Weight, ch quant.Choice, o Options) error {
-	w.To, w.Reason = ch.Target, ch.Reason
+	w.To, w.Reason = ch.To, ch.Reason
 	if len(w.Shape) < 2 && w.From.Float() && w.To != tensor.F32 {
 		w.To, w.Reason = tensor.F32, "vector"
 	}

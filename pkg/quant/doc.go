@@ -5,7 +5,7 @@
 // Decode and Encode are the checked entry points. Lookup returns a Codec whose
 // functions check nothing and allocate nothing, for loops over rows; Supported
 // lists what there is. CheckBlocks refuses NaN and Inf before they reach a
-// kernel. ParseTarget, Target.TypeFor and NewPlan choose types.
+// kernel. ParseRecipe, Recipe.TypeFor and NewPlan choose types.
 //
 // Invariants:
 //   - Decoding is exact in the sense of GGUF: the same float32 operations in

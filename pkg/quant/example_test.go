@@ -41,16 +41,16 @@ func ExampleCheckBlocks() {
 	// Output: q8_0 block 2 (elements 64 to 95) has a NaN or Inf scale
 }
 
-func ExampleTarget_TypeFor() {
-	target, err := quant.ParseTarget("Q4_K_M")
+func ExampleRecipe_TypeFor() {
+	recipe, err := quant.ParseRecipe("Q4_K_M")
 	if err != nil {
 		fmt.Println(err)
 	}
 	dense := quant.Options{Heads: 32, KVHeads: 8}
 	for _, layer := range []int{0, 3, 4, 6} {
-		fmt.Println(target.TypeFor(quant.RoleFFNDown, layer, 28, tensor.Shape{1024, 3072}, tensor.BF16, dense))
+		fmt.Println(recipe.TypeFor(quant.RoleFFNDown, layer, 28, tensor.Shape{1024, 3072}, tensor.BF16, dense))
 	}
-	fmt.Println(target.TypeFor(quant.RoleAttnQ, 0, 28, tensor.Shape{896, 896}, tensor.BF16, dense))
+	fmt.Println(recipe.TypeFor(quant.RoleAttnQ, 0, 28, tensor.Shape{896, 896}, tensor.BF16, dense))
 	// Output:
 	// q6_k ffn_down of a chosen layer
 	// q4_k q4_k is the type of the mixture
@@ -69,7 +69,7 @@ func ExampleNewPlan() {
 		fmt.Println(err)
 	}
 	for _, c := range plan.Choices {
-		fmt.Printf("%s %s -> %s: %s\n", c.Name, c.Type, c.Target, c.Reason)
+		fmt.Printf("%s %s -> %s: %s\n", c.Name, c.Type, c.To, c.Reason)
 	}
 	// Output:
 	// token_embd.weight bf16 -> q6_k: token embedding, also the output

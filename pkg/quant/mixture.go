@@ -56,34 +56,34 @@ func (p *place) more() bool {
 // rule raises or lowers the type of a role: the first that matches counts.
 type rule struct {
 	role    Role
-	targets []Target
+	recipes []Recipe
 	when    func(*place) bool // nil: always
 	then    tensor.Type
 	why     string
 }
 
 var rules = [...]rule{
-	{RoleAttnV, []Target{Q2_K}, (*place).groupedBy4, tensor.Q4_K, "4 or more heads share it"},
-	{RoleAttnV, []Target{Q2_K}, nil, tensor.Q3_K, "attn_v"},
-	{RoleAttnV, []Target{Q3_K_M}, (*place).amongTwo, tensor.Q5_K, "first two attn_v"},
-	{RoleAttnV, []Target{Q3_K_M}, nil, tensor.Q4_K, "attn_v"},
-	{RoleAttnV, []Target{Q3_K_L}, nil, tensor.Q5_K, "attn_v"},
-	{RoleAttnV, []Target{IQ4_NL, IQ4_XS}, (*place).groupedBy4, tensor.Q5_K, "4 or more heads share it"},
-	{RoleAttnV, []Target{Q4_K_M, Q5_K_M}, (*place).more, tensor.Q6_K, "attn_v of a chosen layer"},
-	{RoleAttnV, []Target{Q4_K_S}, (*place).amongFour, tensor.Q5_K, "first four attn_v"},
+	{RoleAttnV, []Recipe{Q2_K}, (*place).groupedBy4, tensor.Q4_K, "4 or more heads share it"},
+	{RoleAttnV, []Recipe{Q2_K}, nil, tensor.Q3_K, "attn_v"},
+	{RoleAttnV, []Recipe{Q3_K_M}, (*place).amongTwo, tensor.Q5_K, "first two attn_v"},
+	{RoleAttnV, []Recipe{Q3_K_M}, nil, tensor.Q4_K, "attn_v"},
+	{RoleAttnV, []Recipe{Q3_K_L}, nil, tensor.Q5_K, "attn_v"},
+	{RoleAttnV, []Recipe{IQ4_NL, IQ4_XS}, (*place).groupedBy4, tensor.Q5_K, "4 or more heads share it"},
+	{RoleAttnV, []Recipe{Q4_K_M, Q5_K_M}, (*place).more, tensor.Q6_K, "attn_v of a chosen layer"},
+	{RoleAttnV, []Recipe{Q4_K_S}, (*place).amongFour, tensor.Q5_K, "first four attn_v"},
 
-	{RoleFFNDown, []Target{Q2_K}, nil, tensor.Q3_K, "ffn_down"},
-	{RoleFFNDown, []Target{Q3_K_M}, (*place).inSixteenth, tensor.Q5_K, "ffn_down of the first layers"},
-	{RoleFFNDown, []Target{Q3_K_M}, nil, tensor.Q4_K, "ffn_down"},
-	{RoleFFNDown, []Target{Q3_K_L}, nil, tensor.Q5_K, "ffn_down"},
-	{RoleFFNDown, []Target{Q4_K_M, Q5_K_M}, (*place).more, tensor.Q6_K, "ffn_down of a chosen layer"},
-	{RoleFFNDown, []Target{Q4_K_S, IQ4_NL, IQ4_XS}, (*place).inEighth, tensor.Q5_K, "ffn_down of the first layers"},
+	{RoleFFNDown, []Recipe{Q2_K}, nil, tensor.Q3_K, "ffn_down"},
+	{RoleFFNDown, []Recipe{Q3_K_M}, (*place).inSixteenth, tensor.Q5_K, "ffn_down of the first layers"},
+	{RoleFFNDown, []Recipe{Q3_K_M}, nil, tensor.Q4_K, "ffn_down"},
+	{RoleFFNDown, []Recipe{Q3_K_L}, nil, tensor.Q5_K, "ffn_down"},
+	{RoleFFNDown, []Recipe{Q4_K_M, Q5_K_M}, (*place).more, tensor.Q6_K, "ffn_down of a chosen layer"},
+	{RoleFFNDown, []Recipe{Q4_K_S, IQ4_NL, IQ4_XS}, (*place).inEighth, tensor.Q5_K, "ffn_down of the first layers"},
 
-	{RoleAttnOutput, []Target{Q2_K, Q3_K_S, Q3_K_M, Q4_K_S, Q4_K_M, IQ4_NL, IQ4_XS}, (*place).eightExperts,
+	{RoleAttnOutput, []Recipe{Q2_K, Q3_K_S, Q3_K_M, Q4_K_S, Q4_K_M, IQ4_NL, IQ4_XS}, (*place).eightExperts,
 		tensor.Q5_K, "attn_output with 8 experts"},
-	{RoleAttnOutput, []Target{Q2_K}, (*place).notEightExperts, tensor.Q3_K, "attn_output"},
-	{RoleAttnOutput, []Target{Q3_K_M}, (*place).notEightExperts, tensor.Q4_K, "attn_output"},
-	{RoleAttnOutput, []Target{Q3_K_L}, (*place).notEightExperts, tensor.Q5_K, "attn_output"},
+	{RoleAttnOutput, []Recipe{Q2_K}, (*place).notEightExperts, tensor.Q3_K, "attn_output"},
+	{RoleAttnOutput, []Recipe{Q3_K_M}, (*place).notEightExperts, tensor.Q4_K, "attn_output"},
+	{RoleAttnOutput, []Recipe{Q3_K_L}, (*place).notEightExperts, tensor.Q5_K, "attn_output"},
 }
 
 // TypeFor chooses the type of a weight and says why.
@@ -96,7 +96,7 @@ var rules = [...]rule{
 //
 // shape is [.., N, K]; src is the type in the checkpoint, which matters for
 // Keep and for weights that are never quantised.
-func (t Target) TypeFor(role Role, layer, nLayers int, shape tensor.Shape, src tensor.Type, o Options) (tensor.Type, string) {
+func (t Recipe) TypeFor(role Role, layer, nLayers int, shape tensor.Shape, src tensor.Type, o Options) (tensor.Type, string) {
 	if ty, why := unquantised(role, shape, src); ty != tensor.Invalid {
 		return ty, why
 	}
@@ -111,7 +111,7 @@ func (t Target) TypeFor(role Role, layer, nLayers int, shape tensor.Shape, src t
 	return fit(ty, why, shape.Last())
 }
 
-// unquantised decides on the weights that no target quantises;
+// unquantised decides on the weights that no recipe quantises;
 // tensor.Invalid for the others.
 func unquantised(role Role, shape tensor.Shape, src tensor.Type) (tensor.Type, string) {
 	why := ""
@@ -142,7 +142,7 @@ func rank(s tensor.Shape) int {
 }
 
 // mixed applies the rules of the mixtures.
-func (t Target) mixed(role Role, shape tensor.Shape, base tensor.Type, p *place) (tensor.Type, string) {
+func (t Recipe) mixed(role Role, shape tensor.Shape, base tensor.Type, p *place) (tensor.Type, string) {
 	if role == RoleOutput || role == RoleTokenEmbd && p.Tied {
 		return t.outputType(role, shape, base)
 	}
@@ -159,7 +159,7 @@ func (t Target) mixed(role Role, shape tensor.Shape, base tensor.Type, p *place)
 	ty, why := base, base.String()+" is the type of the mixture"
 	for i := range rules {
 		r := &rules[i]
-		if r.role == group && slices.Contains(r.targets, t) && (r.when == nil || r.when(p)) {
+		if r.role == group && slices.Contains(r.recipes, t) && (r.when == nil || r.when(p)) {
 			ty, why = r.then, r.why
 			break
 		}
@@ -174,7 +174,7 @@ func (t Target) mixed(role Role, shape tensor.Shape, base tensor.Type, p *place)
 }
 
 // outputType is the type of the matrix that gives the logits.
-func (t Target) outputType(role Role, shape tensor.Shape, base tensor.Type) (tensor.Type, string) {
+func (t Recipe) outputType(role Role, shape tensor.Shape, base tensor.Type) (tensor.Type, string) {
 	why := "output"
 	if role != RoleOutput {
 		why = "token embedding, also the output"

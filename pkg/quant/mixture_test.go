@@ -38,11 +38,11 @@ func TestMixtures(t *testing.T) {
 		for _, want := range c.want {
 			name, _, _ := strings.Cut(want, " ")
 			t.Run(c.name+"/"+name, func(t *testing.T) {
-				target, err := ParseTarget(name)
+				recipe, err := ParseRecipe(name)
 				if err != nil {
 					t.Fatal(err)
 				}
-				plan, err := NewPlan(target, c.model, items)
+				plan, err := NewPlan(recipe, c.model, items)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +62,7 @@ func layerName(name string, layer int) string {
 func summary(c mixtureCase, plan *Plan) string {
 	chosen := map[string]tensor.Type{}
 	for _, ch := range plan.Choices {
-		chosen[ch.Name] = ch.Target
+		chosen[ch.Name] = ch.To
 	}
 	parts := map[string][]string{}
 	for _, ts := range c.tensors {

@@ -20,7 +20,7 @@ type Choice struct {
 	Item
 	Role   Role
 	Layer  int // -1 outside of the layers
-	Target tensor.Type
+	To     tensor.Type
 	Reason string
 
 	// Requantised marks a change of one block type into another, which loses
@@ -39,14 +39,14 @@ type Model struct {
 
 // Plan gives every weight of a checkpoint its type. It reads nothing.
 type Plan struct {
-	Target  Target
+	Recipe  Recipe
 	Choices []Choice // in the order of the items
 }
 
 // NewPlan chooses the types of items as llama-quantize does. A checkpoint
 // without output.weight counts as tied.
-func NewPlan(t Target, m Model, items []Item) (*Plan, error) {
-	p := &Plan{Target: t, Choices: make([]Choice, len(items))}
+func NewPlan(t Recipe, m Model, items []Item) (*Plan, error) {
+	p := &Plan{Recipe: t, Choices: make([]Choice, len(items))}
 	o := Options{
 		Tied: true, Experts: m.Experts, Heads: m.Heads, KVHeads: m.KVHeads,
 		Is70B: Is70B(m.Arch, m.Layers, m.Heads, m.KVHeads),
@@ -90,8 +90,8 @@ func NewPlan(t Target, m Model, items []Item) (*Plan, error) {
 			}
 			ffnDown++
 		}
-		c.Target, c.Reason = t.TypeFor(c.Role, at, of, c.Shape, c.Type, o)
-		c.Requantised = c.Type.Quantised() && c.Target.Quantised() && c.Target != c.Type
+		c.To, c.Reason = t.TypeFor(c.Role, at, of, c.Shape, c.Type, o)
+		c.Requantised = c.Type.Quantised() && c.To.Quantised() && c.To != c.Type
 	}
 	return p, nil
 }

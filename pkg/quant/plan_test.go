@@ -7,35 +7,35 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-func TestTargetNames(t *testing.T) {
-	files := map[uint32]Target{}
-	for _, target := range Targets() {
-		got, err := ParseTarget(strings.ToUpper(target.String()))
-		if err != nil || got != target {
-			t.Errorf("ParseTarget(%q) = %v, %v", target, got, err)
+func TestRecipeNames(t *testing.T) {
+	files := map[uint32]Recipe{}
+	for _, recipe := range Recipes() {
+		got, err := ParseRecipe(strings.ToUpper(recipe.String()))
+		if err != nil || got != recipe {
+			t.Errorf("ParseRecipe(%q) = %v, %v", recipe, got, err)
 		}
-		n, ok := target.FileType()
-		if ok == (target == Keep) {
-			t.Errorf("%s: file type %d, %t", target, n, ok)
+		n, ok := recipe.FileType()
+		if ok == (recipe == Keep) {
+			t.Errorf("%s: file type %d, %t", recipe, n, ok)
 		}
 		if other, twice := files[n]; ok && twice {
-			t.Errorf("%s and %s have the file type %d", target, other, n)
+			t.Errorf("%s and %s have the file type %d", recipe, other, n)
 		}
 		if ok {
-			files[n] = target
+			files[n] = recipe
 		}
-		if c, found := Lookup(target.Base()); target != Keep && (!found || c.Encode == nil) {
-			t.Errorf("%s: %s cannot be encoded", target, target.Base())
+		if c, found := Lookup(recipe.Base()); recipe != Keep && (!found || c.Encode == nil) {
+			t.Errorf("%s: %s cannot be encoded", recipe, recipe.Base())
 		}
 	}
-	for name, want := range map[string]Target{"q4_k": Q4_K_M, "Q5_K": Q5_K_M, "q3_k": Q3_K_M} {
-		if got, err := ParseTarget(name); err != nil || got != want {
-			t.Errorf("ParseTarget(%q) = %v, %v", name, got, err)
+	for name, want := range map[string]Recipe{"q4_k": Q4_K_M, "Q5_K": Q5_K_M, "q3_k": Q3_K_M} {
+		if got, err := ParseRecipe(name); err != nil || got != want {
+			t.Errorf("ParseRecipe(%q) = %v, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"", "q4", "q4_k_m ", "q9_z"} {
-		if got, err := ParseTarget(name); err == nil || !strings.Contains(err.Error(), "want one of keep, f32, f16") {
-			t.Errorf("ParseTarget(%q) = %v, %v", name, got, err)
+		if got, err := ParseRecipe(name); err == nil || !strings.Contains(err.Error(), "want one of keep, f32, f16") {
+			t.Errorf("ParseRecipe(%q) = %v, %v", name, got, err)
 		}
 	}
 }
@@ -54,10 +54,10 @@ func TestRulesAreEncodable(t *testing.T) {
 			t.Errorf("%s cannot be encoded", ty)
 		}
 	}
-	for _, target := range Targets() {
-		if b := target.Base(); b.BlockElems() == superBlock {
+	for _, recipe := range Recipes() {
+		if b := recipe.Base(); b.BlockElems() == superBlock {
 			if _, ok := smallerBlocks[b]; !ok {
-				t.Errorf("%s: %s has no type with smaller blocks", target, b)
+				t.Errorf("%s: %s has no type with smaller blocks", recipe, b)
 			}
 		}
 	}
@@ -100,11 +100,11 @@ func TestRoleOf(t *testing.T) {
 }
 
 // TestUnquantised covers what the golden file does not: sources other than f16
-// and the target that keeps types.
+// and the recipe that keeps types.
 func TestUnquantised(t *testing.T) {
 	matrix, vector := tensor.Shape{64, 256}, tensor.Shape{256}
 	for _, c := range []struct {
-		target Target
+		recipe Recipe
 		role   Role
 		shape  tensor.Shape
 		src    tensor.Type
@@ -125,8 +125,8 @@ func TestUnquantised(t *testing.T) {
 		{Q4_K_M, RoleAttnQ, matrix, tensor.Q8_0, tensor.Q4_K},
 		{BF16, RoleAttnQ, matrix, tensor.Q8_0, tensor.BF16},
 	} {
-		if got, why := c.target.TypeFor(c.role, 0, 1, c.shape, c.src, Options{}); got != c.want || why == "" {
-			t.Errorf("%s of %s %v in %s: %s (%s), want %s", c.target, c.role, c.shape, c.src, got, why, c.want)
+		if got, why := c.recipe.TypeFor(c.role, 0, 1, c.shape, c.src, Options{}); got != c.want || why == "" {
+			t.Errorf("%s of %s %v in %s: %s (%s), want %s", c.recipe, c.role, c.shape, c.src, got, why, c.want)
 		}
 	}
 }
@@ -142,8 +142,8 @@ func TestPlan(t *testing.T) {
 	}
 	for i, want := range []bool{true, false, false} {
 		c := p.Choices[i]
-		if c.Requantised != want || c.Target != tensor.Q8_0 {
-			t.Errorf("%s: %s, requantised %t", c.Name, c.Target, c.Requantised)
+		if c.Requantised != want || c.To != tensor.Q8_0 {
+			t.Errorf("%s: %s, requantised %t", c.Name, c.To, c.Requantised)
 		}
 	}
 	for _, c := range []struct {

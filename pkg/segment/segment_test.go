@@ -26,7 +26,7 @@ func plain(t *testing.T, name, typ string) *ir.Graph {
 	t.Cleanup(func() { c.Close() })
 	var o model.Options
 	if typ != "" {
-		if o.Type, err = quant.ParseTarget(typ); err != nil {
+		if o.Type, err = quant.ParseRecipe(typ); err != nil {
 			t.Fatal(err)
 		}
 	}

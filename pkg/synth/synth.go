@@ -18,7 +18,7 @@ type Options struct {
 	Model string // a row of the table, see Names
 	// Config, when set, replaces the shape that Model names.
 	Config *model.Config
-	Type   quant.Target // Keep means bf16
+	Type   quant.Recipe // Keep means bf16
 	Seed   uint64
 	// MaxShard bounds the tensor bytes of one file; 0 writes a single file.
 	MaxShard int64
@@ -77,8 +77,8 @@ func newJob(o Options) (*job, error) {
 		return nil, err
 	}
 	for i, ch := range plan.Choices {
-		j.types = append(j.types, ch.Target)
-		n, err := tensor.Bytes(ch.Target, j.slots[i].Shape)
+		j.types = append(j.types, ch.To)
+		n, err := tensor.Bytes(ch.To, j.slots[i].Shape)
 		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", j.slots[i].Name, err)
 		}

@@ -59,17 +59,17 @@ func sameWeights(t *testing.T, ac *checkpoint.Checkpoint, a *model.Model, bc *ch
 // has the bytes of the GGUF written in that type.
 func TestContainersAgree(t *testing.T) {
 	for _, name := range tiny {
-		for _, target := range []quant.Target{quant.Keep, quant.F32, quant.Q8_0, quant.Q4_K_M} {
-			t.Run(name+"-"+target.String(), func(t *testing.T) {
+		for _, recipe := range []quant.Recipe{quant.Keep, quant.F32, quant.Q8_0, quant.Q4_K_M} {
+			t.Run(name+"-"+recipe.String(), func(t *testing.T) {
 				dir := filepath.Join(t.TempDir(), "hf")
 				if _, err := synth.WriteHF(context.Background(), dir, synth.Options{Model: name, Seed: 7, MaxShard: 1 << 20, Workers: 2}); err != nil {
 					t.Fatal(err)
 				}
 				file := filepath.Join(t.TempDir(), "x.gguf")
-				if _, err := synth.WriteGGUF(context.Background(), file, synth.Options{Model: name, Seed: 7, Type: target}); err != nil {
+				if _, err := synth.WriteGGUF(context.Background(), file, synth.Options{Model: name, Seed: 7, Type: recipe}); err != nil {
 					t.Fatal(err)
 				}
-				ac, a := open(t, dir, model.Options{Type: target})
+				ac, a := open(t, dir, model.Options{Type: recipe})
 				bc, b := open(t, file, model.Options{})
 				sameWeights(t, ac, a, bc, b)
 			})
@@ -95,7 +95,7 @@ func digest(t *testing.T, path string) string {
 func TestGolden(t *testing.T) {
 	for _, c := range []struct {
 		model   string
-		target  quant.Target
+		recipe  quant.Recipe
 		seed    uint64
 		workers int
 		want    string
@@ -105,11 +105,11 @@ func TestGolden(t *testing.T) {
 		{"tiny-qwen2", quant.Q4_0, 1, 2, "48d0b64088f70b254fefa9e45f0a9dbc4dde8bbe7d93c14a707223e30665e4b8"},
 	} {
 		path := filepath.Join(t.TempDir(), "x.gguf")
-		if _, err := synth.WriteGGUF(context.Background(), path, synth.Options{Model: c.model, Type: c.target, Seed: c.seed, Workers: c.workers}); err != nil {
+		if _, err := synth.WriteGGUF(context.Background(), path, synth.Options{Model: c.model, Type: c.recipe, Seed: c.seed, Workers: c.workers}); err != nil {
 			t.Fatal(err)
 		}
 		if got := digest(t, path); got != c.want {
-			t.Errorf("%s %s seed %d: digest %s, want %s", c.model, c.target, c.seed, got, c.want)
+			t.Errorf("%s %s seed %d: digest %s, want %s", c.model, c.recipe, c.seed, got, c.want)
 		}
 	}
 }

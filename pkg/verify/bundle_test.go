@@ -20,7 +20,7 @@ func bundle(t *testing.T, name, typ string, parts int) *format.Bundle {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ty, err := quant.ParseTarget(typ)
+	ty, err := quant.ParseRecipe(typ)
 	if err != nil {
 		t.Fatal(err)
 	}

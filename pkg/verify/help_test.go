@@ -36,7 +36,7 @@ func load(t testing.TB, name, typ string, sizes ...int) *subject {
 	t.Cleanup(func() { c.Close() })
 	o := model.Options{Requantise: true}
 	if typ != "" {
-		if o.Type, err = quant.ParseTarget(typ); err != nil {
+		if o.Type, err = quant.ParseRecipe(typ); err != nil {
 			t.Fatal(err)
 		}
 	}

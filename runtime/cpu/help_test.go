@@ -17,7 +17,7 @@ import (
 // newPlan plans the conversion of a committed checkpoint.
 func newPlan(t testing.TB, name, typ string, o convert.Options) *convert.Plan {
 	t.Helper()
-	q, err := quant.ParseTarget(typ)
+	q, err := quant.ParseRecipe(typ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,13 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// Target is what a user asks a checkpoint to be converted to: a plain type, a
+// Recipe is what a user asks a checkpoint to be converted to: a plain type, a
 // named mixture of types, or Keep.
-type Target uint8
+type Recipe uint8
 
-// The zero Target keeps every matrix in its type.
+// The zero Recipe keeps every matrix in its type.
 const (
-	Keep Target = iota
+	Keep Recipe = iota
 	F32
 	F16
 	BF16
@@ -34,18 +34,18 @@ const (
 	IQ4_NL
 	IQ4_XS
 	MXFP4_MoE
-	numTargets
+	numRecipes
 )
 
-// targetInfo is one row of the table of targets.
-type targetInfo struct {
+// recipeInfo is one row of the table of recipes.
+type recipeInfo struct {
 	name     string
 	alias    string
 	base     tensor.Type // of every matrix that no rule mentions
 	fileType uint32      // general.file_type of GGUF
 }
 
-var targets = [numTargets]targetInfo{
+var recipes = [numRecipes]recipeInfo{
 	Keep:      {name: "keep"},
 	F32:       {"f32", "", tensor.F32, 0},
 	F16:       {"f16", "", tensor.F16, 1},
@@ -70,48 +70,48 @@ var targets = [numTargets]targetInfo{
 }
 
 // String is the lower-case name, "q4_k_m".
-func (t Target) String() string {
-	if t >= numTargets {
-		return fmt.Sprintf("target(%d)", uint8(t))
+func (t Recipe) String() string {
+	if t >= numRecipes {
+		return fmt.Sprintf("recipe(%d)", uint8(t))
 	}
-	return targets[t].name
+	return recipes[t].name
 }
 
 // Base is the type of the matrices that no rule of the mixture mentions;
 // tensor.Invalid for Keep.
-func (t Target) Base() tensor.Type {
-	if t >= numTargets {
+func (t Recipe) Base() tensor.Type {
+	if t >= numRecipes {
 		return tensor.Invalid
 	}
-	return targets[t].base
+	return recipes[t].base
 }
 
 // FileType is the number that GGUF files carry as general.file_type; Keep has
 // none.
-func (t Target) FileType() (n uint32, ok bool) {
-	if t == Keep || t >= numTargets {
+func (t Recipe) FileType() (n uint32, ok bool) {
+	if t == Keep || t >= numRecipes {
 		return 0, false
 	}
-	return targets[t].fileType, true
+	return recipes[t].fileType, true
 }
 
-// Targets lists all targets in table order.
-func Targets() []Target {
-	all := make([]Target, numTargets)
+// Recipes lists all recipes in table order.
+func Recipes() []Recipe {
+	all := make([]Recipe, numRecipes)
 	for i := range all {
-		all[i] = Target(i)
+		all[i] = Recipe(i)
 	}
 	return all
 }
 
-// ParseTarget is the inverse of String, ignoring case; q3_k, q4_k and q5_k are
+// ParseRecipe is the inverse of String, ignoring case; q3_k, q4_k and q5_k are
 // short for the _m mixtures.
-func ParseTarget(name string) (Target, error) {
+func ParseRecipe(name string) (Recipe, error) {
 	l := strings.ToLower(name)
 	var names []string
-	for i, row := range targets {
+	for i, row := range recipes {
 		if l == row.name || l != "" && l == row.alias {
-			return Target(i), nil
+			return Recipe(i), nil
 		}
 		names = append(names, row.name)
 	}
