@@ -100,7 +100,7 @@ func anyWeight(t testing.TB) func(string) (*ir.Expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			form, err := ir.ParseForm(w.Form)
+			form, err := tensor.ParseForm(w.Form)
 			if err != nil {
 				return nil, err
 			}

@@ -10,12 +10,35 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
+// elemCodes and layoutCodes are what a file writes for the enums of pkg/tensor.
+var (
+	elemCodes = map[tensor.Elem]tesserapb.Elem{tensor.ElemF32: tesserapb.Elem_ELEM_F32, tensor.ElemI8: tesserapb.Elem_ELEM_I8, tensor.ElemI32: tesserapb.Elem_ELEM_I32}
+
+	layoutCodes = map[tensor.Layout]tesserapb.Layout{tensor.LayoutPlain: tesserapb.Layout_LAYOUT_PLAIN, tensor.LayoutC4: tesserapb.Layout_LAYOUT_C4}
+)
+
+// keyOf is the inverse of a table of codes.
+func keyOf[K, V comparable](codes map[K]V, v V) (k K, ok bool) {
+	for k, c := range codes {
+		if c == v {
+			return k, true
+		}
+	}
+	return k, false
+}
+
 // encodeSegment is the content of a .seg file.
 func encodeSegment(s ir.Segment) ([]byte, error) {
 	g := s.Graph.Renumber()
 	p := &tesserapb.Graph{Inputs: ids(g.Inputs), Outputs: ids(g.Outputs)}
 	for _, v := range g.Values() {
-		pv := &tesserapb.Value{Name: v.Name, Elem: tesserapb.Elem(v.Type.Elem), Scheme: v.Type.Scheme, Layout: tesserapb.Layout(v.Layout), Mark: v.Mark}
+		if _, ok := elemCodes[v.Type.Elem]; !ok {
+			return nil, fmt.Errorf("segment %s: value %s: no code for element type %s", s.Name, v.Name, v.Type.Elem)
+		}
+		if _, ok := layoutCodes[v.Layout]; !ok {
+			return nil, fmt.Errorf("segment %s: value %s: no code for %s", s.Name, v.Name, v.Layout)
+		}
+		pv := &tesserapb.Value{Name: v.Name, Elem: elemCodes[v.Type.Elem], Scheme: v.Type.Scheme, Layout: layoutCodes[v.Layout], Mark: v.Mark}
 		for _, d := range v.Type.Shape {
 			pv.Shape = append(pv.Shape, int64(d))
 		}
@@ -93,18 +116,20 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 	}
 	g := ir.NewGraph("")
 	for _, v := range p.Values {
-		if v.Elem < 0 || v.Elem > tesserapb.Elem_ELEM_I32 || v.Layout < 0 || v.Layout > tesserapb.Layout_LAYOUT_C4 {
+		elem, known := keyOf(elemCodes, v.Elem)
+		layout, ok := keyOf(layoutCodes, v.Layout)
+		if !known || !ok {
 			return nil, fmt.Errorf("value %.60q: element type %d or layout %d is unknown", v.Name, v.Elem, v.Layout)
 		}
 		if len(v.Shape) > tensor.MaxRank {
 			return nil, fmt.Errorf("value %.60q has %d dimensions", v.Name, len(v.Shape))
 		}
-		t := ir.Type{Elem: ir.Elem(v.Elem), Scheme: v.Scheme}
+		t := ir.Type{Elem: elem, Scheme: v.Scheme}
 		for _, d := range v.Shape {
 			t.Shape = append(t.Shape, ir.Dim(d))
 		}
 		val := g.NewValue(v.Name, t)
-		val.Layout, val.Mark = ir.Layout(v.Layout), v.Mark
+		val.Layout, val.Mark = layout, v.Mark
 	}
 	g.Inputs, g.Outputs = valueIDs(p.Inputs), valueIDs(p.Outputs)
 	for _, s := range p.States {

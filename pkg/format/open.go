@@ -166,7 +166,7 @@ func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
 		if err != nil {
 			return nil, err
 		}
-		form, err := ir.ParseForm(w.Form)
+		form, err := tensor.ParseForm(w.Form)
 		if err != nil {
 			return nil, err
 		}

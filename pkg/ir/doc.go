@@ -20,7 +20,7 @@
 //
 // Shapes are [S, C], row-major, unless the op says otherwise; S is the number
 // of tokens of a call, R the number of selected rows, A the number of sparse
-// logit adjustments, T the number of positions in the cache.
+// logit adjustments.
 //
 // Start with ops.go, then graph.go.
 package ir

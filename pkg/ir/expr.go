@@ -20,7 +20,6 @@ const (
 	ExprConcatRows                     // rows of Args one after the other; equal type and K
 	ExprSliceRows                      // rows [Lo, Hi) of Args[0]
 	ExprUnrotate                       // q/k rows from interleaved to half rotation
-	ExprReshape                        // same bytes, another shape
 	ExprCast                           // Args[0] as float type To
 	ExprQuantize                       // Args[0] as block type To
 	ExprPack                           // Args[0] in packing form Form
@@ -28,38 +27,10 @@ const (
 
 var exprNames = map[ExprKind]string{
 	ExprTensor: "tensor", ExprConst: "const", ExprStored: "stored", ExprConcatRows: "concat", ExprSliceRows: "slice",
-	ExprUnrotate: "unrotate", ExprReshape: "reshape", ExprCast: "cast", ExprQuantize: "quantize", ExprPack: "pack",
+	ExprUnrotate: "unrotate", ExprCast: "cast", ExprQuantize: "quantize", ExprPack: "pack",
 }
 
 func (k ExprKind) String() string { return exprNames[k] }
-
-// Form is the order of a stored weight.
-type Form uint8
-
-const (
-	// Rows is row-major, blocks along the row, as in GGUF.
-	Rows Form = iota
-	// P16 is panels of 16 rows; see pkg/pack.
-	P16
-)
-
-func (f Form) String() string {
-	if f == P16 {
-		return "p16"
-	}
-	return "rows"
-}
-
-// ParseForm is the inverse of String.
-func ParseForm(s string) (Form, error) {
-	switch s {
-	case "rows":
-		return Rows, nil
-	case "p16":
-		return P16, nil
-	}
-	return Rows, fmt.Errorf("unknown packing form %q", s)
-}
 
 // Expr is a lazy weight: a small tree evaluated once, at export, by row
 // blocks (pkg/weights). Trees are immutable and may be shared.
@@ -178,23 +149,6 @@ func Unrotate(x *Expr, heads int64) (*Expr, error) {
 		return nil, fmt.Errorf("unrotate of a quantised vector")
 	}
 	return &Expr{Kind: ExprUnrotate, Args: []*Expr{x}, Heads: heads, Type: x.Type, Shape: slices.Clone(x.Shape), Rows: slices.Clone(x.Rows)}, nil
-}
-
-// Reshape is x with another shape of as many elements and the same last
-// dimension when x is quantised.
-func Reshape(x *Expr, s tensor.Shape) (*Expr, error) {
-	a, err := x.Shape.Elements()
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Elements()
-	if err != nil {
-		return nil, err
-	}
-	if a != b || x.Form != Rows || x.Type.BlockElems() > 1 && x.Shape.Last() != s.Last() {
-		return nil, fmt.Errorf("reshape of %s%v to %v", x.Type, x.Shape, s)
-	}
-	return &Expr{Kind: ExprReshape, Args: []*Expr{x}, Type: x.Type, Shape: slices.Clone(s), Rows: []int64{rowsOf(s)}}, nil
 }
 
 // Cast is x as float type to; x itself when it has that type already.

@@ -12,10 +12,9 @@ type Op struct {
 	Doc  string // the formula
 	// Arity: values read, weights and states; -1 stands for one or more.
 	In, Weights, States int
-	// MaxIn and MaxWeights, when larger than In and Weights, allow optional
-	// trailing operands.
-	MaxIn, MaxWeights int
-	Attrs             []AttrSpec
+	// MaxWeights, when larger than Weights, allows optional trailing weights.
+	MaxWeights int
+	Attrs      []AttrSpec
 	// Layout behaviour: bit i of C4In allows c4 at input i, bit i of C4Out at
 	// output i. Everything else is plain. KeepsLayout: output 0 is c4 when
 	// input 0 is.
@@ -126,7 +125,7 @@ func Ops() []*Op {
 func (o *Op) Fused() bool { return o.Unfused != nil }
 
 func (o *Op) checkArity(n *Node) error {
-	if err := arity(o.Name, "inputs", len(n.In), o.In, o.MaxIn); err != nil {
+	if err := arity(o.Name, "inputs", len(n.In), o.In, 0); err != nil {
 		return err
 	}
 	if err := arity(o.Name, "weights", len(n.Weights), o.Weights, o.MaxWeights); err != nil {

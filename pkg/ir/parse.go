@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Parse reads the text form. It checks the grammar and the types of weights;
@@ -146,7 +148,7 @@ func (s *scanner) declare(g *Graph) (ValueID, error) {
 	if err != nil {
 		return None, err
 	}
-	if v.Type.Elem, err = ParseElem(elem); err != nil {
+	if v.Type.Elem, err = tensor.ParseElem(elem); err != nil {
 		return None, err
 	}
 	if err := s.expect('['); err != nil {
@@ -200,7 +202,7 @@ func (s *scanner) dim() (Dim, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, d := range []Dim{S, T, R, A} {
+	for _, d := range []Dim{S, R, A} {
 		if w == d.String() {
 			return d, nil
 		}

@@ -135,19 +135,13 @@ func (s *scanner) exprBody(kind string, depth int) (*Expr, error) {
 			return nil, err
 		}
 		return Unrotate(x, h)
-	case "reshape":
-		l, err := s.ints()
-		if err != nil {
-			return nil, err
-		}
-		return Reshape(x, tensor.Shape(l))
 	}
 	w, err := s.word()
 	if err != nil {
 		return nil, err
 	}
 	if kind == "pack" {
-		f, err := ParseForm(w)
+		f, err := tensor.ParseForm(w)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +182,7 @@ func (s *scanner) leaf(kind string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := ParseForm(w)
+	f, err := tensor.ParseForm(w)
 	if err != nil {
 		return nil, err
 	}

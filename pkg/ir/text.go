@@ -143,8 +143,6 @@ func exprText(e *Expr) string {
 		args = append(args, e.To.String())
 	case ExprPack:
 		args = append(args, e.Form.String())
-	case ExprReshape:
-		args = append(args, shapeText(e.Shape))
 	}
 	return e.Kind.String() + "(" + strings.Join(args, ", ") + ")"
 }

@@ -1,68 +1,40 @@
 package ir
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// Elem is what a value holds per element.
-type Elem uint8
+// Elem is what a value holds per element, Layout its order in memory, which
+// never changes a number, and Form the order of a stored weight. Each is one
+// enum for graph, target and kernels.
+type (
+	Elem   = tensor.Elem
+	Layout = tensor.Layout
+	Form   = tensor.Form
+)
 
-// The zero Elem is invalid.
+// The enums' values by the names that the graph uses.
 const (
-	ElemInvalid Elem = iota
-	F32
-	F16
-	BF16
-	I8 // quantised activation; the value's Scheme says how
-	I32
+	F32 = tensor.ElemF32
+	I8  = tensor.ElemI8 // quantised activation; the value's Scheme says how
+	I32 = tensor.ElemI32
+
+	Plain = tensor.LayoutPlain
+	C4    = tensor.LayoutC4
+
+	Rows = tensor.FormRows
+	P16  = tensor.FormP16
 )
-
-var elemNames = [...]string{"invalid", "f32", "f16", "bf16", "i8", "i32"}
-
-func (e Elem) String() string {
-	if int(e) >= len(elemNames) {
-		return fmt.Sprintf("elem(%d)", uint8(e))
-	}
-	return elemNames[e]
-}
-
-// ParseElem is the inverse of String.
-func ParseElem(s string) (Elem, error) {
-	for i, n := range elemNames {
-		if i > 0 && n == s {
-			return Elem(i), nil
-		}
-	}
-	return ElemInvalid, fmt.Errorf("unknown element type %q", s)
-}
-
-// Layout is the order of a value in memory. It never changes a number.
-type Layout uint8
-
-const (
-	// Plain is row-major [S, C].
-	Plain Layout = iota
-	// C4 is the channel-packed, token-tiled form in which a matmul wants its
-	// input; its exact order belongs to the target.
-	C4
-)
-
-func (l Layout) String() string {
-	if l == C4 {
-		return "c4"
-	}
-	return "plain"
-}
 
 // Dim is a dimension: a fixed size, or a symbol when negative.
 type Dim int64
 
-// Symbolic dimensions.
+// Symbolic dimensions. -2 is no symbol: it was one that nothing used.
 const (
 	S Dim = -1 // tokens of this call
-	T Dim = -2 // positions in the cache
 	R Dim = -3 // selected rows
 	A Dim = -4 // sparse logit adjustments
 )
@@ -71,8 +43,6 @@ func (d Dim) String() string {
 	switch d {
 	case S:
 		return "S"
-	case T:
-		return "T"
 	case R:
 		return "R"
 	case A:
@@ -82,7 +52,7 @@ func (d Dim) String() string {
 }
 
 // Symbolic reports whether d is a symbol.
-func (d Dim) Symbolic() bool { return d < 0 }
+func (d Dim) Symbolic() bool { return d == S || d == R || d == A }
 
 // Shape lists dimensions, outermost first.
 type Shape []Dim

@@ -172,11 +172,11 @@ func verifyNodes(g *Graph) error {
 			return err
 		}
 		val := g.Value(v)
-		if val.Layout != Plain || val.Type.Elem == I8 || val.Type.Elem == ElemInvalid || val.Type.Scheme != "" || len(val.Type.Shape) == 0 || len(val.Type.Shape) > 2 {
+		if val.Layout != Plain || val.Type.Elem != F32 && val.Type.Elem != I32 || val.Type.Scheme != "" || len(val.Type.Shape) == 0 || len(val.Type.Shape) > 2 {
 			return broken("V6", "input %s is %s %s, want plain f32 or i32 of rank 1 or 2", val.Name, val.Type, val.Layout)
 		}
 		for _, d := range val.Type.Shape {
-			if d < A || d == 0 || d > MaxChannels {
+			if !d.Symbolic() && d <= 0 || d > MaxChannels {
 				return broken("V1", "input %s has shape %v", val.Name, val.Type.Shape)
 			}
 		}

@@ -105,5 +105,4 @@ var bare = &target.Target{
 	Name:    "bare",
 	Matmuls: []target.MatmulRow{{Weight: tensor.F32, KMod: 1}, {Weight: tensor.Q8_0, Form: ir.P16, KMod: 1}},
 	Gathers: map[tensor.Type][]ir.Form{tensor.F32: {ir.Rows}, tensor.Q8_0: {ir.Rows}},
-	KV:      []string{"f32"},
 }

@@ -35,8 +35,6 @@ type Target struct {
 	Gathers map[tensor.Type][]ir.Form
 	// Fused lists the fused ops that have a kernel.
 	Fused []string
-	// KV lists the cache types, the default for float32 bundles first.
-	KV []string
 }
 
 // CPU is the table of runtime/cpu.
@@ -62,7 +60,6 @@ var CPU = &Target{
 		tensor.Q5_0: both, tensor.Q5_1: both, tensor.Q4_K: both, tensor.Q5_K: both, tensor.Q6_K: both,
 	},
 	Fused: []string{"matmul_group", "rope_qk", "add_rms_norm", "gated_act", "rms_norm_quant", "add_rms_norm_quant", "gated_act_quant", "attention_quant"},
-	KV:    []string{"f32", "f16", "q8_0"},
 }
 
 var both = []ir.Form{ir.Rows, ir.P16}

@@ -90,8 +90,6 @@ func (v *evaluator) rows(e *ir.Expr, lo, hi int64, depth int) ([]byte, error) {
 		return v.concat(e, u, lo, hi, depth)
 	case ir.ExprUnrotate:
 		return v.unrotate(e, u, lo, hi, depth)
-	case ir.ExprReshape:
-		return v.reshape(e, u, lo, hi, depth)
 	case ir.ExprCast, ir.ExprQuantize:
 		return v.convert(e, u, lo, hi, depth)
 	}
@@ -198,21 +196,6 @@ func (v *evaluator) unrotate(e *ir.Expr, u units, lo, hi int64, depth int) ([]by
 		}
 	}
 	return buf, nil
-}
-
-// reshape reads the units of the argument that cover the wanted bytes.
-func (v *evaluator) reshape(e *ir.Expr, u units, lo, hi int64, depth int) ([]byte, error) {
-	a, err := unitsOf(e.Args[0])
-	if err != nil || a.size == 0 || hi == lo {
-		return nil, err
-	}
-	from, to := lo*u.size, hi*u.size
-	first, last := from/a.size, (to+a.size-1)/a.size
-	data, err := v.rows(e.Args[0], first, last, depth)
-	if err != nil {
-		return nil, err
-	}
-	return data[from-first*a.size : to-first*a.size], nil
 }
 
 // convert widens a piece of the argument at a time and encodes it.

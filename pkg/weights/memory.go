@@ -119,7 +119,7 @@ func view(e *ir.Expr, src Source, workers int) ([]byte, bool, error) {
 
 // leafOf is the tensor or stored weight of which e is a run of bytes.
 func leafOf(e *ir.Expr) (*ir.Expr, bool) {
-	for e.Kind == ir.ExprSliceRows || e.Kind == ir.ExprReshape {
+	for e.Kind == ir.ExprSliceRows {
 		e = e.Args[0]
 	}
 	return e, e.Kind == ir.ExprTensor || e.Kind == ir.ExprStored

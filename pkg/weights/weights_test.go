@@ -107,8 +107,6 @@ func naive(t testing.TB, e *ir.Expr, src source) []byte {
 		}
 		r := rows(e.Args[0], args[0])
 		return args[0][e.Lo*r : e.Hi*r]
-	case ir.ExprReshape:
-		return args[0]
 	case ir.ExprUnrotate:
 		r, hd := rows(e, args[0]), e.Shape[0]/e.Heads
 		b := make([]byte, 0, len(args[0]))
@@ -187,8 +185,6 @@ func exprs(t testing.TB, src source) map[string]*ir.Expr {
 		"unrotate blocks":      rotated,
 		"unrotate vector":      ok(ir.Cast(ok(ir.Unrotate(v, 4)), tensor.F32)),
 		"unrotate slice":       ok(ir.Unrotate(ok(ir.Slice(qkv, 32, 64)), 2)),
-		"reshape":              ok(ir.Reshape(f, tensor.Shape{960, 10})),
-		"slice reshape":        ok(ir.Slice(ok(ir.Reshape(f, tensor.Shape{960, 10})), 13, 400)),
 		"cast f32":             ok(ir.Cast(b, tensor.F32)),
 		"cast bf16":            ok(ir.Cast(f, tensor.BF16)),
 		"cast f16":             ok(ir.Cast(b, tensor.F16)),

@@ -161,8 +161,6 @@ func (v *evaluator) isView(e *ir.Expr, b block) bool {
 		return true
 	case ir.ExprSliceRows:
 		return v.isView(e.Args[0], block{lo: b.lo + e.Lo, hi: b.hi + e.Lo})
-	case ir.ExprReshape:
-		return v.isView(e.Args[0], b)
 	}
 	return false
 }

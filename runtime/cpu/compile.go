@@ -105,11 +105,7 @@ func (e *executable) weight(name string) (*kernel.Weight, error) {
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
 	}
-	form := kernel.Rows
-	if w.Form == ir.P16 {
-		form = kernel.P16
-	}
-	k, err := kernel.NewWeight(w.Type, form, w.Rows, w.Shape.Last(), data)
+	k, err := kernel.NewWeight(w.Type, w.Form, w.Rows, w.Shape.Last(), data)
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
 	}

@@ -95,7 +95,7 @@ func overwrite(g *ir.Graph, places []place, inArena []*place) []*place {
 				}
 			}
 			if out.over != nil || out.ext >= 0 || in.ext >= 0 || in.death != ni || once != 1 || in.size != out.size ||
-				elemOf(in.v) != kernel.F32 || layoutOf(in.v) != kernel.Plain || layoutOf(out.v) != kernel.Plain {
+				in.v.Type.Elem != ir.F32 || in.v.Layout != ir.Plain || out.v.Layout != ir.Plain {
 				continue
 			}
 			out.over = in
@@ -137,7 +137,7 @@ func (p *place) measure(maxTokens int) error {
 		p.size = (4*rows*p.cols + 63) &^ 63
 		return nil
 	}
-	p.size = kernel.Bytes(elemOf(p.v), layoutOf(p.v), rows, p.cols)
+	p.size = kernel.Bytes(p.v.Type.Elem, p.v.Layout, rows, p.cols)
 	return nil
 }
 
@@ -161,18 +161,4 @@ func fit(values []*place) int {
 		total = max(total, p.off+p.size)
 	}
 	return total
-}
-
-func elemOf(v *ir.Value) kernel.Elem {
-	if v.Type.Elem == ir.I8 {
-		return kernel.I8
-	}
-	return kernel.F32
-}
-
-func layoutOf(v *ir.Value) kernel.Layout {
-	if v.Layout == ir.C4 {
-		return kernel.C4
-	}
-	return kernel.Plain
 }

@@ -153,7 +153,7 @@ func (e *executable) bindBuffers(in, out []backend.Buffer) error {
 				continue
 			}
 			var err error
-			if r.acts[id], err = kernel.View(mem, elemOf(p.v), layoutOf(p.v), rows, p.cols); err != nil {
+			if r.acts[id], err = kernel.View(mem, p.v.Type.Elem, p.v.Layout, rows, p.cols); err != nil {
 				return fmt.Errorf("%s: %w", p.v.Name, err)
 			}
 			continue

@@ -10,20 +10,6 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-func kernelForm(f ir.Form) kernel.Form {
-	if f == ir.P16 {
-		return kernel.P16
-	}
-	return kernel.Rows
-}
-
-func kernelLayout(l ir.Layout) kernel.Layout {
-	if l == ir.C4 {
-		return kernel.C4
-	}
-	return kernel.Plain
-}
-
 func elemFor(scheme string) kernel.Elem {
 	if scheme != "" {
 		return kernel.I8
@@ -41,8 +27,8 @@ func claims() []kernel.Key {
 	layouts := []kernel.Layout{kernel.Plain, kernel.C4}
 	for _, row := range t.Matmuls {
 		for _, op := range []kernel.Op{kernel.OpMatmul, kernel.OpMatmulGroup} {
-			for _, f := range []kernel.Form{kernel.Rows, kernelForm(row.Form)} {
-				for _, l := range []kernel.Layout{kernel.Plain, kernelLayout(row.Input)} {
+			for _, f := range []kernel.Form{kernel.Rows, row.Form} {
+				for _, l := range []kernel.Layout{kernel.Plain, row.Input} {
 					keys = append(keys, kernel.Key{Op: op, Weight: row.Weight, Form: f, Elem: kernel.F32, Layout: l})
 					if row.Scheme != "" {
 						keys = append(keys, kernel.Key{Op: op, Weight: row.Weight, Form: f, Elem: elemFor(row.Scheme), Layout: l})
@@ -53,7 +39,7 @@ func claims() []kernel.Key {
 	}
 	for w, forms := range t.Gathers {
 		for _, f := range forms {
-			keys = append(keys, kernel.Key{Op: kernel.OpEmbedding, Weight: w, Form: kernelForm(f)})
+			keys = append(keys, kernel.Key{Op: kernel.OpEmbedding, Weight: w, Form: f, Elem: kernel.F32})
 		}
 	}
 	for _, op := range ir.Ops() {
@@ -67,11 +53,7 @@ func claims() []kernel.Key {
 			if op.Quantises != "" {
 				elem = kernel.I8
 			}
-			for _, kv := range t.KV {
-				ty, err := tensor.ParseType(kv)
-				if err != nil {
-					panic(err)
-				}
+			for _, ty := range kernel.CacheTypes {
 				for _, l := range layouts {
 					if l == kernel.Plain || t.WritesC4[op.Name] != 0 {
 						keys = append(keys, kernel.Key{Op: kernel.OpAttention, Weight: ty, Elem: elem, Layout: l})
@@ -80,10 +62,10 @@ func claims() []kernel.Key {
 			}
 		case "relayout":
 			for _, l := range layouts {
-				keys = append(keys, kernel.Key{Op: kernel.OpRelayout, Layout: l}, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.I8, Layout: l})
+				keys = append(keys, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.F32, Layout: l}, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.I8, Layout: l})
 			}
 		default:
-			k := kernel.Key{Op: kernel.Op(op.Name)}
+			k := kernel.Key{Op: kernel.Op(op.Name), Elem: kernel.F32}
 			if op.Quantises != "" {
 				k = kernel.Key{Op: kernel.Op(op.Quantises), Elem: kernel.I8}
 			}

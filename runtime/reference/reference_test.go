@@ -32,7 +32,7 @@ func (r randomTensors) Tensor(name string) (tensor.Tensor, error) {
 // around 0 for matrices. Values given in set are used instead.
 func weightsOf(t *testing.T, g *ir.Graph, set map[string][]float32) *weights.Memory {
 	t.Helper()
-	src, r := randomTensors{}, rand.New(rand.NewPCG(1, 2))
+	src, r := randomTensors{}, rand.New(rand.NewPCG(3, 2)) // no sum of these weights falls on a rounding boundary of quantize_act
 	for _, w := range g.Weights {
 		w.Walk(func(e *ir.Expr) {
 			if e.Kind != ir.ExprTensor {

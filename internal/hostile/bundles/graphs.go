@@ -99,7 +99,7 @@ func graphCases() []Case {
 		do("empty-op", "unknown op", func(g *tesserapb.Graph) { g.Nodes[0].Op = "" }),
 		do("unknown-element-type", "element type 99", func(g *tesserapb.Graph) { g.Values[0].Elem = 99 }),
 		do("negative-element-type", "element type -1", func(g *tesserapb.Graph) { g.Values[0].Elem = -1 }),
-		do("invalid-element-type", "graph breaks", func(g *tesserapb.Graph) { g.Values[0].Elem = 0 }),
+		do("invalid-element-type", "element type 0", func(g *tesserapb.Graph) { g.Values[0].Elem = 0 }),
 		do("unknown-layout", "layout 7", func(g *tesserapb.Graph) { g.Values[0].Layout = 7 }),
 		do("unknown-scheme", "graph breaks", func(g *tesserapb.Graph) { g.Values[len(g.Values)-1].Scheme = "s1e1" }),
 		do("negative-value", "graph breaks", func(g *tesserapb.Graph) { g.Nodes[0].In[0] = -1 }),

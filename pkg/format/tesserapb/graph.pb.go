@@ -31,8 +31,6 @@ type Elem int32
 const (
 	Elem_ELEM_INVALID Elem = 0
 	Elem_ELEM_F32     Elem = 1
-	Elem_ELEM_F16     Elem = 2
-	Elem_ELEM_BF16    Elem = 3
 	Elem_ELEM_I8      Elem = 4
 	Elem_ELEM_I32     Elem = 5
 )
@@ -42,16 +40,12 @@ var (
 	Elem_name = map[int32]string{
 		0: "ELEM_INVALID",
 		1: "ELEM_F32",
-		2: "ELEM_F16",
-		3: "ELEM_BF16",
 		4: "ELEM_I8",
 		5: "ELEM_I32",
 	}
 	Elem_value = map[string]int32{
 		"ELEM_INVALID": 0,
 		"ELEM_F32":     1,
-		"ELEM_F16":     2,
-		"ELEM_BF16":    3,
 		"ELEM_I8":      4,
 		"ELEM_I32":     5,
 	}
@@ -286,7 +280,7 @@ type Value struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Elem          Elem                   `protobuf:"varint,2,opt,name=elem,proto3,enum=tessera.v0.Elem" json:"elem,omitempty"`
-	Shape         []int64                `protobuf:"zigzag64,3,rep,packed,name=shape,proto3" json:"shape,omitempty"` // negative: -1 S, -2 T, -3 R, -4 A
+	Shape         []int64                `protobuf:"zigzag64,3,rep,packed,name=shape,proto3" json:"shape,omitempty"` // negative: -1 S, -3 R, -4 A
 	Scheme        string                 `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`         // activation quantisation, for i8
 	Layout        Layout                 `protobuf:"varint,5,opt,name=layout,proto3,enum=tessera.v0.Layout" json:"layout,omitempty"`
 	Mark          string                 `protobuf:"bytes,6,opt,name=mark,proto3" json:"mark,omitempty"` // boundary that stands here and was not chosen as a cut
@@ -776,14 +770,12 @@ const file_graph_proto_rawDesc = "" +
 	"\x01l\x18\x05 \x01(\v2\x10.tessera.v0.IntsH\x00R\x01lB\a\n" +
 	"\x05value\"\x14\n" +
 	"\x04Ints\x12\f\n" +
-	"\x01v\x18\x01 \x03(\x12R\x01v*^\n" +
+	"\x01v\x18\x01 \x03(\x12R\x01v*M\n" +
 	"\x04Elem\x12\x10\n" +
 	"\fELEM_INVALID\x10\x00\x12\f\n" +
-	"\bELEM_F32\x10\x01\x12\f\n" +
-	"\bELEM_F16\x10\x02\x12\r\n" +
-	"\tELEM_BF16\x10\x03\x12\v\n" +
+	"\bELEM_F32\x10\x01\x12\v\n" +
 	"\aELEM_I8\x10\x04\x12\f\n" +
-	"\bELEM_I32\x10\x05*)\n" +
+	"\bELEM_I32\x10\x05\"\x04\b\x02\x10\x02\"\x04\b\x03\x10\x03*)\n" +
 	"\x06Layout\x12\x10\n" +
 	"\fLAYOUT_PLAIN\x10\x00\x12\r\n" +
 	"\tLAYOUT_C4\x10\x01B5Z3github.com/tessera-llm/tessera/pkg/format/tesserapbb\x06proto3"

@@ -57,11 +57,6 @@ func wholeSlabs(n, all int) int {
 // partialStride is the room of one partial result: max, sum, pad to 16, o[D].
 func partialStride(d int) int { return 16 + roundUp(d, 16) }
 
-// MaxPartialFloats bounds PartialFloats for a cache of maxPos positions.
-func MaxPartialFloats(heads, headDim, maxPos int) int {
-	return splitMaxS * heads * ceil(maxPos, Chunk) * partialStride(headDim)
-}
-
 // Prepare checks shapes and decides the split.
 func (a *Attention) Prepare() error {
 	c := a.Cache
@@ -81,7 +76,7 @@ func (a *Attention) Prepare() error {
 	if a.Start < 0 || a.Window < 0 || a.Start+s > len(c.chunks)*Chunk {
 		return fmt.Errorf("attention: positions %d to %d, window %d, the cache has room for %d", a.Start, a.Start+s-1, a.Window, len(c.chunks)*Chunk)
 	}
-	if _, err := Lookup(Key{Op: OpAttention, Weight: c.Type, Layout: a.Out.Layout}, a.Tier); err != nil {
+	if _, err := Lookup(Key{Op: OpAttention, Weight: c.Type, Elem: a.Out.Elem, Layout: a.Out.Layout}, a.Tier); err != nil {
 		return err
 	}
 	a.tile = a.tileSize()

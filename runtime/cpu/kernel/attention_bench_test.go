@@ -52,7 +52,7 @@ func attentionChunk(b *testing.B, tier Tier, cache *KVCache, c attentionCase) {
 	width := heads * c.d
 	q := plainAct(b, rng(3), c.s, width)
 	a := &Attention{Tier: tier, Cache: cache, Q: q, Out: newAct(b, F32, C4, c.s, width), Heads: heads, Start: c.start, Scale: 0.1,
-		Partials: make([]float32, MaxPartialFloats(heads, c.d, c.start+c.s))}
+		Partials: make([]float32, maxPartialFloats(heads, c.d, c.start+c.s))}
 	m := &AttentionMerge{a}
 	if err := a.Prepare(); err != nil {
 		b.Fatal(err)
@@ -68,7 +68,7 @@ func attentionChunk(b *testing.B, tier Tier, cache *KVCache, c attentionCase) {
 	tail.start, tail.s = c.start+c.s-last, last
 	want := newAct(b, F32, Plain, last, width)
 	generic := &Attention{Tier: Generic, Cache: cache, Q: FromF32(q.F[(c.s-last)*width:], last, width), Out: want, Heads: heads, Start: tail.start, Scale: 0.1,
-		Partials: make([]float32, MaxPartialFloats(heads, c.d, c.start+c.s))}
+		Partials: make([]float32, maxPartialFloats(heads, c.d, c.start+c.s))}
 	run(b, generic)
 	run(b, &AttentionMerge{generic})
 	got := newAct(b, F32, Plain, last, width)

@@ -65,7 +65,7 @@ func attend(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q Act, l L
 
 func attendTo(t testing.TB, tier Tier, c attentionCase, cache *KVCache, q, out Act) Act {
 	a := &Attention{Tier: tier, Cache: cache, Q: q, Out: out, Heads: c.kvHeads * c.g, Start: c.start, Window: c.window, Scale: 0.125}
-	a.Partials = make([]float32, MaxPartialFloats(a.Heads, c.d, 2048))
+	a.Partials = make([]float32, maxPartialFloats(a.Heads, c.d, 2048))
 	for i := range a.Partials {
 		a.Partials[i] = float32(math.NaN())
 	}

@@ -76,7 +76,7 @@ func BenchmarkAttention(b *testing.B) {
 					}
 					b.Run(fmt.Sprintf("%s/d=%d/depth=%d/S=%d/%s", ty, d, start, s, tier), func(b *testing.B) {
 						a := &Attention{Tier: tier, Cache: cache, Q: q, Out: newAct(b, F32, C4, s, 8*d), Heads: 8, Start: start, Scale: 0.1,
-							Partials: make([]float32, MaxPartialFloats(8, d, start+s))}
+							Partials: make([]float32, maxPartialFloats(8, d, start+s))}
 						m := &AttentionMerge{a}
 						if err := a.Prepare(); err != nil {
 							b.Fatal(err)
@@ -186,7 +186,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 				q := plainAct(b, rng(2), 1, m.heads*m.d)
 				a := &Attention{Tier: tier, Cache: caches[0], Q: q, Out: newAct(b, F32, C4, 1, m.heads*m.d), Heads: m.heads, Start: n - 1, Scale: 0.1,
-					Partials: make([]float32, MaxPartialFloats(m.heads, m.d, n))}
+					Partials: make([]float32, maxPartialFloats(m.heads, m.d, n))}
 				merge := &AttentionMerge{a}
 				if err := a.Prepare(); err != nil {
 					b.Fatal(err)

@@ -1,33 +1,36 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
 
-// Elem is what an activation holds.
-type Elem uint8
-
-// Elements of an activation.
-const (
-	F32 Elem = iota
-	I8       // int8 with the planes of scheme s256e32
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-func (e Elem) String() string { return [...]string{"f32", "i8"}[e&1] }
+// Elem is what an activation holds, Layout its order in memory, Form the order
+// of a stored weight: the enums of the graph (pkg/tensor).
+type (
+	Elem   = tensor.Elem
+	Layout = tensor.Layout
+	Form   = tensor.Form
+)
 
-// Layout is the order of an activation in memory.
-type Layout uint8
-
+// The values that kernels know.
 const (
+	F32 = tensor.ElemF32
+	I8  = tensor.ElemI8 // int8 with the planes of scheme s256e32
+
 	// Plain is row-major [S, C]: f32 dense, i8 with C padded to 64.
-	Plain Layout = iota
+	Plain = tensor.LayoutPlain
 	// C4 is slab-major and tile-major: slabs of 256 channels, tiles of 4
 	// tokens, groups of 4 channels; element (t, k) is at
 	// ((k/256*tiles + t/4)*64 + k%256/4)*16 + t%4*4 + k%4. The last slab is as
 	// wide as is left of C padded to 64. For one token the tile is one wide: the plain
 	// vector.
-	C4
-)
+	C4 = tensor.LayoutC4
 
-func (l Layout) String() string { return [...]string{"plain", "c4"}[l&1] }
+	Rows = tensor.FormRows // as in GGUF
+	P16  = tensor.FormP16  // panels of 16 rows (pkg/pack)
+)
 
 // amxMinTokens is the number of tokens from which AMX kernels are faster than
 // those of AVX-512, so that an activation has plane T.
@@ -107,6 +110,9 @@ func View(mem []byte, e Elem, l Layout, s, c int) (Act, error) {
 	a := Act{Elem: e, Layout: l, S: s, C: c}
 	if s < 0 || c <= 0 || s > 1<<24 || c > 1<<28 {
 		return a, fmt.Errorf("activation of shape [%d, %d] is out of range", s, c)
+	}
+	if e != F32 && e != I8 || l != Plain && l != C4 {
+		return a, fmt.Errorf("activation of %s in layout %s has no memory form", e, l)
 	}
 	if n := Bytes(e, l, s, c); len(mem) < n {
 		return a, fmt.Errorf("%s %s activation [%d, %d]: got %d bytes, want %d", e, l, s, c, len(mem), n)

@@ -177,3 +177,8 @@ func outputs(t testing.TB, w *Weight, s int) []Act {
 	}
 	return out
 }
+
+// maxPartialFloats bounds PartialFloats for a cache of maxPos positions.
+func maxPartialFloats(heads, headDim, maxPos int) int {
+	return splitMaxS * heads * ceil(maxPos, Chunk) * partialStride(headDim)
+}

@@ -147,7 +147,7 @@ func (e *Embedding) Prepare() error {
 	if e.W == nil {
 		return fmt.Errorf("embedding: no weight")
 	}
-	if _, err := Lookup(Key{Op: OpEmbedding, Weight: e.W.Type, Form: e.W.Form}, e.Tier); err != nil {
+	if _, err := Lookup(Key{Op: OpEmbedding, Weight: e.W.Type, Form: e.W.Form, Elem: e.Out.Elem}, e.Tier); err != nil {
 		return err
 	}
 	n := e.W.N()

@@ -260,7 +260,7 @@ func TestNoAllocation(t *testing.T) {
 	cache := filled(t, c, 620)
 	for _, tier := range Available() {
 		decode := &Attention{Tier: tier, Cache: cache, Q: one, Out: newAct(t, F32, C4, 1, 256), Heads: 4, Start: 600, Scale: 1,
-			Partials: make([]float32, MaxPartialFloats(4, 64, 2048))}
+			Partials: make([]float32, maxPartialFloats(4, 64, 2048))}
 		decode.Q.Layout = Plain
 		tasks := []Task{
 			&Matmul{Tier: tier, W: &half, X: one, Out: oneOut},

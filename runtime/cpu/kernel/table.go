@@ -130,7 +130,7 @@ func buildTable() map[tableKey]Row {
 	forms := []Form{Rows, P16}
 	for _, ty := range WeightTypes {
 		for _, f := range forms {
-			add(Key{Op: OpEmbedding, Weight: ty, Form: f}, Generic, nil)
+			add(Key{Op: OpEmbedding, Weight: ty, Form: f, Elem: F32}, Generic, nil)
 			for _, l := range layouts {
 				for _, op := range []Op{OpMatmul, OpMatmulGroup} {
 					add(Key{op, ty, f, F32, l}, Generic, &genericMatmul[F32])
@@ -146,20 +146,20 @@ func buildTable() map[tableKey]Row {
 	}
 	for _, l := range layouts {
 		for _, op := range []Op{OpRMSNorm, OpAddRMSNorm, OpGatedAct, OpRelayout} {
-			add(Key{Op: op, Layout: l}, Generic, nil)
+			add(Key{Op: op, Elem: F32, Layout: l}, Generic, nil)
 		}
 		for _, op := range []Op{OpRMSNorm, OpAddRMSNorm, OpGatedAct} {
 			add(Key{Op: op, Elem: I8, Layout: l}, Generic, nil) // the IR's rms_norm_quant and so on
 		}
-		add(Key{Op: OpQuantizeAct, Layout: l}, Generic, nil)
+		add(Key{Op: OpQuantizeAct, Elem: F32, Layout: l}, Generic, nil)
 		add(Key{Op: OpRelayout, Elem: I8, Layout: l}, Generic, nil)
 		for _, ty := range CacheTypes {
-			add(Key{Op: OpAttention, Weight: ty, Layout: l}, Generic, nil)
+			add(Key{Op: OpAttention, Weight: ty, Elem: F32, Layout: l}, Generic, nil)
 			add(Key{Op: OpAttention, Weight: ty, Elem: I8, Layout: l}, Generic, nil)
 		}
 	}
 	for _, op := range []Op{OpAddBias, OpAdd, OpMul, OpSilu, OpGeluTanh, OpRope, OpRopeQK, OpSelectRows, OpTopK} {
-		add(Key{Op: op}, Generic, nil)
+		add(Key{Op: op, Elem: F32}, Generic, nil)
 	}
 	addArch(add)
 	return t

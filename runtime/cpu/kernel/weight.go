@@ -7,17 +7,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// Form is the order of a stored weight.
-type Form uint8
-
-// Packing forms.
-const (
-	Rows Form = iota // as in GGUF
-	P16              // panels of 16 rows (pkg/pack)
-)
-
-func (f Form) String() string { return [...]string{"rows", "p16"}[f&1] }
-
 // Weight is a matrix of N rows by K channels, its rows the concatenation of
 // members. Data is read-only and outlives the weight.
 type Weight struct {
