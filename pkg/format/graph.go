@@ -51,7 +51,7 @@ func encodeSegment(s ir.Segment) ([]byte, error) {
 		p.Weights = append(p.Weights, &tesserapb.Weight{Name: w.Name})
 	}
 	for _, n := range g.Nodes {
-		pn := &tesserapb.Node{Op: n.Op, In: ids(n.In), Weights: n.Weights, States: n.States, Out: ids(n.Out)}
+		pn := &tesserapb.Node{Op: string(n.Op), In: ids(n.In), Weights: n.Weights, States: n.States, Out: ids(n.Out)}
 		for _, a := range n.Attrs {
 			pn.Attrs = append(pn.Attrs, encodeAttr(a))
 		}
@@ -150,7 +150,7 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 		}
 	}
 	for _, n := range p.Nodes {
-		nd := &ir.Node{Op: n.Op, In: valueIDs(n.In), Weights: n.Weights, States: n.States, Out: valueIDs(n.Out)}
+		nd := &ir.Node{Op: ir.OpName(n.Op), In: valueIDs(n.In), Weights: n.Weights, States: n.States, Out: valueIDs(n.Out)}
 		for _, a := range n.Attrs {
 			attr, err := decodeAttr(a)
 			if err != nil {

@@ -26,7 +26,7 @@ func TestDocument(t *testing.T) {
 	}
 	numbered := regexp.MustCompile(`(?m)^- \(C(\d+)\) `)
 	for _, op := range Ops() {
-		body, ok := sections[op.Name]
+		body, ok := sections[string(op.Name)]
 		if !ok {
 			t.Errorf("no section for %s", op.Name)
 			continue
@@ -79,7 +79,7 @@ func TestDocument(t *testing.T) {
 		if Format(g) != text {
 			t.Errorf("an example is not as Format prints it: %s", diff(text, Format(g)))
 		}
-		if Lookup(g.Name) != nil && !slices.ContainsFunc(g.Nodes, func(n *Node) bool { return n.Op == g.Name }) {
+		if Lookup(OpName(g.Name)) != nil && !slices.ContainsFunc(g.Nodes, func(n *Node) bool { return n.Op == OpName(g.Name) }) {
 			t.Errorf("the example of %s has no such node", g.Name)
 		}
 	}

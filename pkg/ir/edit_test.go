@@ -173,7 +173,7 @@ func TestRemoveDead(t *testing.T) {
 	}
 	var ops []string
 	for _, n := range g.Nodes {
-		ops = append(ops, n.Op)
+		ops = append(ops, string(n.Op))
 	}
 	if got := strings.Join(ops, " "); got != "rms_norm rope matmul attention" {
 		t.Errorf("left: %s", got)
@@ -263,7 +263,7 @@ output %6
 	}
 	want := []string{"add", "rms_norm", "relayout", "matmul", "gelu_tanh", "mul", "relayout", "matmul"}
 	for i, n := range g.Nodes {
-		if n.Op != want[i] {
+		if string(n.Op) != want[i] {
 			t.Fatalf("node %d is %s, want %s in\n%s", i, n.Op, want[i], Format(g))
 		}
 	}
@@ -293,7 +293,7 @@ output %3
 	}
 	var got []string
 	for _, n := range g.Nodes {
-		got = append(got, n.Op+" "+g.Value(n.Out[0]).Name)
+		got = append(got, string(n.Op)+" "+g.Value(n.Out[0]).Name)
 	}
 	want := []string{"silu y", "rms_norm y.s256e32.f32", "quantize_act y.s256e32", "relayout y.s256e32.c4", "matmul z"}
 	if !slices.Equal(got, want) {

@@ -29,7 +29,7 @@ type Weight struct {
 
 // Node applies an op.
 type Node struct {
-	Op      string // a row of the op table
+	Op      OpName // a row of the op table
 	In      []ValueID
 	Weights []string
 	States  []string

@@ -8,7 +8,7 @@ import (
 // Op is one row of the op table. Adding an op is one row, its shape rule, one
 // reference kernel (or Unfused) and one cpu kernel.
 type Op struct {
-	Name string
+	Name OpName
 	Doc  string // the formula
 	// Arity: values read, weights and states; -1 stands for one or more.
 	In, Weights, States int
@@ -30,7 +30,7 @@ type Op struct {
 	Unfused func(e *Expansion, n *Node) ([]ValueID, error)
 	// Quantises names the op whose last output this one quantises; "" for all
 	// others.
-	Quantises string
+	Quantises OpName
 }
 
 // AttrSpec declares an attribute.
@@ -51,12 +51,12 @@ type Site struct {
 // The table is filled by init, because the definitions of fused ops use it.
 var (
 	opTable []Op
-	opIndex map[string]*Op
+	opIndex map[OpName]*Op
 )
 
 func init() {
 	opTable = ops()
-	opIndex = make(map[string]*Op, len(opTable))
+	opIndex = make(map[OpName]*Op, len(opTable))
 	for i := range opTable {
 		opIndex[opTable[i].Name] = &opTable[i]
 	}
@@ -64,43 +64,43 @@ func init() {
 
 // quantising lists the ops that can quantise their last output themselves,
 // each as an op of its own: rms_norm_quant and so on.
-var quantising = []string{"rms_norm", "add_rms_norm", "gated_act", "attention"}
+var quantising = []OpName{OpRMSNorm, OpAddRMSNorm, OpGatedAct, OpAttention}
 
 func ops() []Op {
 	rows := []Op{
 		// Simple ops: runtime/reference and runtime/cpu have a kernel for each.
-		{Name: "embedding", Doc: "y[s] = W[ids[s]]", In: 1, Weights: 1, Shape: shapeEmbedding, RowWise: true},
-		{Name: "rms_norm", Doc: "y = x / sqrt(mean(x²) + eps) · w, over each run of dim channels", In: 1, Weights: 1,
+		{Name: OpEmbedding, Doc: "y[s] = W[ids[s]]", In: 1, Weights: 1, Shape: shapeEmbedding, RowWise: true},
+		{Name: OpRMSNorm, Doc: "y = x / sqrt(mean(x²) + eps) · w, over each run of dim channels", In: 1, Weights: 1,
 			Attrs: []AttrSpec{{"dim", Int, false}, {"eps", Float, false}}, C4Out: 1, Shape: shapeRMSNorm, RowWise: true},
-		{Name: "matmul", Doc: "y = x · Wᵀ, W is [N, K]", In: 1, Weights: 1, C4In: 1, Shape: shapeMatmul, RowWise: true},
-		{Name: "add_bias", Doc: "y = x + b for each row", In: 1, Weights: 1, Shape: shapeAddBias, RowWise: true},
-		{Name: "add", Doc: "y = a + b", In: 2, Shape: shapeSame, RowWise: true},
-		{Name: "mul", Doc: "y = a · b", In: 2, Shape: shapeSame, RowWise: true},
-		{Name: "silu", Doc: "y = x / (1 + exp(-x))", In: 1, Shape: shapeSame, RowWise: true},
-		{Name: "gelu_tanh", Doc: "y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))", In: 1, Shape: shapeSame, RowWise: true},
-		{Name: "rope", Doc: "half rotation of pairs (i, i+rotary_dim/2) in each head by positions·inv_freq; inputs x, positions", In: 2, Weights: 1,
+		{Name: OpMatmul, Doc: "y = x · Wᵀ, W is [N, K]", In: 1, Weights: 1, C4In: 1, Shape: shapeMatmul, RowWise: true},
+		{Name: OpAddBias, Doc: "y = x + b for each row", In: 1, Weights: 1, Shape: shapeAddBias, RowWise: true},
+		{Name: OpAdd, Doc: "y = a + b", In: 2, Shape: shapeSame, RowWise: true},
+		{Name: OpMul, Doc: "y = a · b", In: 2, Shape: shapeSame, RowWise: true},
+		{Name: OpSilu, Doc: "y = x / (1 + exp(-x))", In: 1, Shape: shapeSame, RowWise: true},
+		{Name: OpGeluTanh, Doc: "y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))", In: 1, Shape: shapeSame, RowWise: true},
+		{Name: OpRope, Doc: "half rotation of pairs (i, i+rotary_dim/2) in each head by positions·inv_freq; inputs x, positions", In: 2, Weights: 1,
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}}, Shape: shapeRope, RowWise: true},
-		{Name: "attention", Doc: "append k, v at positions, then causal softmax(scale·q·kᵀ)·v over the visible positions; inputs q, k, v, positions", In: 4, States: 1,
+		{Name: OpAttention, Doc: "append k, v at positions, then causal softmax(scale·q·kᵀ)·v over the visible positions; inputs q, k, v, positions", In: 4, States: 1,
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"heads", Int, false}, {"kv_heads", Int, false}, {"scale", Float, false}, {"window", Int, true}},
 			C4Out: 1, Shape: shapeAttention},
-		{Name: "select_rows", Doc: "y[r] = x[rows[r]]; inputs x, rows", In: 2, Shape: shapeSelectRows},
-		{Name: "topk", Doc: "the k largest of each row (higher logit, then lower id, NaN last) and the log-sum-exp, after l = (l > 0 ? l/scale : l·scale) + bias at the adjusted ids; inputs logits, adj_ids, adj_scale, adj_bias",
+		{Name: OpSelectRows, Doc: "y[r] = x[rows[r]]; inputs x, rows", In: 2, Shape: shapeSelectRows},
+		{Name: OpTopK, Doc: "the k largest of each row (higher logit, then lower id, NaN last) and the log-sum-exp, after l = (l > 0 ? l/scale : l·scale) + bias at the adjusted ids; inputs logits, adj_ids, adj_scale, adj_bias",
 			In: 4, Attrs: []AttrSpec{{"k", Int, false}}, Shape: shapeTopK},
-		{Name: "boundary", Doc: "identity; a place where the graph may be cut", In: 1, Attrs: []AttrSpec{{"name", String, false}}, Shape: shapeSame, RowWise: true},
-		{Name: "quantize_act", Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Attrs: []AttrSpec{{"scheme", String, false}},
+		{Name: OpBoundary, Doc: "identity; a place where the graph may be cut", In: 1, Attrs: []AttrSpec{{"name", String, false}}, Shape: shapeSame, RowWise: true},
+		{Name: OpQuantizeAct, Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Attrs: []AttrSpec{{"scheme", String, false}},
 			C4In: 1, C4Out: 1, KeepsLayout: true, Shape: shapeQuantizeAct, RowWise: true},
-		{Name: "relayout", Doc: "the same numbers in layout to", In: 1, Attrs: []AttrSpec{{"to", String, false}},
+		{Name: OpRelayout, Doc: "the same numbers in layout to", In: 1, Attrs: []AttrSpec{{"to", String, false}},
 			C4In: 1, C4Out: 1, Shape: shapeRelayout, RowWise: true},
 
 		// Fused ops.
-		{Name: "matmul_group", Doc: "several matmuls of one input: one dispatch; members lists the output sizes in order, each weight holds one or more members", In: 1, Weights: -1,
+		{Name: OpMatmulGroup, Doc: "several matmuls of one input: one dispatch; members lists the output sizes in order, each weight holds one or more members", In: 1, Weights: -1,
 			Attrs: []AttrSpec{{"members", Ints, false}}, C4In: 1, Shape: shapeMatmulGroup, RowWise: true, Unfused: unfuseMatmulGroup},
-		{Name: "rope_qk", Doc: "rotary of q and k, after a per-head RMSNorm of each when its two gammas follow inv_freq; inputs q, k, positions", In: 3, Weights: 1, MaxWeights: 3,
+		{Name: OpRopeQK, Doc: "rotary of q and k, after a per-head RMSNorm of each when its two gammas follow inv_freq; inputs q, k, positions", In: 3, Weights: 1, MaxWeights: 3,
 			Attrs: []AttrSpec{{"eps", Float, true}, {"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}},
 			Shape: shapeRopeQK, RowWise: true, Unfused: unfuseRopeQK},
-		{Name: "add_rms_norm", Doc: "sum = a + b; y = rms_norm(sum); outputs sum, y", In: 2, Weights: 1,
+		{Name: OpAddRMSNorm, Doc: "sum = a + b; y = rms_norm(sum); outputs sum, y", In: 2, Weights: 1,
 			Attrs: []AttrSpec{{"dim", Int, false}, {"eps", Float, false}}, C4Out: 2, Shape: shapeAddRMSNorm, RowWise: true, Unfused: unfuseAddRMSNorm},
-		{Name: "gated_act", Doc: "y = act(gate) · up; inputs gate, up", In: 2, Attrs: []AttrSpec{{"act", String, false}},
+		{Name: OpGatedAct, Doc: "y = act(gate) · up; inputs gate, up", In: 2, Attrs: []AttrSpec{{"act", String, false}},
 			C4Out: 1, Shape: shapeGatedAct, RowWise: true, Unfused: unfuseGatedAct},
 	}
 	for _, name := range quantising {
@@ -110,7 +110,7 @@ func ops() []Op {
 }
 
 // Lookup returns the row of the named op, or nil.
-func Lookup(name string) *Op { return opIndex[name] }
+func Lookup(name OpName) *Op { return opIndex[name] }
 
 // Ops lists the op table in order.
 func Ops() []*Op {
@@ -134,7 +134,7 @@ func (o *Op) checkArity(n *Node) error {
 	return arity(o.Name, "states", len(n.States), o.States, 0)
 }
 
-func arity(op, what string, got, want, most int) error {
+func arity(op OpName, what string, got, want, most int) error {
 	if want < 0 {
 		if got < 1 {
 			return fmt.Errorf("%s has no %s, want at least one", op, what)

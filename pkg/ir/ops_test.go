@@ -11,11 +11,11 @@ import (
 // Every row of the op table is complete and used by testdata/ops.ir.
 func TestOpTable(t *testing.T) {
 	g := parse(t, opsText(t))
-	used := map[string]*Node{}
+	used := map[OpName]*Node{}
 	for _, n := range g.Nodes {
 		used[n.Op] = n
 	}
-	seen := map[string]bool{}
+	seen := map[OpName]bool{}
 	for _, op := range Ops() {
 		if op.Name == "" || op.Doc == "" || op.Shape == nil || seen[op.Name] {
 			t.Errorf("op %q has an incomplete row or stands twice", op.Name)
@@ -54,7 +54,7 @@ func TestUnfusedIsSimple(t *testing.T) {
 		var was []string
 		if err := Expand(g, func(n *Node) bool {
 			if n.Op == op.Name {
-				was = append(was, n.Op)
+				was = append(was, string(n.Op))
 			}
 			return n.Op == op.Name
 		}); err != nil {

@@ -264,10 +264,11 @@ func (s *scanner) node(g *Graph) error {
 	if err := s.expect('='); err != nil {
 		return err
 	}
-	var err error
-	if n.Op, err = s.word(); err != nil {
+	op, err := s.word()
+	if err != nil {
 		return err
 	}
+	n.Op = OpName(op)
 	if err := s.expect('('); err != nil {
 		return err
 	}

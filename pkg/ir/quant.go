@@ -31,7 +31,7 @@ func quantised(o Op) Op {
 
 // QuantisedForm is the name of the op that computes op and quantises its last
 // output, or "" when there is none.
-func QuantisedForm(op string) string {
+func QuantisedForm(op OpName) OpName {
 	if q := Lookup(op + quantSuffix); q != nil && q.Quantises == op {
 		return q.Name
 	}
@@ -39,7 +39,7 @@ func QuantisedForm(op string) string {
 }
 
 // Base is the node's op, or what that quantises: attention for attention_quant.
-func (n *Node) Base() string {
+func (n *Node) Base() OpName {
 	if op := Lookup(n.Op); op != nil && op.Quantises != "" {
 		return op.Quantises
 	}
@@ -67,7 +67,7 @@ func unfuseQuantised(e *Expansion, n *Node, o Op) ([]ValueID, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := e.Add(Node{Op: "quantize_act", In: out[last : last+1], Attrs: []Attr{StringAttr("scheme", scheme)}}, e.Name(last))
+	q, err := e.Add(Node{Op: OpQuantizeAct, In: out[last : last+1], Attrs: []Attr{StringAttr("scheme", scheme)}}, e.Name(last))
 	if err != nil {
 		return nil, err
 	}

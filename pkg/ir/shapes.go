@@ -324,8 +324,8 @@ func shapeQuantizeAct(s *Site) ([]Type, error) {
 }
 
 func shapeGatedAct(s *Site) ([]Type, error) {
-	switch act := s.Node.Str("act"); act {
-	case "silu", "gelu_tanh":
+	switch act := OpName(s.Node.Str("act")); act {
+	case OpSilu, OpGeluTanh:
 	default:
 		return nil, fmt.Errorf("unknown activation %q", act)
 	}

@@ -58,7 +58,7 @@ func NodeText(g *Graph, n *Node) string {
 		}
 		b.WriteString(valueText(g, v))
 	}
-	b.WriteString(" = " + n.Op + "(")
+	b.WriteString(" = " + string(n.Op) + "(")
 	var args []string
 	for _, v := range n.In {
 		args = append(args, fmt.Sprintf("%%%d", v))

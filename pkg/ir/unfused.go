@@ -80,7 +80,7 @@ func expandNode(g *Graph, op *Op, n *Node) error {
 		if g.values[v].Layout == C4 {
 			raw := out[i]
 			g.values[raw].Name, g.values[v].Name = e.names[i], e.names[i]+".c4" // as assign-layout names them
-			g.InsertBefore(n, &Node{Op: "relayout", In: []ValueID{raw}, Out: []ValueID{v}, Attrs: []Attr{StringAttr("to", "c4")}})
+			g.InsertBefore(n, &Node{Op: OpRelayout, In: []ValueID{raw}, Out: []ValueID{v}, Attrs: []Attr{StringAttr("to", "c4")}})
 			continue
 		}
 		p.Out[slices.Index(p.Out, out[i])] = v
@@ -107,7 +107,7 @@ func unfuseMatmulGroup(e *Expansion, n *Node) ([]ValueID, error) {
 					return nil, err
 				}
 			}
-			v, err := e.Add(Node{Op: "matmul", In: n.In, Weights: []string{member}}, e.Name(len(out)))
+			v, err := e.Add(Node{Op: OpMatmul, In: n.In, Weights: []string{member}}, e.Name(len(out)))
 			if err != nil {
 				return nil, err
 			}
@@ -122,7 +122,7 @@ func unfuseRopeQK(e *Expansion, n *Node) ([]ValueID, error) {
 	var out []ValueID
 	for i, x := range n.In[:2] {
 		if len(n.Weights) == 3 {
-			v, err := e.Add(Node{Op: "rms_norm", In: []ValueID{x}, Weights: n.Weights[1+i : 2+i],
+			v, err := e.Add(Node{Op: OpRMSNorm, In: []ValueID{x}, Weights: n.Weights[1+i : 2+i],
 				Attrs: []Attr{IntAttr("dim", n.Int("head_dim")), FloatAttr("eps", n.Float("eps"))}}, e.Name(i)+".normed")
 			if err != nil {
 				return nil, err
@@ -133,7 +133,7 @@ func unfuseRopeQK(e *Expansion, n *Node) ([]ValueID, error) {
 		if a, ok := n.attr("mscale"); ok {
 			attrs = append(attrs, a)
 		}
-		v, err := e.Add(Node{Op: "rope", In: []ValueID{x, n.In[2]}, Weights: n.Weights[:1], Attrs: attrs}, e.Name(i))
+		v, err := e.Add(Node{Op: OpRope, In: []ValueID{x, n.In[2]}, Weights: n.Weights[:1], Attrs: attrs}, e.Name(i))
 		if err != nil {
 			return nil, err
 		}
@@ -143,11 +143,11 @@ func unfuseRopeQK(e *Expansion, n *Node) ([]ValueID, error) {
 }
 
 func unfuseAddRMSNorm(e *Expansion, n *Node) ([]ValueID, error) {
-	sum, err := e.Add(Node{Op: "add", In: n.In}, e.Name(0))
+	sum, err := e.Add(Node{Op: OpAdd, In: n.In}, e.Name(0))
 	if err != nil {
 		return nil, err
 	}
-	y, err := e.Add(Node{Op: "rms_norm", In: sum, Weights: n.Weights, Attrs: slices.Clone(n.Attrs)}, e.Name(1))
+	y, err := e.Add(Node{Op: OpRMSNorm, In: sum, Weights: n.Weights, Attrs: slices.Clone(n.Attrs)}, e.Name(1))
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +155,9 @@ func unfuseAddRMSNorm(e *Expansion, n *Node) ([]ValueID, error) {
 }
 
 func unfuseGatedAct(e *Expansion, n *Node) ([]ValueID, error) {
-	a, err := e.Add(Node{Op: n.Str("act"), In: n.In[:1]}, e.Name(0)+".act")
+	a, err := e.Add(Node{Op: OpName(n.Str("act")), In: n.In[:1]}, e.Name(0)+".act")
 	if err != nil {
 		return nil, err
 	}
-	return e.Add(Node{Op: "mul", In: []ValueID{a[0], n.In[1]}}, e.Name(0))
+	return e.Add(Node{Op: OpMul, In: []ValueID{a[0], n.In[1]}}, e.Name(0))
 }

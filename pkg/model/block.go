@@ -85,7 +85,7 @@ func (b *builder) layer(n int64, h ir.ValueID) ir.ValueID {
 	x = b.norm(blk("ffn_norm"), h, c.Hidden)
 	gate := b.linear(blk("ffn_gate"), x, c.FFNBias)
 	up := b.linear(blk("ffn_up"), x, c.FFNBias)
-	act := b.op(c.Act, blk("ffn_act"), []ir.ValueID{gate}, nil)
+	act := b.op(ir.OpName(c.Act), blk("ffn_act"), []ir.ValueID{gate}, nil)
 	y := b.op("mul", blk("ffn_mul"), []ir.ValueID{act, up}, nil)
 	y = b.linear(blk("ffn_down"), y, c.FFNBias)
 	h = b.op("add", blk("ffn_residual"), []ir.ValueID{h, y}, nil)
@@ -119,7 +119,7 @@ func (b *builder) boundary(x ir.ValueID, name, mark string) ir.ValueID {
 	return b.op("boundary", name, []ir.ValueID{x}, nil, ir.StringAttr("name", mark))
 }
 
-func (b *builder) op(op, name string, in []ir.ValueID, weights []string, attrs ...ir.Attr) ir.ValueID {
+func (b *builder) op(op ir.OpName, name string, in []ir.ValueID, weights []string, attrs ...ir.Attr) ir.ValueID {
 	return b.add(ir.Node{Op: op, In: in, Weights: weights, Attrs: attrs}, name)
 }
 

@@ -16,7 +16,7 @@ import (
 func assignLayout(c *Context) error {
 	g := c.G
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != "matmul" && n.Op != "matmul_group" {
+		if n.Op != ir.OpMatmul && n.Op != ir.OpMatmulGroup {
 			continue
 		}
 		x := g.Value(n.In[0])
@@ -24,14 +24,14 @@ func assignLayout(c *Context) error {
 			continue
 		}
 		if why := wantsPlain(c, n); why != "" {
-			c.Report.refuse(n.Op, why)
+			c.Report.refuse(string(n.Op), why)
 			continue
 		}
 		y := g.NewValue(freshName(g, x.Name+".c4"), x.Type)
 		y.Layout = ir.C4
-		g.InsertBefore(n, &ir.Node{Op: "relayout", In: []ir.ValueID{x.ID}, Out: []ir.ValueID{y.ID}, Attrs: []ir.Attr{ir.StringAttr("to", "c4")}})
+		g.InsertBefore(n, &ir.Node{Op: ir.OpRelayout, In: []ir.ValueID{x.ID}, Out: []ir.ValueID{y.ID}, Attrs: []ir.Attr{ir.StringAttr("to", "c4")}})
 		n.In[0] = y.ID
-		c.Report.match("relayout in front of " + n.Op)
+		c.Report.match("relayout in front of " + string(n.Op))
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // gatedActs are the activations that gated_act knows.
-var gatedActs = []string{"silu", "gelu_tanh"}
+var gatedActs = []ir.OpName{ir.OpSilu, ir.OpGeluTanh}
 
 // fuse-gated-activation
 //
@@ -17,12 +17,12 @@ var gatedActs = []string{"silu", "gelu_tanh"}
 // two floats commutes exactly). The activated gate must have no other reader.
 func fuseGatedActivation(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused("gated_act") {
+	if !c.Target.HasFused(ir.OpGatedAct) {
 		c.Report.refuse("mul", "the target has no gated_act")
 		return nil
 	}
 	for _, mul := range slices.Clone(g.Nodes) {
-		if mul.Op != "mul" {
+		if mul.Op != ir.OpMul {
 			continue
 		}
 		act, up, why := activated(g, mul)
@@ -30,9 +30,9 @@ func fuseGatedActivation(c *Context) error {
 			c.Report.refuse("mul", why)
 			continue
 		}
-		g.Replace([]*ir.Node{act, mul}, mul, &ir.Node{Op: "gated_act", In: []ir.ValueID{act.In[0], up}, Out: slices.Clone(mul.Out),
-			Attrs: []ir.Attr{ir.StringAttr("act", act.Op)}})
-		c.Report.match(act.Op + "(gate)·up")
+		g.Replace([]*ir.Node{act, mul}, mul, &ir.Node{Op: ir.OpGatedAct, In: []ir.ValueID{act.In[0], up}, Out: slices.Clone(mul.Out),
+			Attrs: []ir.Attr{ir.StringAttr("act", string(act.Op))}})
+		c.Report.match(string(act.Op) + "(gate)·up")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 func fuseQuantize(c *Context) error {
 	g := c.G
 	for _, q := range slices.Clone(g.Nodes) {
-		if q.Op != "quantize_act" {
+		if q.Op != ir.OpQuantizeAct {
 			continue
 		}
 		p := g.Producer(q.In[0])
@@ -31,7 +31,7 @@ func fuseQuantize(c *Context) error {
 		last := len(p.Out) - 1
 		g.Replace([]*ir.Node{p, q}, p, &ir.Node{Op: ir.QuantisedForm(p.Op), In: slices.Clone(p.In), Weights: slices.Clone(p.Weights), States: slices.Clone(p.States),
 			Out: append(slices.Clone(p.Out[:last]), q.Out[0]), Attrs: append(slices.Clone(p.Attrs), q.Attrs...)})
-		c.Report.match(p.Op + " writes i8")
+		c.Report.match(string(p.Op) + " writes i8")
 	}
 	return nil
 }
@@ -43,17 +43,17 @@ func cannotQuantise(c *Context, p *ir.Node, x ir.ValueID, uses int) string {
 	case p == nil:
 		return "it reads a graph input"
 	case ir.QuantisedForm(p.Op) == "":
-		return p.Op + " writes f32 only"
+		return string(p.Op) + " writes f32 only"
 	case !c.Target.HasFused(ir.QuantisedForm(p.Op)):
-		return "the target has no " + ir.QuantisedForm(p.Op)
+		return "the target has no " + string(ir.QuantisedForm(p.Op))
 	case p.Out[len(p.Out)-1] != x:
-		return "it reads another output of " + p.Op
+		return "it reads another output of " + string(p.Op)
 	case c.G.IsOutput(x):
-		return p.Op + "'s result is a graph output"
+		return string(p.Op) + "'s result is a graph output"
 	case c.G.Value(x).Mark != "":
-		return "a mark stands at " + p.Op + "'s result"
+		return "a mark stands at " + string(p.Op) + "'s result"
 	case uses != 1:
-		return "others read " + p.Op + "'s result in f32"
+		return "others read " + string(p.Op) + "'s result in f32"
 	}
 	return ""
 }

@@ -17,17 +17,17 @@ import (
 // that is cut anew, keeps doing so: rms_norm_quant becomes add_rms_norm_quant.
 func fuseResidualNorm(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused("add_rms_norm") {
+	if !c.Target.HasFused(ir.OpAddRMSNorm) {
 		c.Report.refuse("add", "the target has no add_rms_norm")
 		return nil
 	}
 	for _, add := range slices.Clone(g.Nodes) {
-		if add.Op != "add" {
+		if add.Op != ir.OpAdd {
 			continue
 		}
 		norm, why := normOf(g, add.Out[0])
 		if norm != nil && !c.Target.HasFused("add_"+norm.Op) {
-			norm, why = nil, "the target has no add_"+norm.Op
+			norm, why = nil, "the target has no add_"+string(norm.Op)
 		}
 		if norm == nil {
 			c.Report.refuse("add", why)
@@ -35,7 +35,7 @@ func fuseResidualNorm(c *Context) error {
 		}
 		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: "add_" + norm.Op, In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
 			Out: []ir.ValueID{add.Out[0], norm.Out[0]}, Attrs: slices.Clone(norm.Attrs)})
-		c.Report.match("add and " + norm.Op)
+		c.Report.match("add and " + string(norm.Op))
 	}
 	return nil
 }
@@ -46,9 +46,9 @@ func normOf(g *ir.Graph, sum ir.ValueID) (*ir.Node, string) {
 		switch {
 		case isNorm(u):
 			return u, ""
-		case u.Op == "boundary":
+		case u.Op == ir.OpBoundary:
 			why = "a cut stands before the norm"
-		case u.Op == "select_rows":
+		case u.Op == ir.OpSelectRows:
 			why = "the norm reads selected rows only"
 		}
 	}

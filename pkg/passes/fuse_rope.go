@@ -16,7 +16,7 @@ import (
 // one over head_dim with the same eps, and every inner value has one reader.
 func fuseRope(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused("rope_qk") {
+	if !c.Target.HasFused(ir.OpRopeQK) {
 		c.Report.refuse("attention", "the target has no rope_qk")
 		return nil
 	}
@@ -26,7 +26,7 @@ func fuseRope(c *Context) error {
 			c.Report.refuse("q, k", why)
 			continue
 		}
-		node := &ir.Node{Op: "rope_qk", In: []ir.ValueID{q.In[0], k.In[0], q.In[1]}, Weights: []string{q.Weights[0]},
+		node := &ir.Node{Op: ir.OpRopeQK, In: []ir.ValueID{q.In[0], k.In[0], q.In[1]}, Weights: []string{q.Weights[0]},
 			Out:   []ir.ValueID{q.Out[0], k.Out[0]},
 			Attrs: []ir.Attr{ir.IntAttr("head_dim", q.Int("head_dim")), ir.IntAttr("rotary_dim", q.Int("rotary_dim"))}}
 		for _, a := range q.Attrs {
@@ -65,7 +65,7 @@ func fuseRope(c *Context) error {
 func attentions(g *ir.Graph) []*ir.Node {
 	var all []*ir.Node
 	for _, n := range g.Nodes {
-		if n.Base() == "attention" {
+		if n.Base() == ir.OpAttention {
 			all = append(all, n)
 		}
 	}
@@ -74,7 +74,7 @@ func attentions(g *ir.Graph) []*ir.Node {
 
 func ropesDiffer(g *ir.Graph, q, k *ir.Node) string {
 	switch {
-	case q == nil || k == nil || q.Op != "rope" || k.Op != "rope":
+	case q == nil || k == nil || q.Op != ir.OpRope || k.Op != ir.OpRope:
 		return "no rotary before attention"
 	case q == k:
 		return "q and k are one value"
@@ -97,7 +97,7 @@ func ropesDiffer(g *ir.Graph, q, k *ir.Node) string {
 // be taken in, or the reason why norms that stand there cannot.
 func headNorms(g *ir.Graph, q, k *ir.Node) (nq, nk *ir.Node, why string) {
 	nq, nk = g.Producer(q.In[0]), g.Producer(k.In[0])
-	isNorm := func(n *ir.Node) bool { return n != nil && n.Op == "rms_norm" }
+	isNorm := func(n *ir.Node) bool { return n != nil && n.Op == ir.OpRMSNorm }
 	switch hd := q.Int("head_dim"); {
 	case !isNorm(nq) && !isNorm(nk):
 	case !isNorm(nq) || !isNorm(nk):

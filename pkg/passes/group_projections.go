@@ -21,14 +21,14 @@ import (
 // nothing but x and weights.
 func groupProjections(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused("matmul_group") {
+	if !c.Target.HasFused(ir.OpMatmulGroup) {
 		c.Report.refuse("matmul", "the target has no matmul_group")
 		return nil
 	}
 	readers := weightReaders(g)
 	done := map[ir.ValueID]bool{}
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != "matmul" || done[n.In[0]] {
+		if n.Op != ir.OpMatmul || done[n.In[0]] {
 			continue
 		}
 		done[n.In[0]] = true
@@ -48,7 +48,7 @@ func groupProjections(c *Context) error {
 func projections(g *ir.Graph, x ir.ValueID) []*ir.Node {
 	var m []*ir.Node
 	for _, u := range g.Uses(x) {
-		if u.Op == "matmul" {
+		if u.Op == ir.OpMatmul {
 			m = append(m, u)
 		}
 	}
@@ -74,7 +74,7 @@ func first(g *ir.Graph, members []*ir.Node) *ir.Node {
 // group replaces members, in their order, by one matmul_group.
 func group(c *Context, readers map[string]readers, members []*ir.Node) error {
 	g := c.G
-	node := &ir.Node{Op: "matmul_group", In: []ir.ValueID{members[0].In[0]}}
+	node := &ir.Node{Op: ir.OpMatmulGroup, In: []ir.ValueID{members[0].In[0]}}
 	var sizes []int64
 	var runs [][]*ir.Node
 	var what strings.Builder

@@ -16,7 +16,7 @@ import (
 // its name but has other rows, so it is renamed: name.selected.
 func lastToken(c *Context) error {
 	for _, n := range slices.Clone(c.G.Nodes) {
-		if n.Op == "select_rows" {
+		if n.Op == ir.OpSelectRows {
 			raiseSelect(c, n)
 		}
 	}
@@ -49,7 +49,7 @@ func raiseSelect(c *Context, sel *ir.Node) {
 		g.InsertAfter(sel, f)
 		g.DropValue(x)
 		moved = true
-		c.Report.match("select_rows above " + f.Op)
+		c.Report.match("select_rows above " + string(f.Op))
 	}
 }
 
@@ -57,18 +57,18 @@ func cannotRaise(g *ir.Graph, f *ir.Node, x ir.ValueID) string {
 	switch {
 	case f == nil:
 		return "it reads a graph input"
-	case f.Op == "boundary":
+	case f.Op == ir.OpBoundary:
 		return "a cut stands above it"
 	case !ir.Lookup(f.Op).RowWise:
-		return f.Op + " mixes rows"
+		return string(f.Op) + " mixes rows"
 	case len(f.In) != 1 || len(f.Out) != 1:
-		return f.Op + " has several operands"
+		return string(f.Op) + " has several operands"
 	case len(g.Uses(x)) != 1 || g.IsOutput(x):
 		return "other nodes read all rows"
 	case g.Value(x).Mark != "":
 		return "a mark stands above it"
 	case g.Value(f.In[0]).Type.Elem != ir.F32 || len(g.Value(f.In[0]).Type.Shape) != 2:
-		return f.Op + " does not read f32 rows"
+		return string(f.Op) + " does not read f32 rows"
 	}
 	return ""
 }

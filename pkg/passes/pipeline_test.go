@@ -171,8 +171,8 @@ func run(t *testing.T, g *ir.Graph, o Options) (*ir.Graph, []*Report) {
 	return out, reps
 }
 
-func opCounts(g *ir.Graph) map[string]int {
-	m := map[string]int{}
+func opCounts(g *ir.Graph) map[ir.OpName]int {
+	m := map[ir.OpName]int{}
 	for _, n := range g.Nodes {
 		m[n.Op]++
 	}
@@ -190,7 +190,7 @@ func TestPipeline(t *testing.T) {
 		layers := opCounts(g)["attention"]
 		out, reps := run(t, g, Options{})
 		n := opCounts(out)
-		want := map[string]int{"embedding": 1, "boundary": 3, "rms_norm": 2, "matmul_group": 2 * layers, "matmul": 2*layers + 1, "rope_qk": layers,
+		want := map[ir.OpName]int{"embedding": 1, "boundary": 3, "rms_norm": 2, "matmul_group": 2 * layers, "matmul": 2*layers + 1, "rope_qk": layers,
 			"attention": layers, "add": 1, "add_rms_norm": 2*layers - 1, "gated_act": layers, "select_rows": 1, "topk": 1}
 		if strings.Contains(name, " ") { // quantised: who can write int8 does
 			for op, count := range maps.Clone(want) {

@@ -17,7 +17,7 @@ func propagateLayout(c *Context) error {
 	g := c.G
 	mergeRelayouts(c)
 	for _, r := range slices.Clone(g.Nodes) {
-		if r.Op != "relayout" || r.Str("to") != ir.C4.String() {
+		if r.Op != ir.OpRelayout || r.Str("to") != ir.C4.String() {
 			continue
 		}
 		x, y := r.In[0], r.Out[0]
@@ -30,7 +30,7 @@ func propagateLayout(c *Context) error {
 		g.ReplaceUses(y, x)
 		g.Remove(r)
 		g.DropValue(y)
-		c.Report.match(p.Op + " writes c4")
+		c.Report.match(string(p.Op) + " writes c4")
 	}
 	return nil
 }
@@ -41,9 +41,9 @@ func cannotWriteC4(c *Context, p *ir.Node, x ir.ValueID, uses int) string {
 	case p == nil:
 		return "it reads a graph input"
 	case !c.Target.CanWriteC4(p.Op, slices.Index(p.Out, x)):
-		return p.Op + " writes plain only"
+		return string(p.Op) + " writes plain only"
 	case uses != 1 || c.G.IsOutput(x):
-		return "others read " + p.Op + "'s result plain"
+		return "others read " + string(p.Op) + "'s result plain"
 	}
 	return ""
 }
@@ -59,7 +59,7 @@ func mergeRelayouts(c *Context) {
 	g := c.G
 	first := map[relayoutKey]*ir.Node{}
 	for _, r := range slices.Clone(g.Nodes) {
-		if r.Op != "relayout" {
+		if r.Op != ir.OpRelayout {
 			continue
 		}
 		k := relayoutKey{r.In[0], r.Str("to")}

@@ -61,7 +61,7 @@ func holdsCutsChosen(c *Context) error {
 	return nil
 }
 
-func isMatmul(n *ir.Node) bool { return n.Op == "matmul" || n.Op == "matmul_group" }
+func isMatmul(n *ir.Node) bool { return n.Op == ir.OpMatmul || n.Op == ir.OpMatmulGroup }
 
 func holdsActsQuantised(c *Context) error {
 	for _, n := range c.G.Nodes {
@@ -79,7 +79,7 @@ func holdsActsQuantised(c *Context) error {
 }
 
 func holdsGrouped(c *Context) error {
-	if !c.Target.HasFused("matmul_group") {
+	if !c.Target.HasFused(ir.OpMatmulGroup) {
 		return nil
 	}
 	reader := map[ir.ValueID]*ir.Node{}
@@ -96,12 +96,12 @@ func holdsGrouped(c *Context) error {
 }
 
 func holdsNormsFused(c *Context) error {
-	if !c.Target.HasFused("add_rms_norm") {
+	if !c.Target.HasFused(ir.OpAddRMSNorm) {
 		return nil
 	}
 	sums := map[ir.ValueID]bool{}
 	for _, n := range c.G.Nodes {
-		if n.Op == "add" {
+		if n.Op == ir.OpAdd {
 			sums[n.Out[0]] = true
 		}
 		if isNorm(n) && sums[n.In[0]] && c.Target.HasFused("add_"+n.Op) {
@@ -111,7 +111,7 @@ func holdsNormsFused(c *Context) error {
 	return nil
 }
 
-func isNorm(n *ir.Node) bool { return n.Base() == "rms_norm" }
+func isNorm(n *ir.Node) bool { return n.Base() == ir.OpRMSNorm }
 
 func holdsQuantsFused(c *Context) error {
 	producer, uses := map[ir.ValueID]*ir.Node{}, countUses(c.G)
@@ -119,7 +119,7 @@ func holdsQuantsFused(c *Context) error {
 		for _, v := range n.Out {
 			producer[v] = n
 		}
-		if n.Op == "quantize_act" && cannotQuantise(c, producer[n.In[0]], n.In[0], uses[n.In[0]]) == "" {
+		if n.Op == ir.OpQuantizeAct && cannotQuantise(c, producer[n.In[0]], n.In[0], uses[n.In[0]]) == "" {
 			return fmt.Errorf("quantize_act of %s, which %s can quantise", c.G.Value(n.In[0]).Name, producer[n.In[0]].Op)
 		}
 	}
@@ -142,7 +142,7 @@ func holdsLayoutsSettled(c *Context) error {
 		for _, v := range n.Out {
 			producer[v] = n
 		}
-		if n.Op != "relayout" {
+		if n.Op != ir.OpRelayout {
 			continue
 		}
 		k := relayoutKey{n.In[0], n.Str("to")}
@@ -192,7 +192,7 @@ func weightReaders(g *ir.Graph) map[string]readers {
 			switch {
 			case isMatmul(n):
 				r.matmul++
-			case n.Op == "embedding":
+			case n.Op == ir.OpEmbedding:
 				r.embedding++
 			}
 			m[w] = r

@@ -22,7 +22,7 @@ func quantizeActivations(c *Context) error {
 	}
 	made := map[key]ir.ValueID{}
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != "matmul" || g.Value(n.In[0]).Type.Elem != ir.F32 {
+		if n.Op != ir.OpMatmul || g.Value(n.In[0]).Type.Elem != ir.F32 {
 			continue
 		}
 		x, w := n.In[0], g.Weight(n.Weights[0])
@@ -39,7 +39,7 @@ func quantizeActivations(c *Context) error {
 			v := g.NewValue(g.Value(x).Name+"."+scheme, t)
 			q = v.ID
 			made[k] = q
-			g.InsertAfter(g.Producer(x), &ir.Node{Op: "quantize_act", In: []ir.ValueID{x}, Out: []ir.ValueID{q}, Attrs: []ir.Attr{ir.StringAttr("scheme", scheme)}})
+			g.InsertAfter(g.Producer(x), &ir.Node{Op: ir.OpQuantizeAct, In: []ir.ValueID{x}, Out: []ir.ValueID{q}, Attrs: []ir.Attr{ir.StringAttr("scheme", scheme)}})
 			c.Report.match("quantize_act")
 		}
 		n.In[0] = q

@@ -12,7 +12,7 @@ import "github.com/tessera-llm/tessera/pkg/ir"
 func shareEmbedding(c *Context) error {
 	g := c.G
 	for _, n := range g.Nodes {
-		if n.Op != "embedding" {
+		if n.Op != ir.OpEmbedding {
 			continue
 		}
 		e := g.Weight(n.Weights[0])
@@ -43,7 +43,7 @@ func untied(g *ir.Graph, e *ir.Weight) string {
 // matmulTwin finds a matmul weight that is another name for e.
 func matmulTwin(g *ir.Graph, e *ir.Weight) *ir.Weight {
 	for _, n := range g.Nodes {
-		if n.Op != "matmul" {
+		if n.Op != ir.OpMatmul {
 			continue
 		}
 		if w := g.Weight(n.Weights[0]); w.Name != e.Name && w.Expr.Equal(e.Expr) {

@@ -76,7 +76,7 @@ func join(g, p *ir.Graph, made map[string]ir.ValueID, last bool) error {
 			return fmt.Errorf("output %s names no boundary", name)
 		}
 		v.Name, v.Mark = name+".in", ""
-		out, err := g.Add(ir.Node{Op: "boundary", In: []ir.ValueID{v.ID}, Attrs: []ir.Attr{ir.StringAttr("name", mark)}}, name)
+		out, err := g.Add(ir.Node{Op: ir.OpBoundary, In: []ir.ValueID{v.ID}, Attrs: []ir.Attr{ir.StringAttr("name", mark)}}, name)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func raiseMark(g *ir.Graph, name string) error {
 		}
 		out := g.NewValue(v.Name, v.Type)
 		v.Name, v.Mark = v.Name+".in", ""
-		b := &ir.Node{Op: "boundary", In: []ir.ValueID{v.ID}, Out: []ir.ValueID{out.ID}, Attrs: []ir.Attr{ir.StringAttr("name", name)}}
+		b := &ir.Node{Op: ir.OpBoundary, In: []ir.ValueID{v.ID}, Out: []ir.ValueID{out.ID}, Attrs: []ir.Attr{ir.StringAttr("name", name)}}
 		g.InsertAfter(g.Producer(v.ID), b)
 		g.ReplaceUses(v.ID, out.ID, b)
 		return nil

@@ -30,11 +30,11 @@ type Target struct {
 	Matmuls []MatmulRow
 	// WritesC4 lists the ops whose kernels can write output i as c4 themselves,
 	// as a bit mask by op.
-	WritesC4 map[string]uint32
+	WritesC4 map[ir.OpName]uint32
 	// Gathers lists the weight types and forms that embedding reads.
 	Gathers map[tensor.Type][]ir.Form
 	// Fused lists the fused ops that have a kernel.
-	Fused []string
+	Fused []ir.OpName
 }
 
 // CPU is the table of runtime/cpu.
@@ -53,13 +53,13 @@ var CPU = &Target{
 		{tensor.Q5_K, "s256e32", ir.C4, ir.P16, 256},
 		{tensor.Q6_K, "s256e32", ir.C4, ir.P16, 256},
 	},
-	WritesC4: map[string]uint32{"rms_norm": 1, "add_rms_norm": 2, "gated_act": 1, "attention": 1, "quantize_act": 1,
-		"rms_norm_quant": 1, "add_rms_norm_quant": 2, "gated_act_quant": 1, "attention_quant": 1},
+	WritesC4: map[ir.OpName]uint32{ir.OpRMSNorm: 1, ir.OpAddRMSNorm: 2, ir.OpGatedAct: 1, ir.OpAttention: 1, ir.OpQuantizeAct: 1,
+		ir.OpRMSNormQuant: 1, ir.OpAddRMSNormQuant: 2, ir.OpGatedActQuant: 1, ir.OpAttentionQuant: 1},
 	Gathers: map[tensor.Type][]ir.Form{
 		tensor.F32: both, tensor.F16: both, tensor.BF16: both, tensor.Q8_0: both, tensor.Q4_0: both, tensor.Q4_1: both,
 		tensor.Q5_0: both, tensor.Q5_1: both, tensor.Q4_K: both, tensor.Q5_K: both, tensor.Q6_K: both,
 	},
-	Fused: []string{"matmul_group", "rope_qk", "add_rms_norm", "gated_act", "rms_norm_quant", "add_rms_norm_quant", "gated_act_quant", "attention_quant"},
+	Fused: []ir.OpName{ir.OpMatmulGroup, ir.OpRopeQK, ir.OpAddRMSNorm, ir.OpGatedAct, ir.OpRMSNormQuant, ir.OpAddRMSNormQuant, ir.OpGatedActQuant, ir.OpAttentionQuant},
 }
 
 var both = []ir.Form{ir.Rows, ir.P16}
@@ -100,7 +100,7 @@ func (t *Target) Scheme(w *ir.Expr) string {
 }
 
 // CanWriteC4 reports whether op's kernel can write output i as c4.
-func (t *Target) CanWriteC4(op string, i int) bool {
+func (t *Target) CanWriteC4(op ir.OpName, i int) bool {
 	return i < 32 && t.WritesC4[op]&(1<<i) != 0
 }
 
@@ -108,4 +108,4 @@ func (t *Target) CanWriteC4(op string, i int) bool {
 func (t *Target) CanGather(w tensor.Type, f ir.Form) bool { return slices.Contains(t.Gathers[w], f) }
 
 // HasFused reports whether the fused op has a kernel.
-func (t *Target) HasFused(op string) bool { return slices.Contains(t.Fused, op) }
+func (t *Target) HasFused(op ir.OpName) bool { return slices.Contains(t.Fused, op) }

@@ -35,7 +35,7 @@ const gain = 4
 func activationBound(g *ir.Graph, t *trace) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
-		if n.Op != "quantize_act" {
+		if n.Op != ir.OpQuantizeAct {
 			continue
 		}
 		x, q := t.vals[g.Value(n.In[0]).Name], t.vals[g.Value(n.Out[0]).Name]
@@ -75,10 +75,10 @@ func floatBound(g *ir.Graph, o Options) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
 		switch n.Base() {
-		case "matmul", "matmul_group":
+		case ir.OpMatmul, ir.OpMatmulGroup:
 			k := float64(g.Value(n.In[0]).Channels())
 			sum += k * u2 / 6
-		case "attention":
+		case ir.OpAttention:
 			sum += float64(total(o.Calls)) * u2 / 6
 			switch kvType(g, o) {
 			case "f16":

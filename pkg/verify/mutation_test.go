@@ -25,7 +25,7 @@ type mutation struct {
 // Helpers that find and edit nodes.
 
 // nodeOf is the i-th node of an op or of its quantised form.
-func nodeOf(g *ir.Graph, op string, i int) *ir.Node {
+func nodeOf(g *ir.Graph, op ir.OpName, i int) *ir.Node {
 	for _, n := range g.Nodes {
 		if n.Op == op || n.Base() == op {
 			if i == 0 {
@@ -38,7 +38,7 @@ func nodeOf(g *ir.Graph, op string, i int) *ir.Node {
 }
 
 // edit runs f on the i-th node of an op.
-func edit(op string, i int, f func(g *ir.Graph, n *ir.Node) bool) func(*ir.Graph) bool {
+func edit(op ir.OpName, i int, f func(g *ir.Graph, n *ir.Node) bool) func(*ir.Graph) bool {
 	return func(g *ir.Graph) bool {
 		n := nodeOf(g, op, i)
 		return n != nil && f(g, n)
@@ -151,7 +151,7 @@ func swapOut(i, j int) func(*ir.Graph, *ir.Node) bool {
 	}
 }
 
-func staleShape(op string) func(*ir.Graph) bool {
+func staleShape(op ir.OpName) func(*ir.Graph) bool {
 	return edit(op, 0, func(g *ir.Graph, n *ir.Node) bool { g.Value(n.Out[0]).Type.Shape[1] += 16; return true })
 }
 

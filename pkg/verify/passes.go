@@ -224,7 +224,7 @@ func (w *walk) execute(b backend.Backend, g *ir.Graph) (*trace, error) {
 // adjustments are a few logit adjustments, so that topk's other inputs matter.
 func adjustments(g *ir.Graph) runtime.Adjustments {
 	for _, n := range g.Nodes {
-		if n.Op == "topk" && g.Value(n.In[0]).Channels() > 3 {
+		if n.Op == ir.OpTopK && g.Value(n.In[0]).Channels() > 3 {
 			return runtime.Adjustments{IDs: []int32{3, 0, 1}, Scale: []float32{1.25, 1, 2}, Bias: []float32{0, 0.5, -1}}
 		}
 	}

@@ -50,7 +50,7 @@ func interfaceOf(g *ir.Graph) string {
 		at[boundary] = g.Value(v).Name
 	}
 	for _, n := range g.Nodes {
-		if n.Op == "boundary" {
+		if n.Op == ir.OpBoundary {
 			add(n.Str("name"), n.Out[0])
 		}
 		for _, v := range n.Out {
@@ -70,7 +70,7 @@ func interfaceOf(g *ir.Graph) string {
 func erased(g *ir.Graph) *ir.Graph {
 	c := g.Clone()
 	for _, n := range c.Nodes {
-		if n.Op == "quantize_act" {
+		if n.Op == ir.OpQuantizeAct {
 			c.ReplaceUses(n.Out[0], n.In[0])
 		}
 	}

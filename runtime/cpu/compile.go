@@ -88,7 +88,7 @@ func (e *executable) Graph() *ir.Graph { return e.g }
 func (e *executable) Stats() backend.Stats {
 	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena))}
 	for _, st := range e.steps {
-		if st.node.Op == "relayout" {
+		if st.node.Op == ir.OpRelayout {
 			s.Relayout++
 		}
 	}

@@ -11,32 +11,32 @@ import (
 )
 
 // compilers turns nodes into steps: one row per op of the table.
-var compilers = map[string]func(*executable, *ir.Node) (step, error){
-	"embedding":    compileEmbedding,
-	"rms_norm":     compileRMSNorm,
-	"matmul":       compileMatmul,
-	"add_bias":     compileAddBias,
-	"add":          compileAdd,
-	"mul":          compileMul,
-	"silu":         compileSilu,
-	"gelu_tanh":    compileGelu,
-	"rope":         compileRope,
-	"attention":    compileAttention,
-	"select_rows":  compileSelectRows,
-	"topk":         compileTopK,
-	"boundary":     compileBoundary,
-	"quantize_act": compileQuantizeAct,
-	"relayout":     compileRelayout,
-	"matmul_group": compileMatmul,
-	"rope_qk":      compileRopeQK,
-	"add_rms_norm": compileAddRMSNorm,
-	"gated_act":    compileGatedAct,
+var compilers = map[ir.OpName]func(*executable, *ir.Node) (step, error){
+	ir.OpEmbedding:   compileEmbedding,
+	ir.OpRMSNorm:     compileRMSNorm,
+	ir.OpMatmul:      compileMatmul,
+	ir.OpAddBias:     compileAddBias,
+	ir.OpAdd:         compileAdd,
+	ir.OpMul:         compileMul,
+	ir.OpSilu:        compileSilu,
+	ir.OpGeluTanh:    compileGelu,
+	ir.OpRope:        compileRope,
+	ir.OpAttention:   compileAttention,
+	ir.OpSelectRows:  compileSelectRows,
+	ir.OpTopK:        compileTopK,
+	ir.OpBoundary:    compileBoundary,
+	ir.OpQuantizeAct: compileQuantizeAct,
+	ir.OpRelayout:    compileRelayout,
+	ir.OpMatmulGroup: compileMatmul,
+	ir.OpRopeQK:      compileRopeQK,
+	ir.OpAddRMSNorm:  compileAddRMSNorm,
+	ir.OpGatedAct:    compileGatedAct,
 
 	// The kernel sees from its output whether it quantises.
-	"rms_norm_quant":     compileRMSNorm,
-	"add_rms_norm_quant": compileAddRMSNorm,
-	"gated_act_quant":    compileGatedAct,
-	"attention_quant":    compileAttention,
+	ir.OpRMSNormQuant:    compileRMSNorm,
+	ir.OpAddRMSNormQuant: compileAddRMSNorm,
+	ir.OpGatedActQuant:   compileGatedAct,
+	ir.OpAttentionQuant:  compileAttention,
 }
 
 func decodeVector(t tensor.Type, dst []float32, src []byte) error { return quant.Decode(t, dst, src) }
@@ -162,7 +162,7 @@ func compileGelu(e *executable, n *ir.Node) (step, error) {
 
 func compileGatedAct(e *executable, n *ir.Node) (step, error) {
 	t := &kernel.GatedAct{Tier: e.d.tier, Kind: kernel.SiluAct}
-	if n.Str("act") == "gelu_tanh" {
+	if ir.OpName(n.Str("act")) == ir.OpGeluTanh {
 		t.Kind = kernel.GeluAct
 	}
 	return one(t, func(r *run) error {

@@ -25,10 +25,10 @@ type place struct {
 // inPlace lists, by op, outputs that may be written over an input, as (output,
 // input): the kernel reads an element of that input before it writes the same
 // element, and nowhere else.
-var inPlace = map[string][][2]int{
-	"add": {{0, 0}, {0, 1}}, "mul": {{0, 0}, {0, 1}}, "silu": {{0, 0}}, "gelu_tanh": {{0, 0}}, "add_bias": {{0, 0}},
-	"rope": {{0, 0}}, "rope_qk": {{0, 0}, {1, 1}},
-	"add_rms_norm": {{0, 0}, {0, 1}}, "add_rms_norm_quant": {{0, 0}, {0, 1}},
+var inPlace = map[ir.OpName][][2]int{
+	ir.OpAdd: {{0, 0}, {0, 1}}, ir.OpMul: {{0, 0}, {0, 1}}, ir.OpSilu: {{0, 0}}, ir.OpGeluTanh: {{0, 0}}, ir.OpAddBias: {{0, 0}},
+	ir.OpRope: {{0, 0}}, ir.OpRopeQK: {{0, 0}, {1, 1}},
+	ir.OpAddRMSNorm: {{0, 0}, {0, 1}}, ir.OpAddRMSNormQuant: {{0, 0}, {0, 1}},
 }
 
 // planValues gives every value a place: graph inputs and outputs in the

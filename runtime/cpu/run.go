@@ -204,7 +204,7 @@ func (e *executable) extendState() (int, error) {
 	var start int
 	var err error
 	for _, n := range e.g.Nodes {
-		if n.Base() == "attention" {
+		if n.Base() == ir.OpAttention {
 			if start, err = r.start(n.In[3]); err != nil {
 				return 0, err
 			}

@@ -18,7 +18,7 @@ func TestTier(t *testing.T) {
 	if best == kernel.Generic {
 		t.Skip("this machine has the generic tier only")
 	}
-	seen := map[string]bool{}
+	seen := map[ir.OpName]bool{}
 	for _, p := range testPrograms(t) {
 		d := openDevice(t, p)
 		for _, s := range p.Segments {

@@ -34,7 +34,7 @@ func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
 	}
 	var y value
 	switch n.Op {
-	case "embedding":
+	case ir.OpEmbedding:
 		y = newValue(len(x.i), w.k)
 		for r, id := range x.i {
 			if id < 0 || int(id) >= w.n {
@@ -42,42 +42,42 @@ func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
 			}
 			copy(y.row(r), w.row(int(id)))
 		}
-	case "matmul":
+	case ir.OpMatmul:
 		y = newValue(x.rows(), w.n)
 		for r := range x.rows() {
 			for j := range w.n {
 				y.f[r*w.n+j] = dot(x.row(r), w.row(j))
 			}
 		}
-	case "rms_norm":
+	case ir.OpRMSNorm:
 		y = rmsNorm(x, w.row(0), int(n.Int("dim")), n.Float("eps"))
-	case "add_bias":
+	case ir.OpAddBias:
 		y = newValue(x.rows(), x.cols)
 		for i := range y.f {
 			y.f[i] = x.f[i] + w.data[i%x.cols]
 		}
-	case "add", "mul":
+	case ir.OpAdd, ir.OpMul:
 		y = newValue(x.rows(), x.cols)
 		for i, b := range vals[n.In[1]].f {
-			if y.f[i] = x.f[i] + b; n.Op == "mul" {
+			if y.f[i] = x.f[i] + b; n.Op == ir.OpMul {
 				y.f[i] = x.f[i] * b
 			}
 		}
-	case "silu":
+	case ir.OpSilu:
 		y = mapped(x, func(v float64) float64 { return v / (1 + math.Exp(-v)) })
-	case "gelu_tanh":
+	case ir.OpGeluTanh:
 		y = mapped(x, func(v float64) float64 {
 			return 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
 		})
-	case "boundary", "relayout":
+	case ir.OpBoundary, ir.OpRelayout:
 		y = x
-	case "quantize_act":
+	case ir.OpQuantizeAct:
 		if y = x; !e.d.exact {
 			y = roundS256E32(x)
 		}
-	case "rope":
+	case ir.OpRope:
 		y = rope(x, vals[n.In[1]].i, w.row(0), n)
-	case "select_rows":
+	case ir.OpSelectRows:
 		rows := vals[n.In[1]].i
 		y = newValue(len(rows), x.cols)
 		for i, r := range rows {
@@ -86,12 +86,12 @@ func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
 			}
 			copy(y.row(i), x.row(int(r)))
 		}
-	case "attention":
+	case ir.OpAttention:
 		var err error
 		if y, err = attention(n, vals, st); err != nil {
 			return err
 		}
-	case "topk":
+	case ir.OpTopK:
 		return topk(n, vals)
 	default:
 		return fmt.Errorf("no meaning for op %q", n.Op)

@@ -1,0 +1,34 @@
+package ir
+
+// OpName is the name of an op: a key of the op table. The constants below are
+// the names that code may know; who needs a fact about an op asks its row.
+type OpName string
+
+// The ops.
+const (
+	OpEmbedding   OpName = "embedding"
+	OpRMSNorm     OpName = "rms_norm"
+	OpMatmul      OpName = "matmul"
+	OpAddBias     OpName = "add_bias"
+	OpAdd         OpName = "add"
+	OpMul         OpName = "mul"
+	OpSilu        OpName = "silu"
+	OpGeluTanh    OpName = "gelu_tanh"
+	OpRope        OpName = "rope"
+	OpAttention   OpName = "attention"
+	OpSelectRows  OpName = "select_rows"
+	OpTopK        OpName = "topk"
+	OpBoundary    OpName = "boundary"
+	OpQuantizeAct OpName = "quantize_act"
+	OpRelayout    OpName = "relayout"
+	OpMatmulGroup OpName = "matmul_group"
+	OpRopeQK      OpName = "rope_qk"
+	OpAddRMSNorm  OpName = "add_rms_norm"
+	OpGatedAct    OpName = "gated_act"
+
+	// Ops that quantise their own last output (Op.Quantises).
+	OpRMSNormQuant    OpName = OpRMSNorm + quantSuffix
+	OpAddRMSNormQuant OpName = OpAddRMSNorm + quantSuffix
+	OpGatedActQuant   OpName = OpGatedAct + quantSuffix
+	OpAttentionQuant  OpName = OpAttention + quantSuffix
+)
