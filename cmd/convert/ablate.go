@@ -136,7 +136,7 @@ type ablatePlan struct {
 // ablatePlans plans the checkpoint with all passes, and without each of them in
 // turn.
 func ablatePlans(c *cli.Context, ck *checkpoint.Checkpoint, o convert.Options) (*convert.Plan, []ablatePlan, error) {
-	full, err := convert.NewPlan(c.Context, ck, o)
+	full, err := newPlan(c, ck, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,7 +29,7 @@ func convertCommand() *cli.Command {
   tessera convert model.gguf -o model.tess --type q8_0
   tessera convert model/ -o model.tess --type q4_k_m --decoder-parts 3
   tessera convert model/ --type q4_k_m --plan          what would be done, nothing written`,
-		Flags: slices.Concat([]cli.Flag{outputFlag, typeFlag, requantFlag, partsFlag, disableFlag, stopFlag, threadsFlag, jsonFlag,
+		Flags: slices.Concat([]cli.Flag{outputFlag, typeFlag, requantFlag, ignoreFlag, partsFlag, disableFlag, stopFlag, threadsFlag, jsonFlag,
 			&cli.BoolFlag{Name: "plan", Usage: "print what would be done and write nothing"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a bundle that stands at the output"},
 			&cli.BoolFlag{Name: "no-tokenizer", Usage: "leave the tokenizer out"},
@@ -56,7 +56,7 @@ func convertCommand() *cli.Command {
 				return err
 			}
 			defer ck.Close()
-			plan, err := convert.NewPlan(c.Context, ck, o)
+			plan, err := newPlan(c, ck, o)
 			if err != nil {
 				return err
 			}
@@ -83,6 +83,19 @@ func convertCommand() *cli.Command {
 			return nil
 		},
 	}
+}
+
+// newPlan is the plan of a checkpoint. What the checkpoint says and the plan
+// leaves out is printed.
+func newPlan(c *cli.Context, ck *checkpoint.Checkpoint, o convert.Options) (*convert.Plan, error) {
+	plan, err := convert.NewPlan(c.Context, ck, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range plan.Model.Warnings {
+		fmt.Fprintf(os.Stderr, "warning: %s: %s\n", ck.Path(), w)
+	}
+	return plan, nil
 }
 
 // passFs look inside the rewriting.
@@ -160,8 +173,16 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 		}
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", " ")
-		return e.Encode(map[string]any{"config": p.Model.Config, "meta": p.Meta, "passes": p.Reports, "weights": rows, "bytes": p.Bytes(), "ignored": p.Model.Ignored})
+		return e.Encode(map[string]any{"config": p.Model.Config, "meta": p.Meta, "passes": p.Reports, "weights": rows, "bytes": p.Bytes(), "ignored": p.Model.Ignored,
+			"ignored_keys": p.Options.IgnoreKeys, "warnings": p.Model.Warnings})
 	}
+	for _, line := range p.Model.Config.Lines() {
+		fmt.Println(line)
+	}
+	for _, key := range p.Options.IgnoreKeys {
+		fmt.Printf("ignored key  %s\n", key)
+	}
+	fmt.Println()
 	printPasses(os.Stdout, p.Reports)
 	fmt.Println()
 	for _, w := range p.Weights {

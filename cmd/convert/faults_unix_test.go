@@ -54,11 +54,10 @@ func process(t *testing.T, args ...string) (*exec.Cmd, *strings.Builder) {
 func slowSource(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "slow.gguf")
-	c, err := synth.Find("tiny-llama")
+	c, err := synth.Config("tiny-llama", map[string]any{"num_hidden_layers": 12, "intermediate_size": 1024})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Layers, c.Intermediate = 12, 1024
 	if _, err := synth.WriteGGUF(context.Background(), path, synth.Options{Config: c, Type: quant.F16, Seed: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 var (
 	typeFlag     = &cli.StringFlag{Name: "type", Value: "keep", Usage: "weight `TYPE` or mixture when given a checkpoint: keep, f32, f16, bf16, q8_0, q4_0, q4_k_m, q6_k, ..."}
 	requantFlag  = &cli.BoolFlag{Name: "requantise", Usage: "let --type change weights that are quantised already (loses more than quantising floats)"}
+	ignoreFlag   = &cli.StringSliceFlag{Name: "ignore-key", Usage: "convert as if the checkpoint had no setting `NAME` (repeatable; errors name the settings that are not understood)"}
 	disableFlag  = &cli.StringSliceFlag{Name: "disable", Usage: "leave out a `PASS` (repeatable; tessera passes lists them)"}
 	stopFlag     = &cli.StringFlag{Name: "stop-after", Usage: "end the rewrites behind `PASS`"}
 	partsFlag    = &cli.IntFlag{Name: "decoder-parts", Value: 1, Usage: "cut the decoder into `N` segments"}
@@ -29,7 +30,7 @@ var (
 	jsonFlag     = &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
 	tokensFlag   = &cli.StringFlag{Name: "tokens", Usage: "token ids, comma-separated: `1,2,3`"}
 	outputFlag   = &cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `PATH`"}
-	checkpointFs = []cli.Flag{typeFlag, requantFlag, disableFlag, stopFlag, partsFlag, noCacheFlag}
+	checkpointFs = []cli.Flag{typeFlag, requantFlag, ignoreFlag, disableFlag, stopFlag, partsFlag, noCacheFlag}
 	engineFs     = []cli.Flag{threadsFlag, kvFlag, contextFlag, chunkFlag, backendFlag}
 )
 
@@ -47,7 +48,7 @@ func convertOptions(c *cli.Context) (convert.Options, error) {
 			return convert.Options{}, usage(c, "%w", err)
 		}
 	}
-	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Target: target.CPU, DecoderParts: c.Int("decoder-parts"),
+	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Target: target.CPU, DecoderParts: c.Int("decoder-parts"), IgnoreKeys: c.StringSlice("ignore-key"),
 		Disable: c.StringSlice("disable"), StopAfter: c.String("stop-after")}, nil
 }
 

@@ -27,7 +27,7 @@ func inspectCommand() *cli.Command {
   tessera inspect model/ --tensors
   tessera inspect model.tess --graph decoder-0
   tessera inspect model.tess --check              compare every file with its digest`,
-		Flags: []cli.Flag{jsonFlag,
+		Flags: []cli.Flag{jsonFlag, ignoreFlag,
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor"},
 			&cli.BoolFlag{Name: "metadata", Usage: "print all metadata of a GGUF or safetensors file"},
 			&cli.StringFlag{Name: "graph", Usage: "print the graph of `SEGMENT` (a bundle), or the plain graph with \"model\" (a checkpoint)"},
@@ -81,7 +81,11 @@ func inspectBundle(c *cli.Context, path string) error {
 	m := b.Manifest
 	fmt.Printf("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, m.Target)
 	fmt.Printf("model       %s, %d layers, hidden %d, vocabulary %d, context %d, cache %s\n", m.Meta.Arch, m.Meta.Layers, m.Meta.Hidden, m.Meta.Vocab, m.Meta.ContextLength, m.Meta.KVType)
-	fmt.Printf("made from   %s, type %s\n\n", m.Source.Kind, m.Source.Type)
+	fmt.Printf("made from   %s, type %s\n", m.Source.Kind, m.Source.Type)
+	for _, key := range m.Source.IgnoredKeys {
+		fmt.Printf("ignored key %s\n", key)
+	}
+	fmt.Println()
 	for i, e := range m.Segments {
 		g := b.Segments[i].Graph
 		var size int64
@@ -116,7 +120,7 @@ func inspectCheckpoint(c *cli.Context, path string) error {
 	}
 	defer ck.Close()
 	src := ck.Source()
-	m, modelErr := model.Build(ck, model.Options{})
+	m, modelErr := model.Build(ck, model.Options{IgnoreKeys: c.StringSlice("ignore-key")})
 	if c.IsSet("graph") {
 		if modelErr != nil {
 			return modelErr
@@ -151,9 +155,12 @@ func inspectCheckpoint(c *cli.Context, path string) error {
 	}
 	fmt.Println()
 	if modelErr == nil {
-		k := m.Config
+		for _, w := range m.Warnings {
+			fmt.Fprintf(os.Stderr, "warning: %s: %s\n", path, w)
+		}
+		k, l := m.Config, m.Config.Layers[0]
 		fmt.Printf("model       %s, %d layers, hidden %d, intermediate %d, %d heads of %d (%d KV), vocabulary %d, context %d, tied %v\n",
-			k.Arch, k.Layers, k.Hidden, k.Intermediate, k.Heads, k.HeadDim, k.KVHeads, k.Vocab, k.ContextLength, k.Tied)
+			k.Arch, len(k.Layers), k.Hidden, l.FFN.Width, l.Attn.Heads, l.Attn.HeadDim, l.Attn.KVHeads, k.Vocab, k.ContextLength, k.Tied)
 	}
 	if c.Bool("metadata") {
 		for _, kv := range src.Metadata() {

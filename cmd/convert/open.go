@@ -58,7 +58,7 @@ func open(c *cli.Context, path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := convert.NewPlan(c.Context, ck, o)
+	plan, err := newPlan(c, ck, o)
 	if err != nil {
 		ck.Close()
 		return nil, err

@@ -133,7 +133,8 @@ func listSynth(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, row{name, synth.Describe(name), k.Arch, k.Layers, k.Hidden, k.Intermediate, k.Vocab, k.Heads, k.KVHeads, k.HeadDim})
+		a, f := k.Layers[0].Attn, k.Layers[0].FFN
+		rows = append(rows, row{name, synth.Describe(name), k.Arch, int64(len(k.Layers)), k.Hidden, f.Width, k.Vocab, a.Heads, a.KVHeads, a.HeadDim})
 	}
 	if c.Bool("json") {
 		return json.NewEncoder(os.Stdout).Encode(rows)

@@ -72,7 +72,7 @@ func verifyAction(c *cli.Context) error {
 		return err
 	}
 	defer ck.Close()
-	plan, err := convert.NewPlan(c.Context, ck, o)
+	plan, err := newPlan(c, ck, o)
 	if err != nil {
 		return err
 	}

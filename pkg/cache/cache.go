@@ -81,7 +81,8 @@ func Key(p *convert.Plan) (string, error) {
 		StopAfter string
 		Plain     bool
 		Requant   bool
-	}{format.Version, revision(), print, p.Options.Type.String(), passes.Names(), p.Options.Target, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise})
+		Ignore    []string
+	}{format.Version, revision(), print, p.Options.Type.String(), passes.Names(), p.Options.Target, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise, p.Options.IgnoreKeys})
 	if err != nil {
 		return "", err
 	}

@@ -17,7 +17,7 @@ import (
 func describe(c *checkpoint.Checkpoint, m *model.Model) (runtime.Meta, error) {
 	meta := runtime.Meta{
 		Name: strings.TrimSuffix(filepath.Base(filepath.Clean(c.Path())), ".gguf"), Arch: m.Config.Arch,
-		Layers: int(m.Config.Layers), Hidden: int(m.Config.Hidden), Vocab: int(m.Config.Vocab),
+		Layers: len(m.Config.Layers), Hidden: int(m.Config.Hidden), Vocab: int(m.Config.Vocab),
 		ContextLength: int(m.Config.ContextLength), KVType: "f16", BOS: -1,
 	}
 	if len(m.Graph.States) > 0 {

@@ -23,8 +23,10 @@ type Options struct {
 	Target       *target.Target
 	DecoderParts int  // 0 is 1
 	NoTokenizer  bool // leave the tokenizer out
-	Disable      []string
-	StopAfter    string
+	// IgnoreKeys names settings of the checkpoint that are taken as absent (model.Options).
+	IgnoreKeys []string
+	Disable    []string
+	StopAfter  string
 	// After sees the graph as built and after every pass (--dump-after).
 	After func(index int, p *passes.Pass, g *ir.Graph, r *passes.Report) error
 }
@@ -61,12 +63,13 @@ func NewPlan(ctx context.Context, c *checkpoint.Checkpoint, o Options) (*Plan, e
 	if o.DecoderParts == 0 {
 		o.DecoderParts = 1
 	}
-	m, err := model.Build(c, model.Options{Type: o.Type, Requantise: o.Requantise})
+	o.IgnoreKeys = sorted(o.IgnoreKeys)
+	m, err := model.Build(c, model.Options{Type: o.Type, Requantise: o.Requantise, IgnoreKeys: o.IgnoreKeys})
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{Checkpoint: c, Options: o, Model: m}
-	if p.Cuts, err = passes.CutNames(int(m.Config.Layers), o.DecoderParts); err != nil {
+	if p.Cuts, err = passes.CutNames(len(m.Config.Layers), o.DecoderParts); err != nil {
 		return nil, err
 	}
 	if p.Graph, p.Reports, err = passes.Run(ctx, m.Graph, p.PassOptions()); err != nil {
@@ -79,6 +82,15 @@ func NewPlan(ctx context.Context, c *checkpoint.Checkpoint, o Options) (*Plan, e
 		return nil, err
 	}
 	return p, p.listWeights()
+}
+
+// sorted is names once each, in order; nil for none: plans that mean the same
+// write the same manifest.
+func sorted(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 // PassOptions are the options the plan's passes ran with.

@@ -65,7 +65,8 @@ func (p *Plan) Write(ctx context.Context, path string, o WriteOptions) error {
 	meta.Stop = texts.Stop
 	return w.Commit(format.Manifest{
 		Features: format.Features, Target: p.Options.Target.Name, Meta: meta,
-		Source: format.Source{Kind: p.Checkpoint.Kind().String(), Fingerprint: print, Type: p.Options.Type.String(), Disabled: p.Options.Disable, StopAfter: p.Options.StopAfter},
+		Source: format.Source{Kind: p.Checkpoint.Kind().String(), Fingerprint: print, Type: p.Options.Type.String(), IgnoredKeys: p.Options.IgnoreKeys,
+			Disabled: p.Options.Disable, StopAfter: p.Options.StopAfter},
 	})
 }
 

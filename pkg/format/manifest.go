@@ -29,9 +29,10 @@ type Manifest struct {
 
 // Source says what the bundle was made of and how.
 type Source struct {
-	Kind        string   `json:"kind"`        // hf, gguf or bundle
-	Fingerprint string   `json:"fingerprint"` // of the checkpoint, path-independent
-	Type        string   `json:"type"`        // --type
+	Kind        string   `json:"kind"`                   // hf, gguf or bundle
+	Fingerprint string   `json:"fingerprint"`            // of the checkpoint, path-independent
+	Type        string   `json:"type"`                   // --type
+	IgnoredKeys []string `json:"ignored_keys,omitempty"` // --ignore-key: settings of the checkpoint taken as absent
 	Disabled    []string `json:"disabled_passes,omitempty"`
 	StopAfter   string   `json:"stop_after,omitempty"`
 }

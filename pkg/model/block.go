@@ -4,171 +4,89 @@ import (
 	"fmt"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// maxTopK bounds the candidates that come back from a call.
-const maxTopK = 64
-
-// builder adds nodes; the first error sticks.
-type builder struct {
-	g   *ir.Graph
-	c   *Config
-	r   *resolver
-	err error
-
-	positions ir.ValueID
-}
-
-// graph builds the plain decoder of c:
+// preNorm is the block of a plain decoder:
 //
-//	embd → [attn_norm → q,k,v → rope → attention → attn_output → +
-//	        ffn_norm → gate,up → act·up → ffn_down → +] × layers → output_norm → logits → topk
-//
-// with a boundary after the embedding, after each layer and at the logits.
-func graph(c *Config, r *resolver) (*ir.Graph, error) {
-	b := &builder{g: ir.NewGraph(c.Arch), c: c, r: r}
-	g := b.g
-	tokens := g.AddInput("tokens", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.S}})
-	b.positions = g.AddInput("positions", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.S}})
-	rows := g.AddInput("rows", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.R}})
-	adj := []ir.ValueID{
-		g.AddInput("adj_ids", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.A}}),
-		g.AddInput("adj_scale", ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.A}}),
-		g.AddInput("adj_bias", ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.A}}),
-	}
-	b.weight("rope.inv_freq", ir.ConstExpr(c.Rope.InvFreq()))
-	for n := range c.Layers {
-		g.AddState(&ir.State{Name: fmt.Sprintf("kv.%d", n), Heads: c.KVHeads, HeadDim: c.HeadDim, Elem: r.cacheType()})
-	}
-
-	h := b.op("embedding", "embd", []ir.ValueID{tokens}, []string{tokenEmbd})
-	h = b.boundary(h, "hidden.embed", "embed")
-	for n := range c.Layers {
-		h = b.layer(n, h)
-	}
-	h = b.norm("output_norm", h, c.Hidden)
-	h = b.op("matmul", "logits_all", []ir.ValueID{h}, []string{output})
-	h = b.op("select_rows", "logits_selected", []ir.ValueID{h, rows}, nil)
-	h = b.boundary(h, "logits", "logits")
-	b.add(ir.Node{Op: "topk", In: append([]ir.ValueID{h}, adj...), Attrs: []ir.Attr{ir.IntAttr("k", min(maxTopK, c.Vocab))}},
-		"topk.ids", "topk.logits", "topk.lse")
-	if b.err != nil {
-		return nil, b.err
-	}
-	g.Outputs = append(g.Outputs, g.Nodes[len(g.Nodes)-1].Out...)
-	return g, ir.Verify(g)
+//	h += output(attention(rope(q), rope(k), v)) of norm(h)
+//	h += down(act(gate) · up) of norm(h)
+func preNorm(b *builder, l *Layer, h ir.ValueID) ir.ValueID {
+	x := b.norm("attn_norm", h)
+	q, k, v := b.linear("attn_q", x), b.linear("attn_k", x), b.linear("attn_v", x)
+	a := b.attention("attn", b.rope("q_rope", q), b.rope("k_rope", k), v)
+	h = b.residual("attn_residual", h, b.linear("attn_output", a))
+	return b.residual("ffn_residual", h, b.gated("ffn", b.norm("ffn_norm", h)))
 }
 
-// layer is one decoder block.
-func (b *builder) layer(n int64, h ir.ValueID) ir.ValueID {
-	c := b.c
-	blk := func(s string) string { return fmt.Sprintf("blk.%d.%s", n, s) }
+// The vocabulary of blocks. Names are those of the layer's weights and values,
+// without "blk.N.".
 
-	x := b.norm(blk("attn_norm"), h, c.Hidden)
-	q := b.linear(blk("attn_q"), x, c.QKVBias)
-	k := b.linear(blk("attn_k"), x, c.QKVBias)
-	v := b.linear(blk("attn_v"), x, c.QKVBias)
-	if c.QKNorm {
-		q = b.norm(blk("attn_q_norm"), q, c.HeadDim)
-		k = b.norm(blk("attn_k_norm"), k, c.HeadDim)
-	}
-	q, k = b.rope(blk("q_rope"), q), b.rope(blk("k_rope"), k)
-	attrs := []ir.Attr{ir.IntAttr("head_dim", c.HeadDim), ir.IntAttr("heads", c.Heads), ir.IntAttr("kv_heads", c.KVHeads), ir.FloatAttr("scale", c.AttnScale)}
-	if c.Window != nil && c.Window[n] > 0 {
-		attrs = append(attrs, ir.IntAttr("window", c.Window[n]))
-	}
-	a := b.add(ir.Node{Op: "attention", In: []ir.ValueID{q, k, v, b.positions}, States: []string{fmt.Sprintf("kv.%d", n)}, Attrs: attrs}, blk("attn"))
-	a = b.linear(blk("attn_output"), a, c.OutputBias)
-	h = b.op("add", blk("attn_residual"), []ir.ValueID{h, a}, nil)
+// norm is RMSNorm over all channels, with weight name.weight.
+func (b *builder) norm(name string, x ir.ValueID) ir.ValueID { return b.rms(name, x, b.c.Hidden) }
 
-	x = b.norm(blk("ffn_norm"), h, c.Hidden)
-	gate := b.linear(blk("ffn_gate"), x, c.FFNBias)
-	up := b.linear(blk("ffn_up"), x, c.FFNBias)
-	act := b.op(ir.OpName(c.Act), blk("ffn_act"), []ir.ValueID{gate}, nil)
-	y := b.op("mul", blk("ffn_mul"), []ir.ValueID{act, up}, nil)
-	y = b.linear(blk("ffn_down"), y, c.FFNBias)
-	h = b.op("add", blk("ffn_residual"), []ir.ValueID{h, y}, nil)
-	name := fmt.Sprintf("layer.%d", n)
-	return b.boundary(h, name, name)
+// headNorm is RMSNorm over each head of the layer.
+func (b *builder) headNorm(name string, x ir.ValueID) ir.ValueID {
+	return b.rms(name, x, b.l.Attn.HeadDim)
 }
 
-// norm is rms_norm with weight name.weight over runs of dim channels.
-func (b *builder) norm(name string, x ir.ValueID, dim int64) ir.ValueID {
-	return b.op("rms_norm", name, []ir.ValueID{x}, []string{name + ".weight"}, ir.IntAttr("dim", dim), ir.FloatAttr("eps", b.c.RMSEps))
+func (b *builder) rms(name string, x ir.ValueID, dim int64) ir.ValueID {
+	return b.op(ir.OpRMSNorm, name, []ir.ValueID{x}, []string{name + ".weight"}, ir.IntAttr("dim", dim), ir.FloatAttr("eps", b.c.RMSEps))
 }
 
-// linear is matmul with name.weight and, if biased, add_bias with name.bias.
-func (b *builder) linear(name string, x ir.ValueID, bias bool) ir.ValueID {
-	if !bias {
-		return b.op("matmul", name, []ir.ValueID{x}, []string{name + ".weight"})
+// linear is matmul with name.weight, and the addition of name.bias where the
+// table has that row for this layer.
+func (b *builder) linear(name string, x ir.ValueID) ir.ValueID {
+	if b.exprs[b.full(name+".bias")] == nil {
+		return b.op(ir.OpMatmul, name, []ir.ValueID{x}, []string{name + ".weight"})
 	}
-	x = b.op("matmul", name+".mm", []ir.ValueID{x}, []string{name + ".weight"})
-	return b.op("add_bias", name, []ir.ValueID{x}, []string{name + ".bias"})
+	x = b.op(ir.OpMatmul, name+".mm", []ir.ValueID{x}, []string{name + ".weight"})
+	return b.op(ir.OpAddBias, name, []ir.ValueID{x}, []string{name + ".bias"})
 }
 
+// rope rotates the heads as the layer says; x itself where it does not rotate.
 func (b *builder) rope(name string, x ir.ValueID) ir.ValueID {
-	attrs := []ir.Attr{ir.IntAttr("head_dim", b.c.HeadDim), ir.IntAttr("rotary_dim", b.c.Rope.Dim)}
-	if s := b.c.Rope.Scale; s != 0 && s != 1 {
-		attrs = append(attrs, ir.FloatAttr("mscale", s))
+	a := &b.l.Attn
+	if a.Rope == NoRope {
+		return x
 	}
-	return b.op("rope", name, []ir.ValueID{x, b.positions}, []string{"rope.inv_freq"}, attrs...)
+	r := &b.c.Ropes[a.Rope]
+	attrs := []ir.Attr{ir.IntAttr("head_dim", a.HeadDim), ir.IntAttr("rotary_dim", r.Dim)}
+	if r.Scale != 0 && r.Scale != 1 {
+		attrs = append(attrs, ir.FloatAttr("mscale", r.Scale))
+	}
+	return b.add(ir.Node{Op: ir.OpRope, In: []ir.ValueID{x, b.positions}, Weights: []string{invFreq(a.Rope)}, Attrs: attrs}, b.full(name))
 }
 
-func (b *builder) boundary(x ir.ValueID, name, mark string) ir.ValueID {
-	return b.op("boundary", name, []ir.ValueID{x}, nil, ir.StringAttr("name", mark))
+// attention of the layer's heads over its cache.
+func (b *builder) attention(name string, q, k, v ir.ValueID) ir.ValueID {
+	a := &b.l.Attn
+	attrs := []ir.Attr{ir.IntAttr("head_dim", a.HeadDim), ir.IntAttr("heads", a.Heads), ir.IntAttr("kv_heads", a.KVHeads), ir.FloatAttr("scale", a.Scale)}
+	if a.Window > 0 {
+		attrs = append(attrs, ir.IntAttr("window", a.Window))
+	}
+	return b.add(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{q, k, v, b.positions}, States: []string{cacheOf(b.n)}, Attrs: attrs}, b.full(name))
 }
 
-func (b *builder) op(op ir.OpName, name string, in []ir.ValueID, weights []string, attrs ...ir.Attr) ir.ValueID {
-	return b.add(ir.Node{Op: op, In: in, Weights: weights, Attrs: attrs}, name)
+// gated is the feed-forward down(act(gate x) · up x) with weights name_gate,
+// name_up and name_down.
+func (b *builder) gated(name string, x ir.ValueID) ir.ValueID {
+	gate, up := b.linear(name+"_gate", x), b.linear(name+"_up", x)
+	act := b.op(b.l.FFN.Act, name+"_act", []ir.ValueID{gate}, nil)
+	return b.linear(name+"_down", b.op(ir.OpMul, name+"_mul", []ir.ValueID{act, up}, nil))
 }
 
-// add appends a node after adding its weights and returns its first output.
-func (b *builder) add(n ir.Node, names ...string) ir.ValueID {
-	for _, w := range n.Weights {
-		if w == "rope.inv_freq" {
-			continue
-		}
-		x := b.r.exprs[w]
-		if x == nil && w == output {
-			x = b.r.exprs[tokenEmbd]
-		}
-		if x == nil {
-			b.fail(fmt.Errorf("weight %q has no row in the table of %s", w, b.c.Arch))
-			return ir.None
-		}
-		b.weight(w, x)
-	}
-	if b.err != nil {
-		return ir.None
-	}
-	out, err := b.g.Add(n, names...)
-	if err != nil {
-		b.fail(fmt.Errorf("%s: %w", names[0], err))
-		return ir.None
-	}
-	return out[0]
+// residual is h + x.
+func (b *builder) residual(name string, h, x ir.ValueID) ir.ValueID {
+	return b.op(ir.OpAdd, name, []ir.ValueID{h, x}, nil)
 }
 
-func (b *builder) weight(name string, x *ir.Expr) {
-	if _, err := b.g.AddWeight(name, x); err != nil {
-		b.fail(err)
-	}
-}
+// cacheOf is the state of layer n.
+func cacheOf(n int64) string { return fmt.Sprintf("kv.%d", n) }
 
-func (b *builder) fail(err error) {
-	if b.err == nil {
-		b.err = err
+// invFreq is the stored weight of rotation i of the config.
+func invFreq(i int) string {
+	if i == 0 {
+		return "rope.inv_freq"
 	}
-}
-
-// cacheType is the default element type of the KV cache: f32 where every
-// weight is f32, else f16.
-func (r *resolver) cacheType() string {
-	for _, w := range r.list {
-		if w.To != tensor.F32 {
-			return "f16"
-		}
-	}
-	return "f32"
+	return fmt.Sprintf("rope.%d.inv_freq", i)
 }

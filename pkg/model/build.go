@@ -1,11 +1,10 @@
 package model
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
+	"slices"
+	"strings"
 
-	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/gguf"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -20,20 +19,25 @@ type Options struct {
 	// Requantise allows Type to change one block type into another, which
 	// loses more than the same change from a float type.
 	Requantise bool
+	// IgnoreKeys names settings of the checkpoint that the family does not
+	// understand and that are to be taken as absent: "rope_scaling.attn_factor",
+	// "llama.some.key".
+	IgnoreKeys []string
 }
 
 // Model is a checkpoint understood.
 type Model struct {
-	Config  Config
-	Graph   *ir.Graph // plain, verified
-	Weights []Weight  // every weight, in the order of the graph
-	Ignored []Ignored // tensors that are not used, in file order
+	Config   Config
+	Graph    *ir.Graph // plain, verified
+	Weights  []Weight  // every weight, in the order of the graph
+	Ignored  []Ignored // tensors that are not used, in file order
+	Warnings []string  // settings that were left out, for people
 }
 
 // Weight lists one weight of the graph.
 type Weight struct {
 	Name    string   // canonical: "blk.3.attn_q.weight"
-	Sources []string // tensors of the checkpoint it is made of; none for rope.inv_freq
+	Sources []string // tensors of the checkpoint it is made of
 	Shape   tensor.Shape
 	From    tensor.Type // in the checkpoint
 	To      tensor.Type
@@ -50,92 +54,108 @@ type Ignored struct {
 // the bytes of its config.json; path names the checkpoint in errors.
 func BuildHF(path string, src tensor.Source, config []byte, o Options) (*Model, error) {
 	in := newInput(path, src)
-	c, f, err := readHF(config)
+	s, err := readHF(config, o.IgnoreKeys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: config.json: %w", path, err)
 	}
-	return build(in, f, c, o)
+	return build(in, s, o)
 }
 
 // ParseConfig reads a config.json.
 func ParseConfig(config []byte) (*Config, error) {
-	c, _, err := readHF(config)
-	return c, err
+	s, err := readHF(config, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.c, nil
 }
 
-func readHF(config []byte) (*Config, *family, error) {
-	h, err := parseHF(config)
+// settings is a configuration understood.
+type settings struct {
+	f        *family
+	c        *Config
+	warnings []string
+}
+
+func readHF(config []byte, ignore []string) (*settings, error) {
+	k, f, err := hfKeys(config)
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{f: f}
+	s.c, s.warnings, err = f.read(k, ignore)
+	return s, err
+}
+
+// hfKeys are the keys of a config.json and the family that reads them.
+func hfKeys(config []byte) (*keys, *family, error) {
+	all, err := parseConfig(config)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := familyByModelType(h.ModelType)
+	k := (&keys{err: new(error)}).of(all)
+	modelType := k.strOr("model_type", "")
+	class := k.strs("architectures")
+	if *k.err != nil {
+		return nil, nil, *k.err
+	}
+	if modelType == "" {
+		if err := k.misspelt("model_type"); err != nil {
+			return nil, nil, err
+		}
+	}
+	f, err := lookup("model_type", modelType, byModelType)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := h.config(f)
-	if err != nil {
-		return nil, nil, err
+	if len(class) > 0 && !slices.Contains(f.architectures, class[0]) {
+		return nil, nil, fmt.Errorf("architectures is %q, want %s", class[0], strings.Join(f.architectures, " or "))
 	}
-	return c, f, c.check()
+	k.arch = f.name
+	return k, f, nil
 }
 
 // BuildGGUF builds the model of a GGUF.
 func BuildGGUF(path string, file *gguf.File, o Options) (*Model, error) {
 	in := newInput(path, file)
 	in.kv = file
-	c, f, err := readGGUF(in)
+	s, err := readGGUF(in, o.IgnoreKeys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return build(in, f, c, o)
+	return build(in, s, o)
 }
 
-func readGGUF(in *input) (*Config, *family, error) {
-	arch, ok, err := in.str("general.architecture")
-	if err != nil {
-		return nil, nil, err
-	}
+func readGGUF(in *input, ignore []string) (*settings, error) {
+	const key = "general.architecture"
+	v, ok := in.kv.Value(key)
 	if !ok {
-		return nil, nil, fmt.Errorf("general.architecture is missing")
+		return nil, fmt.Errorf("%s is missing", key)
 	}
-	f, err := familyByGGUF(arch)
+	arch, ok := v.Str()
+	if !ok {
+		return nil, fmt.Errorf("%s is a %s, want a string", key, v.Kind())
+	}
+	f, err := lookup(key, arch, byGGUF)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c, err := ggufConfig(in, f)
-	if err != nil {
-		return nil, nil, err
-	}
-	return c, f, c.check()
+	s := &settings{f: f}
+	s.c, s.warnings, err = f.read(ggufKeys(in, f, new(error)), ignore)
+	return s, err
 }
 
-func build(in *input, f *family, c *Config, o Options) (*Model, error) {
-	r := &resolver{in: in, f: f, c: c, used: make([]bool, len(in.infos))}
+func build(in *input, s *settings, o Options) (*Model, error) {
+	r := &resolver{in: in, f: s.f, c: s.c, used: make([]bool, len(in.infos))}
 	if err := r.resolve(); err != nil {
 		return nil, err
 	}
 	if err := r.retype(o); err != nil {
 		return nil, err
 	}
-	g, err := graph(c, r)
+	g, err := graph(s.f, s.c, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path, err)
 	}
-	return &Model{Config: *c, Graph: g, Weights: r.list, Ignored: r.ignored}, nil
-}
-
-// floats reads a small f32 tensor.
-func (in *input) floats(name string) ([]float32, error) {
-	t, err := in.src.Tensor(name)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]float32, len(t.Data)/4)
-	err = mmap.Guard(func() error {
-		for i := range all {
-			all[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
-		}
-		return nil
-	})
-	return all, err
+	return &Model{Config: *s.c, Graph: g, Weights: r.list, Ignored: r.ignored, Warnings: s.warnings}, nil
 }

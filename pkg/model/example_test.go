@@ -20,7 +20,7 @@ func ExampleBuild() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(m.Config.Arch, m.Config.Layers, "layers,", len(m.Graph.Nodes), "nodes")
+	fmt.Println(m.Config.Arch, len(m.Config.Layers), "layers,", len(m.Graph.Nodes), "nodes")
 	w := m.Weights[0]
 	fmt.Println(w.Name, w.Sources, w.From, "→", w.To, "because:", w.Reason)
 	// Output:

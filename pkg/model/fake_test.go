@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -35,9 +36,19 @@ func tensorsOf(t testing.TB, config []byte, ty tensor.Type) fake {
 	}
 	var f fake
 	for _, s := range slots {
-		f = append(f, tensor.Info{Name: s.HF, Type: ty, Shape: s.Shape, File: "model.safetensors"})
+		f = append(f, leaves(s.HF, ty, "model.safetensors")...)
 	}
 	return f
+}
+
+// leaves lists the tensors that a weight is made of.
+func leaves(x *ir.Expr, ty tensor.Type, file string) (all []tensor.Info) {
+	x.Walk(func(e *ir.Expr) {
+		if e.Kind == ir.ExprTensor {
+			all = append(all, tensor.Info{Name: e.Name, Type: ty, Shape: e.Shape, File: file})
+		}
+	})
+	return all
 }
 
 // configs reads testdata/*.json by base name.

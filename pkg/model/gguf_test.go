@@ -17,9 +17,12 @@ import (
 
 // ggufConfig is the model that the tests below write.
 func ggufConfig() *model.Config {
-	return &model.Config{Arch: "llama", Layers: 2, Hidden: 32, Intermediate: 64, Heads: 4, KVHeads: 2, HeadDim: 8, Vocab: 48,
-		ContextLength: 512, RMSEps: 1e-5, AttnScale: 1, Act: "silu", Rope: model.Rope{Type: "default", Theta: 1e4, Dim: 8}}
+	l := model.Layer{Attn: model.Attn{Heads: 4, KVHeads: 2, HeadDim: 8, Scale: 1}, FFN: model.FFN{Width: 64, Act: "silu"}}
+	return &model.Config{Arch: "llama", Hidden: 32, Vocab: 48, ContextLength: 512, RMSEps: 1e-5,
+		Ropes: []model.Rope{{Type: "default", Theta: 1e4, Dim: 8}}, Layers: []model.Layer{l, l}}
 }
+
+func attn(c *model.Config) model.Attn { return c.Layers[0].Attn }
 
 // ggufKeys is its metadata; an entry of set replaces or adds a key, remove
 // takes it away.
@@ -55,11 +58,12 @@ func ggufTensors(t testing.TB, c *model.Config, ty tensor.Type) []tensor.Info {
 	}
 	var all []tensor.Info
 	for _, s := range slots {
-		info := tensor.Info{Name: s.Name, Type: ty, Shape: s.Shape}
-		if len(s.Shape) == 1 {
-			info.Type = tensor.F32
+		for _, info := range leaves(s.GGUF, ty, "") {
+			if len(info.Shape) == 1 {
+				info.Type = tensor.F32
+			}
+			all = append(all, info)
 		}
-		all = append(all, info)
 	}
 	return all
 }
@@ -124,17 +128,17 @@ func TestGGUFConfigs(t *testing.T) {
 		want func(c *model.Config) bool
 	}{
 		{"llama", nil, func(c *model.Config) bool {
-			return c.HeadDim == 8 && c.Vocab == 48 && c.Rope.Theta == 1e4 && c.RMSEps == 1e-5 && c.Window == nil && !c.Tied
+			return attn(c).HeadDim == 8 && c.Vocab == 48 && c.Ropes[0].Theta == 1e4 && c.RMSEps == 1e-5 && attn(c).Window == 0 && !c.Tied
 		}},
-		{"llama", m{"*.attention.head_count_kv": []uint32{2, 2}, "*.feed_forward_length": []int32{64, 64}}, func(c *model.Config) bool { return c.KVHeads == 2 }},
-		{"llama", m{"*.attention.scale": float32(0.25)}, func(c *model.Config) bool { return c.AttnScale == 0.25 }},
-		{"llama", m{"*.attention.scale": float32(0)}, func(c *model.Config) bool { return c.AttnScale == 1/2.8284271247461903 }},
-		{"llama", m{"*.rope.freq_base": float32(5e5), "*.vocab_size": uint32(48)}, func(c *model.Config) bool { return c.Rope.Theta == 5e5 }},
-		{"llama", m{"*.rope.scaling.type": "linear", "*.rope.scaling.factor": float32(4)}, func(c *model.Config) bool { return c.Rope.Type == "linear" && c.Rope.Factor == 4 }},
-		{"llama", m{"*.rope.scale_linear": float32(2)}, func(c *model.Config) bool { return c.Rope.Type == "linear" && c.Rope.Factor == 2 }},
-		{"llama", m{"*.rope.scaling.type": "none", "*.expert_count": uint32(0)}, func(c *model.Config) bool { return c.Rope.Type == "default" }},
-		{"llama", m{"*.attention.sliding_window": uint32(16)}, func(c *model.Config) bool { return len(c.Window) == 2 && c.Window[1] == 16 }},
-		{"llama", m{"*.attention.sliding_window": uint32(0)}, func(c *model.Config) bool { return c.Window == nil }},
+		{"llama", m{"*.attention.head_count_kv": []uint32{2, 2}, "*.feed_forward_length": []int32{64, 64}}, func(c *model.Config) bool { return attn(c).KVHeads == 2 }},
+		{"llama", m{"*.attention.scale": float32(0.25)}, func(c *model.Config) bool { return attn(c).Scale == 0.25 }},
+		{"llama", m{"*.attention.scale": float32(0)}, func(c *model.Config) bool { return attn(c).Scale == 1/2.8284271247461903 }},
+		{"llama", m{"*.rope.freq_base": float32(5e5), "*.vocab_size": uint32(48)}, func(c *model.Config) bool { return c.Ropes[0].Theta == 5e5 }},
+		{"llama", m{"*.rope.scaling.type": "linear", "*.rope.scaling.factor": float32(4)}, func(c *model.Config) bool { return c.Ropes[0].Type == "linear" && c.Ropes[0].Factor == 4 }},
+		{"llama", m{"*.rope.scale_linear": float32(2)}, func(c *model.Config) bool { return c.Ropes[0].Type == "linear" && c.Ropes[0].Factor == 2 }},
+		{"llama", m{"*.rope.scaling.type": "none", "*.expert_count": uint32(0)}, func(c *model.Config) bool { return c.Ropes[0].Type == "default" }},
+		{"llama", m{"*.attention.sliding_window": uint32(16)}, func(c *model.Config) bool { return len(c.Layers) == 2 && c.Layers[1].Attn.Window == 16 }},
+		{"llama", m{"*.attention.sliding_window": uint32(0)}, func(c *model.Config) bool { return attn(c).Window == 0 }},
 	} {
 		got, _, err := buildGGUF(t, ggufKeys(c.arch, c.set), ggufTensors(t, ggufConfig(), tensor.F32))
 		if err != nil {
@@ -156,14 +160,14 @@ func TestBadGGUFConfigs(t *testing.T) {
 		{m{"general.architecture": "mamba"}, `general.architecture "mamba"`},
 		{m{"general.architecture": uint32(1)}, "general.architecture is a u32"},
 		{m{"*.block_count": remove}, "llama.block_count is missing"},
-		{m{"*.block_count": "2"}, "llama.block_count is a string"},
-		{m{"*.block_count": uint32(0)}, "llama.block_count is 0"},
+		{m{"*.block_count": "2"}, `"llama.block_count" is a string`},
+		{m{"*.block_count": uint32(0)}, "number of layers is 0"},
 		{m{"*.block_count": uint64(1) << 63}, "llama.block_count"},
 		{m{"*.block_count": uint32(4000)}, "number of layers is 4000"},
 		{m{"*.block_count": uint32(1)}, "blk.1."},
-		{m{"*.embedding_length": int32(-32)}, "llama.embedding_length is -32"},
+		{m{"*.embedding_length": int32(-32)}, "hidden size is -32"},
 		{m{"*.attention.head_count": uint32(3)}, "3 heads"},
-		{m{"*.attention.head_count_kv": []uint32{2, 4}}, "head_count_kv[1] is 4"},
+		{m{"*.attention.head_count_kv": []uint32{2, 4}}, "one per layer, all equal"},
 		{m{"*.attention.head_count_kv": []string{"a"}}, "head_count_kv"},
 		{m{"*.attention.key_length": uint32(16), "*.attention.value_length": uint32(8)}, "value_length is 8"},
 		{m{"*.attention.key_length": uint32(16)}, "shape"},
@@ -173,7 +177,7 @@ func TestBadGGUFConfigs(t *testing.T) {
 		{m{"*.rope.dimension_count": uint32(4)}, "dimension_count is 4"},
 		{m{"*.rope.scaling.type": "magic"}, `"magic"`},
 		{m{"*.expert_count": uint32(8)}, "llama.expert_count is 8"},
-		{m{"*.attention.sliding_window_pattern": uint32(2)}, `"llama.attention.sliding_window_pattern" is not known`},
+		{m{"*.attention.sliding_window_pattern": uint32(2)}, "--ignore-key llama.attention.sliding_window_pattern"},
 		{m{"*.attn_logit_softcapping": float32(50)}, "attn_logit_softcapping is 50"},
 	} {
 		_, _, err := buildGGUF(t, ggufKeys("llama", c.set), ggufTensors(t, ggufConfig(), tensor.F32))
@@ -195,7 +199,7 @@ func TestRopeFreqs(t *testing.T) {
 	} {
 		got, _, err := buildGGUF(t, ggufKeys("llama", nil), append(ggufTensors(t, ggufConfig(), tensor.F32), c.info))
 		if c.want == "" {
-			if err != nil || got.Config.Rope.Type != "divisors" || len(got.Ignored) != 1 {
+			if err != nil || got.Config.Ropes[0].Type != "divisors" || len(got.Ignored) != 1 {
 				t.Errorf("%v: %v", c.info, err)
 			}
 			continue
@@ -209,7 +213,7 @@ func TestRopeFreqs(t *testing.T) {
 // TestFusedQKV: attn_qkv, weight and bias, equals its three parts.
 func TestFusedQKV(t *testing.T) {
 	c := ggufConfig()
-	c.QKVBias = true
+	c.Layers[0].Attn.Bias, c.Layers[1].Attn.Bias = true, true
 	apart := ggufTensors(t, c, tensor.Q8_0)
 	var fused []tensor.Info
 	for _, info := range apart {
@@ -275,7 +279,7 @@ func FuzzGGUF(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got, err := model.BuildGGUF("fuzz", file, model.Options{}); err == nil && got.Config.Layers > model.MaxLayers {
+		if got, err := model.BuildGGUF("fuzz", file, model.Options{}); err == nil && len(got.Config.Layers) > model.MaxLayers {
 			t.Fatalf("%+v", got.Config)
 		}
 	})

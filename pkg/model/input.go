@@ -1,23 +1,26 @@
 package model
 
 import (
-	"fmt"
+	"encoding/binary"
+	"math"
 
+	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/gguf"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// input is a checkpoint as families see it.
+// input is the tensors of a checkpoint.
 type input struct {
 	path   string
 	infos  []tensor.Info
 	byName map[string]int // into infos
 	src    tensor.Source
-	kv     *gguf.File // nil for Hugging Face checkpoints
+	kv     *gguf.File        // nil for Hugging Face checkpoints
+	taken  map[string]string // tensors that the config was made of, and why no weight is
 }
 
 func newInput(path string, src tensor.Source) *input {
-	in := &input{path: path, infos: src.Tensors(), src: src}
+	in := &input{path: path, infos: src.Tensors(), src: src, taken: map[string]string{}}
 	in.byName = make(map[string]int, len(in.infos))
 	for i, t := range in.infos {
 		in.byName[t.Name] = i
@@ -37,59 +40,22 @@ func (in *input) info(name string) (tensor.Info, bool) {
 	return in.infos[i], true
 }
 
-// The readers below take metadata of the kind a key must have; a value of
-// another kind is an error. They report false when the key is absent.
+// take notes that a tensor was read by the config; why stands in the listing of
+// tensors that are no weights.
+func (in *input) take(name, why string) { in.taken[name] = why }
 
-func (in *input) int(key string) (int64, bool, error) {
-	v, ok := in.kv.Value(key)
-	if !ok {
-		return 0, false, nil
+// floats reads a small f32 tensor.
+func (in *input) floats(name string) ([]float32, error) {
+	t, err := in.src.Tensor(name)
+	if err != nil {
+		return nil, err
 	}
-	n, ok := v.Int()
-	if !ok {
-		return 0, false, fmt.Errorf("%s is a %s, want an integer", key, v.Kind())
-	}
-	return n, true, nil
-}
-
-func (in *input) float(key string) (float64, bool, error) {
-	v, ok := in.kv.Value(key)
-	if !ok {
-		return 0, false, nil
-	}
-	x, ok := v.Float()
-	if !ok {
-		return 0, false, fmt.Errorf("%s is a %s, want a float", key, v.Kind())
-	}
-	return x, true, nil
-}
-
-func (in *input) str(key string) (string, bool, error) {
-	v, ok := in.kv.Value(key)
-	if !ok {
-		return "", false, nil
-	}
-	s, ok := v.Str()
-	if !ok {
-		return "", false, fmt.Errorf("%s is a %s, want a string", key, v.Kind())
-	}
-	return s, true, nil
-}
-
-// uniform reads a key that may be one number or one per layer, all equal.
-func (in *input) uniform(key string) (int64, bool, error) {
-	v, ok := in.kv.Value(key)
-	if !ok || v.Type() != gguf.Array {
-		return in.int(key)
-	}
-	all, ok := in.kv.Int64s(key)
-	if !ok || len(all) == 0 {
-		return 0, false, fmt.Errorf("%s is %s, want an integer or a list of them", key, v.Text())
-	}
-	for i, n := range all {
-		if n != all[0] {
-			return 0, false, fmt.Errorf("%s[%d] is %d and [0] is %d: layers of different sizes are not supported", key, i, n, all[0])
+	all := make([]float32, len(t.Data)/4)
+	err = mmap.Guard(func() error {
+		for i := range all {
+			all[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
 		}
-	}
-	return all[0], true, nil
+		return nil
+	})
+	return all, err
 }

@@ -8,19 +8,17 @@ var llama = family{
 	name:          "llama",
 	modelTypes:    []string{"llama"},
 	architectures: []string{"LlamaForCausalLM", "LLaMAForCausalLM"},
-	ggufArch:      "llama",
-	interleaved:   true,
-	ropeFreqs:     true,
-	rows:          slices.Concat(decoderRows, qkvBiasRows, outputBiasRows, ffnBiasRows),
-	hf: func(h *hfConfig, c *Config) error {
-		c.QKVBias, c.OutputBias = or(h.AttentionBias, false), or(h.AttentionBias, false)
-		c.FFNBias = or(h.MLPBias, false)
-		return h.refuse("sliding_window", "layer_types")
+	gguf:          "llama",
+	config: func(k *keys) *Config {
+		c, l := decoder(k, classDefaults{})
+		l.Attn.Bias = k.biased("attention_bias", "blk.0.attn_q.bias", "blk.0.attn_qkv.bias")
+		l.Attn.OutBias = k.biased("attention_bias", "blk.0.attn_output.bias")
+		l.FFN.Bias = k.biased("mlp_bias", "blk.0.ffn_gate.bias")
+		c.Ropes = []Rope{rotation(k, l.Attn.HeadDim, wholeHead)}
+		k.divisors(&c.Ropes[0])
+		c.Layers = k.layers(l)
+		return c
 	},
-	gguf: func(in *input, c *Config) error {
-		c.QKVBias = in.has("blk.0.attn_q.bias") || in.has("blk.0.attn_qkv.bias")
-		c.OutputBias = in.has("blk.0.attn_output.bias")
-		c.FFNBias = in.has("blk.0.ffn_gate.bias")
-		return nil
-	},
+	tensors: interleaved(slices.Concat(decoderRows, qkvBiasRows, outBiasRows, ffnBiasRows)),
+	block:   preNorm,
 }

@@ -6,19 +6,18 @@ var mistral = family{
 	name:          "mistral",
 	modelTypes:    []string{"mistral"},
 	architectures: []string{"MistralForCausalLM"},
-	rows:          decoderRows,
-	hf: func(h *hfConfig, c *Config) error {
-		if !h.has("num_key_value_heads") {
-			c.KVHeads = 8
+	gguf:          "llama",
+	config: func(k *keys) *Config {
+		c, l := decoder(k, classDefaults{kvHeads: 8})
+		if w := k.intOr("sliding_window", 4096); k.given("sliding_window") || !k.has("sliding_window") {
+			if l.Attn.Window = w; w < 1 {
+				k.bad("sliding_window", w, "a number > 0 or null")
+			}
 		}
-		w := or(h.SlidingWindow, 0)
-		if !h.has("sliding_window") {
-			w = 4096
-		}
-		if h.SlidingWindow != nil && w < 1 {
-			return h.bad("sliding_window", w, "a number > 0 or null")
-		}
-		c.Window = window(c.Layers, w)
-		return h.refuse("attention_bias", "mlp_bias", "layer_types")
+		c.Ropes = []Rope{rotation(k, l.Attn.HeadDim, wholeHead)}
+		c.Layers = k.layers(l)
+		return c
 	},
+	tensors: interleaved(decoderRows),
+	block:   preNorm,
 }

@@ -112,7 +112,7 @@ func TestContainersAgree(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			hc, gc := open(t, testutil.Model(name)), open(t, file)
 			h, g := build(t, hc, model.Options{}), build(t, gc, model.Options{})
-			if h.Config.AttnScale != g.Config.AttnScale || h.Config.RMSEps != g.Config.RMSEps || h.Config.Rope.Theta != g.Config.Rope.Theta ||
+			if !slices.Equal(h.Config.Layers, g.Config.Layers) || h.Config.RMSEps != g.Config.RMSEps || h.Config.Ropes[0].Theta != g.Config.Ropes[0].Theta ||
 				h.Config.Tied != g.Config.Tied || h.Config.ContextLength != g.Config.ContextLength {
 				t.Errorf("configs differ:\nhf   %+v\ngguf %+v", h.Config, g.Config)
 			}

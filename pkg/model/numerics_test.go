@@ -59,7 +59,7 @@ func compareLogits(t *testing.T, dir, path string, want *safetensors.File) {
 	}
 	k := &m.Config
 	p := &runtime.Program{Segments: segs, Weights: weights.NewMemory(c.Source(), 1),
-		Meta: runtime.Meta{Vocab: int(k.Vocab), Layers: int(k.Layers), Hidden: int(k.Hidden), ContextLength: int(k.ContextLength), KVType: "f32"}}
+		Meta: runtime.Meta{Vocab: int(k.Vocab), Layers: len(k.Layers), Hidden: int(k.Hidden), ContextLength: int(k.ContextLength), KVType: "f32"}}
 	r, err := runtime.New(p, runtime.Options{Backend: reference.Backend{}, MaxChunk: 17, Context: 64, KVType: "f32"})
 	if err != nil {
 		t.Fatal(err)

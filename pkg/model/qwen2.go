@@ -8,17 +8,15 @@ var qwen2 = family{
 	name:          "qwen2",
 	modelTypes:    []string{"qwen2"},
 	architectures: []string{"Qwen2ForCausalLM"},
-	ggufArch:      "qwen2",
-	rows:          slices.Concat(decoderRows, qkvBiasRows),
-	hf: func(h *hfConfig, c *Config) error {
-		c.QKVBias = true
-		if err := h.slidingLayers(c); err != nil {
-			return err
-		}
-		return h.refuse("mlp_bias")
+	gguf:          "qwen2",
+	config: func(k *keys) *Config {
+		c, l := decoder(k, classDefaults{})
+		l.Attn.Bias = true
+		c.Ropes = []Rope{rotation(k, l.Attn.HeadDim, wholeHead)}
+		c.Layers = k.layers(l)
+		k.qwenWindows(c.Layers)
+		return c
 	},
-	gguf: func(_ *input, c *Config) error {
-		c.QKVBias = true
-		return nil
-	},
+	tensors: slices.Concat(decoderRows, qkvBiasRows),
+	block:   preNorm,
 }

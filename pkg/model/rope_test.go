@@ -44,10 +44,10 @@ func TestRopeAgainstTransformers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := got.Rope.Scale; float32(s) != float32(scale) && !(s == 0 && scale == 1) {
+		if s := got.Ropes[0].Scale; float32(s) != float32(scale) && !(s == 0 && scale == 1) {
 			t.Errorf("%s: attention factor %v, want %v", part[0], s, scale)
 		}
-		inv, same := got.Rope.InvFreq(), 0
+		inv, same := got.Ropes[0].InvFreq(), 0
 		want := strings.Fields(part[2])
 		if len(want) != len(inv) {
 			t.Fatalf("%s: %d frequencies, want %d", part[0], len(inv), len(want))
@@ -84,8 +84,8 @@ func TestYarnAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(h.Rope) != fmt.Sprint(g.Config.Rope) {
-		t.Errorf("hf %+v, gguf %+v", h.Rope, g.Config.Rope)
+	if fmt.Sprint(h.Ropes) != fmt.Sprint(g.Config.Ropes) {
+		t.Errorf("hf %+v, gguf %+v", h.Ropes, g.Config.Ropes)
 	}
 	if n := g.Graph.Nodes[len(g.Graph.Nodes)-1]; n.Op != "topk" {
 		t.Errorf("last node is %s", n.Op)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/gguf"
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -32,11 +34,18 @@ func WriteGGUF(ctx context.Context, path string, o Options) (files []string, err
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("%s: exists already", path)
 	}
-	decl := gguf.Options{KV: j.metadata()}
-	for i, s := range j.slots {
-		decl.Tensors = append(decl.Tensors, tensor.Info{Name: s.Name, Type: j.types[i], Shape: s.Shape})
+	kv, freqs, err := j.metadata()
+	if err != nil {
+		return nil, err
 	}
-	freqs := j.divisors()
+	decl := gguf.Options{KV: kv}
+	all, err := j.stored(func(s *model.Slot) *ir.Expr { return s.GGUF })
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		decl.Tensors = append(decl.Tensors, tensor.Info{Name: s.name, Type: s.t, Shape: s.shape})
+	}
 	if freqs != nil {
 		decl.Tensors = append(decl.Tensors, tensor.Info{Name: "rope_freqs.weight", Type: tensor.F32, Shape: tensor.Shape{int64(len(freqs) / 4)}})
 	}
@@ -52,7 +61,7 @@ func WriteGGUF(ctx context.Context, path string, o Options) (files []string, err
 	} else {
 		files = []string{path}
 	}
-	err = j.writeGGUF(ctx, w, freqs)
+	err = j.writeGGUF(ctx, w, all, freqs)
 	if err != nil {
 		// Close reports what is missing; the first error says why.
 		_ = w.Close()
@@ -75,13 +84,13 @@ type ggufWriter interface {
 	Close() error
 }
 
-func (j *job) writeGGUF(ctx context.Context, w ggufWriter, freqs []byte) error {
-	for i, s := range j.slots {
-		r, err := j.reader(ctx, i, j.types[i], true)
+func (j *job) writeGGUF(ctx context.Context, w ggufWriter, all []stored, freqs []byte) error {
+	for _, s := range all {
+		r, err := j.reader(ctx, s, s.t)
 		if err != nil {
 			return err
 		}
-		if err := w.Write(s.Name, r); err != nil {
+		if err := w.Write(s.name, r); err != nil {
 			return err
 		}
 	}
@@ -136,51 +145,31 @@ func remove(path string) error {
 	return nil
 }
 
-// divisors is rope_freqs.weight of a llama3 rotation.
-func (j *job) divisors() []byte {
-	if j.c.Rope.Type != "llama3" {
-		return nil
-	}
-	div := j.c.Rope.Llama3Divisors()
-	b := make([]byte, 0, 4*len(div))
-	for _, d := range div {
-		u := math.Float32bits(d)
-		b = append(b, byte(u), byte(u>>8), byte(u>>16), byte(u>>24))
+// littleEndian is the bytes of a f32 tensor; nil for none.
+func littleEndian(x []float32) []byte {
+	var b []byte
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b
 }
 
-// metadata is everything llama.cpp asks of a model file.
-func (j *job) metadata() []gguf.KV {
-	c := j.c
-	arch, _ := model.GGUFArch(c.Arch) // newJob has checked it
-	kv := []gguf.KV{
-		{Key: "general.architecture", Value: arch},
+// metadata is everything llama.cpp asks of a model file, and the content of
+// rope_freqs.weight where there is one.
+func (j *job) metadata() (kv []gguf.KV, freqs []byte, err error) {
+	settings, divisors, err := model.Metadata(document(j.object))
+	if err != nil {
+		return nil, nil, err
+	}
+	kv = []gguf.KV{
+		{Key: "general.architecture", Value: j.mix.Arch},
 		{Key: "general.type", Value: "model"},
-		{Key: "general.name", Value: "synthetic " + cmp.Or(j.Model, c.Arch)},
+		{Key: "general.name", Value: "synthetic " + cmp.Or(j.Model, j.c.Arch)},
 	}
 	if n, ok := j.Type.FileType(); ok {
 		kv = append(kv, gguf.KV{Key: "general.file_type", Value: n})
 	}
-	kv = append(kv, gguf.KV{Key: "general.quantization_version", Value: uint32(2)})
-	for _, u := range []struct {
-		key string
-		v   int64
-	}{
-		{"vocab_size", c.Vocab}, {"context_length", c.ContextLength}, {"embedding_length", c.Hidden}, {"block_count", c.Layers},
-		{"feed_forward_length", c.Intermediate}, {"attention.head_count", c.Heads}, {"attention.head_count_kv", c.KVHeads},
-		{"attention.key_length", c.HeadDim}, {"attention.value_length", c.HeadDim}, {"rope.dimension_count", c.HeadDim},
-	} {
-		kv = append(kv, gguf.KV{Key: arch + "." + u.key, Value: uint32(u.v)})
-	}
-	kv = append(kv,
-		gguf.KV{Key: arch + ".attention.layer_norm_rms_epsilon", Value: float32(c.RMSEps)},
-		gguf.KV{Key: arch + ".rope.freq_base", Value: float32(c.Rope.Theta)})
-	if c.Rope.Type == "linear" {
-		kv = append(kv,
-			gguf.KV{Key: arch + ".rope.scaling.type", Value: "linear"},
-			gguf.KV{Key: arch + ".rope.scaling.factor", Value: float32(c.Rope.Factor)})
-	}
+	kv = append(append(kv, gguf.KV{Key: "general.quantization_version", Value: uint32(2)}), settings...)
 	types := make([]int32, len(j.vocab.tokens))
 	for i := range types {
 		types[i] = 1 // normal
@@ -190,13 +179,13 @@ func (j *job) metadata() []gguf.KV {
 	}
 	return append(kv,
 		gguf.KV{Key: "tokenizer.ggml.model", Value: "gpt2"},
-		gguf.KV{Key: "tokenizer.ggml.pre", Value: j.pretokenizer().gguf},
+		gguf.KV{Key: "tokenizer.ggml.pre", Value: j.words.gguf},
 		gguf.KV{Key: "tokenizer.ggml.tokens", Value: j.vocab.tokens},
 		gguf.KV{Key: "tokenizer.ggml.token_type", Value: types},
 		gguf.KV{Key: "tokenizer.ggml.merges", Value: j.vocab.merges},
 		gguf.KV{Key: "tokenizer.ggml.bos_token_id", Value: uint32(j.vocab.id(0))},
 		gguf.KV{Key: "tokenizer.ggml.eos_token_id", Value: uint32(j.vocab.id(1))},
 		gguf.KV{Key: "tokenizer.ggml.padding_token_id", Value: uint32(j.vocab.id(2))},
-		gguf.KV{Key: "tokenizer.ggml.add_bos_token", Value: j.pretokenizer().bos},
-	)
+		gguf.KV{Key: "tokenizer.ggml.add_bos_token", Value: j.words.bos},
+	), littleEndian(divisors), nil
 }

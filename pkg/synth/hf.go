@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/safetensors"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -51,18 +54,22 @@ func WriteHF(ctx context.Context, dir string, o Options) (files []string, err er
 		}
 	}
 	decl := safetensors.ShardOptions{Options: safetensors.Options{Metadata: []tensor.KV{{Key: "format", Value: "pt"}}}, MaxBytes: o.MaxShard}
-	for _, s := range j.slots {
-		decl.Tensors = append(decl.Tensors, tensor.Info{Name: s.HF, Type: base, Shape: s.Shape})
+	all, err := j.stored(func(s *model.Slot) *ir.Expr { return s.HF })
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		decl.Tensors = append(decl.Tensors, tensor.Info{Name: s.name, Type: base, Shape: s.shape})
 	}
 	w, err := safetensors.NewShardWriter(dir, decl)
 	if err != nil {
 		return files, err
 	}
 	files = append(files, w.Paths()...)
-	for i, s := range j.slots {
-		r, rerr := j.reader(ctx, i, base, false)
+	for _, s := range all {
+		r, rerr := j.reader(ctx, s, base)
 		if rerr == nil {
-			rerr = w.Write(s.HF, r)
+			rerr = w.Write(s.name, r)
 		}
 		if err = rerr; err != nil {
 			break
@@ -80,6 +87,11 @@ type object []entry
 type entry struct {
 	key   string
 	value any
+}
+
+// index is the place of a key, -1 if it is not there.
+func (o object) index(key string) int {
+	return slices.IndexFunc(o, func(e entry) bool { return e.key == key })
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -119,39 +131,17 @@ func document(o object) []byte {
 	return append(b.Bytes(), '\n')
 }
 
-// classes gives model_type, class and what a config of the family adds.
-var classes = map[string]struct {
-	class string
-	more  object
-}{
-	"llama":   {"LlamaForCausalLM", object{{"attention_bias", false}, {"mlp_bias", false}}},
-	"mistral": {"MistralForCausalLM", object{{"sliding_window", nil}}},
-	"qwen2":   {"Qwen2ForCausalLM", object{{"use_sliding_window", false}}},
-	"qwen3":   {"Qwen3ForCausalLM", object{{"attention_bias", false}, {"use_sliding_window", false}}},
-}
-
 var dtypes = map[tensor.Type]string{tensor.F32: "float32", tensor.F16: "float16", tensor.BF16: "bfloat16"}
 
+// configJSON is the config of the model with what the checkpoint adds to it.
 func (j *job) configJSON() []byte {
-	c := j.c
-	class := classes[c.Arch]
-	o := object{
-		{"architectures", []string{class.class}}, {"model_type", c.Arch},
-		{"vocab_size", c.Vocab}, {"hidden_size", c.Hidden}, {"intermediate_size", c.Intermediate}, {"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads}, {"head_dim", c.HeadDim}, {"hidden_act", "silu"},
-		{"max_position_embeddings", c.ContextLength}, {"rms_norm_eps", c.RMSEps}, {"rope_theta", c.Rope.Theta},
+	var o object
+	for _, e := range j.object {
+		if o = append(o, e); e.key == "tie_word_embeddings" {
+			o = append(o, entry{"torch_dtype", dtypes[j.Type.Base()]}, entry{"bos_token_id", j.vocab.id(0)}, entry{"eos_token_id", j.vocab.id(1)})
+		}
 	}
-	var scaling any
-	switch c.Rope.Type {
-	case "llama3":
-		scaling = object{{"rope_type", "llama3"}, {"factor", c.Rope.Factor}, {"low_freq_factor", c.Rope.LowFreq},
-			{"high_freq_factor", c.Rope.HighFreq}, {"original_max_position_embeddings", int64(c.Rope.Original)}}
-	case "linear":
-		scaling = object{{"rope_type", "linear"}, {"factor", c.Rope.Factor}}
-	}
-	o = append(o, entry{"rope_scaling", scaling}, entry{"tie_word_embeddings", c.Tied},
-		entry{"torch_dtype", dtypes[j.Type.Base()]}, entry{"bos_token_id", j.vocab.id(0)}, entry{"eos_token_id", j.vocab.id(1)})
-	return document(append(o, class.more...))
+	return document(o)
 }
 
 func (j *job) generationJSON() []byte {

@@ -1,59 +1,70 @@
 package synth
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/model"
 )
 
-// shape is one row of the table of models.
+// shape is one row of the table of models: a config.json. pkg/model reads it as
+// it reads anybody's; nothing here knows a family.
 type shape struct {
-	name  string
-	about string
-	c     model.Config
+	name   string
+	about  string
+	words  pretokenizer
+	config string
 }
-
-// llama3 is the rotation of Llama 3.1 and later.
-func llama3(factor float64) model.Rope {
-	return model.Rope{Type: "llama3", Theta: 5e5, Factor: factor, LowFreq: 1, HighFreq: 4, Original: 8192}
-}
-
-func plain(theta float64) model.Rope { return model.Rope{Type: "default", Theta: theta} }
 
 // shapes is the table of models. The figures are those of the published
-// configs; what follows from them is filled in by find.
+// configs.
 var shapes = []shape{
-	{"llama-1b", "Llama 3.2 1B", model.Config{Arch: "llama", Hidden: 2048, Intermediate: 8192, Layers: 16, Heads: 32, KVHeads: 8, HeadDim: 64,
-		Vocab: 128256, ContextLength: 131072, RMSEps: 1e-5, Tied: true, Rope: llama3(32)}},
-	{"llama-3b", "Llama 3.2 3B", model.Config{Arch: "llama", Hidden: 3072, Intermediate: 8192, Layers: 28, Heads: 24, KVHeads: 8, HeadDim: 128,
-		Vocab: 128256, ContextLength: 131072, RMSEps: 1e-5, Tied: true, Rope: llama3(32)}},
-	{"llama-8b", "Llama 3.1 8B", model.Config{Arch: "llama", Hidden: 4096, Intermediate: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128,
-		Vocab: 128256, ContextLength: 131072, RMSEps: 1e-5, Rope: llama3(8)}},
-	{"mistral-7b", "Mistral 7B v0.3", model.Config{Arch: "mistral", Hidden: 4096, Intermediate: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128,
-		Vocab: 32768, ContextLength: 32768, RMSEps: 1e-5, Rope: plain(1e6)}},
-	{"qwen2-0.5b", "Qwen2 0.5B", model.Config{Arch: "qwen2", Hidden: 896, Intermediate: 4864, Layers: 24, Heads: 14, KVHeads: 2, HeadDim: 64,
-		Vocab: 151936, ContextLength: 131072, RMSEps: 1e-6, Tied: true, Rope: plain(1e6)}},
-	{"qwen2.5-1.5b", "Qwen2.5 1.5B", model.Config{Arch: "qwen2", Hidden: 1536, Intermediate: 8960, Layers: 28, Heads: 12, KVHeads: 2, HeadDim: 128,
-		Vocab: 151936, ContextLength: 131072, RMSEps: 1e-6, Tied: true, Rope: plain(1e6)}},
-	{"qwen3-0.6b", "Qwen3 0.6B", model.Config{Arch: "qwen3", Hidden: 1024, Intermediate: 3072, Layers: 28, Heads: 16, KVHeads: 8, HeadDim: 128,
-		Vocab: 151936, ContextLength: 40960, RMSEps: 1e-6, Tied: true, Rope: plain(1e6)}},
-	{"qwen3-1.7b", "Qwen3 1.7B", model.Config{Arch: "qwen3", Hidden: 2048, Intermediate: 6144, Layers: 28, Heads: 16, KVHeads: 8, HeadDim: 128,
-		Vocab: 151936, ContextLength: 40960, RMSEps: 1e-6, Tied: true, Rope: plain(1e6)}},
+	{"llama-1b", "Llama 3.2 1B", llamaWords, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":128256,"hidden_size":2048,"intermediate_size":8192,
+		"num_hidden_layers":16,"num_attention_heads":32,"num_key_value_heads":8,"head_dim":64,"hidden_act":"silu","max_position_embeddings":131072,
+		"rms_norm_eps":0.00001,"rope_theta":500000,"rope_scaling":{"rope_type":"llama3","factor":32,"low_freq_factor":1,"high_freq_factor":4,
+		"original_max_position_embeddings":8192},"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false}`},
+	{"llama-3b", "Llama 3.2 3B", llamaWords, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":128256,"hidden_size":3072,"intermediate_size":8192,
+		"num_hidden_layers":28,"num_attention_heads":24,"num_key_value_heads":8,"head_dim":128,"hidden_act":"silu","max_position_embeddings":131072,
+		"rms_norm_eps":0.00001,"rope_theta":500000,"rope_scaling":{"rope_type":"llama3","factor":32,"low_freq_factor":1,"high_freq_factor":4,
+		"original_max_position_embeddings":8192},"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false}`},
+	{"llama-8b", "Llama 3.1 8B", llamaWords, `{"architectures":["LlamaForCausalLM"],"model_type":"llama","vocab_size":128256,"hidden_size":4096,"intermediate_size":14336,
+		"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"head_dim":128,"hidden_act":"silu","max_position_embeddings":131072,
+		"rms_norm_eps":0.00001,"rope_theta":500000,"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,
+		"original_max_position_embeddings":8192},"tie_word_embeddings":false,"attention_bias":false,"mlp_bias":false}`},
+	{"mistral-7b", "Mistral 7B v0.3", llamaWords, `{"architectures":["MistralForCausalLM"],"model_type":"mistral","vocab_size":32768,"hidden_size":4096,"intermediate_size":14336,
+		"num_hidden_layers":32,"num_attention_heads":32,"num_key_value_heads":8,"head_dim":128,"hidden_act":"silu","max_position_embeddings":32768,
+		"rms_norm_eps":0.00001,"rope_theta":1000000,"rope_scaling":null,"tie_word_embeddings":false,"sliding_window":null}`},
+	{"qwen2-0.5b", "Qwen2 0.5B", qwenWords, `{"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","vocab_size":151936,"hidden_size":896,"intermediate_size":4864,
+		"num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,"head_dim":64,"hidden_act":"silu","max_position_embeddings":131072,
+		"rms_norm_eps":0.000001,"rope_theta":1000000,"rope_scaling":null,"tie_word_embeddings":true,"use_sliding_window":false}`},
+	{"qwen2.5-1.5b", "Qwen2.5 1.5B", qwenWords, `{"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","vocab_size":151936,"hidden_size":1536,"intermediate_size":8960,
+		"num_hidden_layers":28,"num_attention_heads":12,"num_key_value_heads":2,"head_dim":128,"hidden_act":"silu","max_position_embeddings":131072,
+		"rms_norm_eps":0.000001,"rope_theta":1000000,"rope_scaling":null,"tie_word_embeddings":true,"use_sliding_window":false}`},
+	{"qwen3-0.6b", "Qwen3 0.6B", qwenWords, `{"architectures":["Qwen3ForCausalLM"],"model_type":"qwen3","vocab_size":151936,"hidden_size":1024,"intermediate_size":3072,
+		"num_hidden_layers":28,"num_attention_heads":16,"num_key_value_heads":8,"head_dim":128,"hidden_act":"silu","max_position_embeddings":40960,
+		"rms_norm_eps":0.000001,"rope_theta":1000000,"rope_scaling":null,"tie_word_embeddings":true,"attention_bias":false,"use_sliding_window":false}`},
+	{"qwen3-1.7b", "Qwen3 1.7B", qwenWords, `{"architectures":["Qwen3ForCausalLM"],"model_type":"qwen3","vocab_size":151936,"hidden_size":2048,"intermediate_size":6144,
+		"num_hidden_layers":28,"num_attention_heads":16,"num_key_value_heads":8,"head_dim":128,"hidden_act":"silu","max_position_embeddings":40960,
+		"rms_norm_eps":0.000001,"rope_theta":1000000,"rope_scaling":null,"tie_word_embeddings":true,"attention_bias":false,"use_sliding_window":false}`},
 
-	{"tiny-llama", "a llama for tests", tiny("llama", false, model.Rope{Type: "llama3", Theta: 1e4, Factor: 8, LowFreq: 1, HighFreq: 4, Original: 512})},
-	{"tiny-llama-tied", "a tied llama for tests", tiny("llama", true, plain(1e4))},
-	{"tiny-mistral", "a mistral for tests", tiny("mistral", false, plain(1e6))},
-	{"tiny-qwen2", "a qwen2 for tests", tiny("qwen2", true, plain(1e6))},
-	{"tiny-qwen3", "a qwen3 for tests", tiny("qwen3", true, plain(1e6))},
+	// Models of about 2 million weights on which every block type fits.
+	{"tiny-llama", "a llama for tests", llamaWords, tiny("Llama", 10000, false,
+		`{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":512}`, `"attention_bias":false,"mlp_bias":false`)},
+	{"tiny-llama-tied", "a tied llama for tests", llamaWords, tiny("Llama", 10000, true, "null", `"attention_bias":false,"mlp_bias":false`)},
+	{"tiny-mistral", "a mistral for tests", llamaWords, tiny("Mistral", 1000000, false, "null", `"sliding_window":null`)},
+	{"tiny-qwen2", "a qwen2 for tests", qwenWords, tiny("Qwen2", 1000000, true, "null", `"use_sliding_window":false`)},
+	{"tiny-qwen3", "a qwen3 for tests", qwenWords, tiny("Qwen3", 1000000, true, "null", `"attention_bias":false,"use_sliding_window":false`)},
 }
 
-// tiny is a model of about 2 million weights on which every block type fits.
-func tiny(arch string, tied bool, rope model.Rope) model.Config {
-	return model.Config{Arch: arch, Hidden: 256, Intermediate: 512, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 64,
-		Vocab: 1024, ContextLength: 4096, RMSEps: 1e-5, Tied: tied, Rope: rope}
+// tiny is the config.json of a small model; class is that of transformers
+// without "ForCausalLM".
+func tiny(class string, theta int, tied bool, scaling, more string) string {
+	return fmt.Sprintf(`{"architectures":["%sForCausalLM"],"model_type":"%s","vocab_size":1024,"hidden_size":256,"intermediate_size":512,
+		"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":64,"hidden_act":"silu","max_position_embeddings":4096,
+		"rms_norm_eps":0.00001,"rope_theta":%d,"rope_scaling":%s,"tie_word_embeddings":%v,%s}`, class, strings.ToLower(class), theta, scaling, tied, more)
 }
 
 // Names lists the models in table order.
@@ -63,6 +74,17 @@ func Names() []string {
 		names[i] = s.name
 	}
 	return names
+}
+
+// wordsOf is the split of text of a model of the table; that of llama for
+// other configs.
+func wordsOf(name string) pretokenizer {
+	for _, s := range shapes {
+		if s.name == name {
+			return s.words
+		}
+	}
+	return llamaWords
 }
 
 // Describe is the line about a model for people, "Llama 3.2 1B"; "" for an
@@ -76,17 +98,61 @@ func Describe(name string) string {
 	return ""
 }
 
-// Find returns the config of a model of the table.
-func Find(name string) (*model.Config, error) {
+// Config is the config.json of a model of the table, with the keys of set
+// replaced or added.
+func Config(name string, set map[string]any) ([]byte, error) {
 	i := slices.IndexFunc(shapes, func(s shape) bool { return s.name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("unknown model %q, want one of %s", name, strings.Join(Names(), ", "))
 	}
-	c := shapes[i].c
-	c.Act = "silu"
-	c.AttnScale = 1 / math.Sqrt(float64(c.HeadDim))
-	c.Rope.Dim = c.HeadDim
-	c.QKVBias = c.Arch == "qwen2"
-	c.QKNorm = c.Arch == "qwen3"
-	return &c, nil
+	o, err := parseObject([]byte(shapes[i].config))
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", name, err)
+	}
+	var added []string
+	for key := range set {
+		if at := o.index(key); at >= 0 {
+			o[at].value = set[key]
+		} else {
+			added = append(added, key)
+		}
+	}
+	slices.Sort(added)
+	for _, key := range added {
+		o = append(o, entry{key, set[key]})
+	}
+	return document(o), nil
+}
+
+// Find describes a model of the table.
+func Find(name string) (*model.Config, error) {
+	text, err := Config(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	return model.ParseConfig(text)
+}
+
+// parseObject reads a JSON object; values stay as they are written.
+func parseObject(text []byte) (object, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("config: want a JSON object, %w", err)
+	}
+	var o object
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("config: %w", err)
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return nil, fmt.Errorf("config: %w", err)
+		}
+		o = append(o, entry{key.(string), raw})
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	return o, nil
 }

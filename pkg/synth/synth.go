@@ -1,12 +1,10 @@
 package synth
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -16,8 +14,8 @@ import (
 // Options of a synthetic checkpoint.
 type Options struct {
 	Model string // a row of the table, see Names
-	// Config, when set, replaces the shape that Model names.
-	Config *model.Config
+	// Config, when set, is the config.json that stands for the one Model names.
+	Config []byte
 	Type   quant.Recipe // Keep means bf16
 	Seed   uint64
 	// MaxShard bounds the tensor bytes of one file; 0 writes a single file.
@@ -29,23 +27,29 @@ type Options struct {
 // job is a checkpoint about to be written.
 type job struct {
 	Options
-	c     *model.Config
-	slots []model.Slot
-	types []tensor.Type
-	pools *pools
-	vocab *vocab
-	done  int64
-	total int64
+	object object // the config.json
+	c      *model.Config
+	slots  []model.Slot
+	types  []tensor.Type // of the slots
+	mix    quant.Model
+	words  pretokenizer
+	pools  *pools
+	vocab  *vocab
+	done   int64
+	total  int64
 }
 
 // newJob chooses shapes and types.
 func newJob(o Options) (*job, error) {
-	c := o.Config
-	if c == nil {
-		var err error
-		if c, err = Find(o.Model); err != nil {
+	text, err := o.Config, error(nil)
+	if text == nil {
+		if text, err = Config(o.Model, nil); err != nil {
 			return nil, err
 		}
+	}
+	c, err := model.ParseConfig(text)
+	if err != nil {
+		return nil, fmt.Errorf("config: %w", err)
 	}
 	if o.Type == quant.Keep {
 		o.Type = quant.BF16
@@ -53,26 +57,24 @@ func newJob(o Options) (*job, error) {
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	if !slices.Contains([]string{"default", "linear", "llama3"}, c.Rope.Type) {
-		return nil, fmt.Errorf("rope type %q cannot be written", c.Rope.Type)
+	j := &job{Options: o, c: c, words: wordsOf(o.Model), pools: &pools{seed: o.Seed, blocks: poolSize(c), workers: o.Workers, made: map[poolKey][]byte{}}}
+	if j.object, err = parseObject(text); err != nil {
+		return nil, err
 	}
-	j := &job{Options: o, c: c, pools: &pools{seed: o.Seed, blocks: poolSize(c), workers: o.Workers, made: map[poolKey][]byte{}}}
-	var err error
 	if j.slots, err = model.Slots(c); err != nil {
 		return nil, err
 	}
 	if j.vocab, err = newVocab(c.Vocab); err != nil {
 		return nil, err
 	}
-	arch, err := model.GGUFArch(c.Arch)
-	if err != nil {
+	if j.mix, err = model.Mixture(c); err != nil {
 		return nil, err
 	}
 	items := make([]quant.Item, len(j.slots))
 	for i, s := range j.slots {
 		items[i] = quant.Item{Name: s.Name, Shape: s.Shape, Type: tensor.BF16}
 	}
-	plan, err := quant.NewPlan(o.Type, quant.Model{Arch: arch, Layers: int(c.Layers), Heads: int(c.Heads), KVHeads: int(c.KVHeads)}, items)
+	plan, err := quant.NewPlan(o.Type, j.mix, items)
 	if err != nil {
 		return nil, err
 	}
@@ -85,39 +87,6 @@ func newJob(o Options) (*job, error) {
 		j.total += n
 	}
 	return j, nil
-}
-
-// reader gives the bytes of one tensor in type t; interleave as GGUF files
-// store it.
-func (j *job) reader(ctx context.Context, i int, t tensor.Type, interleave bool) (io.Reader, error) {
-	s := &j.slots[i]
-	if len(s.Shape) == 2 {
-		m, err := newMatrix(j.pools, j.c, s, t, interleave)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", s.Name, err)
-		}
-		return &counter{ctx, j, m}, nil
-	}
-	x := vector(j.Seed, s)
-	if interleave && s.Interleaved > 0 {
-		x = interleaved(x, s.Interleaved)
-	}
-	b := make([]byte, len(x)*t.BlockBytes())
-	if err := quant.Encode(t, b, x); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", s.Name, err)
-	}
-	return &counter{ctx, j, bytes.NewReader(b)}, nil
-}
-
-// interleaved reorders the elements of a bias as its rows are.
-func interleaved(x []float32, heads int64) []float32 {
-	y := make([]float32, len(x))
-	hd := len(x) / int(heads)
-	for i := range y {
-		r := i % hd
-		y[i] = x[i-r+r%2*(hd/2)+r/2]
-	}
-	return y
 }
 
 // counter reports progress and stops when the context is done.

@@ -20,7 +20,7 @@ func scale(c *model.Config, s *model.Slot) float32 {
 	std := 1 / math.Sqrt(float64(s.Shape.Last()))
 	switch role {
 	case quant.RoleAttnOutput, quant.RoleFFNDown:
-		std /= math.Sqrt(2 * float64(c.Layers))
+		std /= math.Sqrt(2 * float64(len(c.Layers)))
 	case quant.RoleTokenEmbd, quant.RoleOutput:
 		std *= 2
 	}
@@ -60,7 +60,7 @@ type matrix struct {
 // chunk is how much of a matrix is made at a time.
 const chunk = 8 << 20
 
-func newMatrix(p *pools, c *model.Config, s *model.Slot, t tensor.Type, interleave bool) (*matrix, error) {
+func newMatrix(p *pools, c *model.Config, s *model.Slot, t tensor.Type, heads int64) (*matrix, error) {
 	pool, err := p.get(scale(c, s), t)
 	if err != nil {
 		return nil, err
@@ -69,8 +69,8 @@ func newMatrix(p *pools, c *model.Config, s *model.Slot, t tensor.Type, interlea
 	if m.row, err = t.RowBytes(m.k); err != nil {
 		return nil, err
 	}
-	if interleave && s.Interleaved > 0 {
-		m.rot = m.n / s.Interleaved
+	if heads > 0 {
+		m.rot = m.n / heads
 	}
 	m.buf = make([]byte, min(m.n, max(1, chunk/m.row))*m.row)
 	return m, nil

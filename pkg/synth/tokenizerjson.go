@@ -14,17 +14,15 @@ const (
 	qwenPattern  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// pretokenizer is the one of the family's current models.
-func (j *job) pretokenizer() pretokenizer {
-	if j.c.Arch == "qwen2" || j.c.Arch == "qwen3" {
-		return pretokenizer{gguf: "qwen2", pattern: qwenPattern, nfc: true}
-	}
-	return pretokenizer{gguf: "llama-bpe", pattern: llamaPattern, bos: true, whole: true}
-}
+// The splits of the models of the table.
+var (
+	llamaWords = pretokenizer{gguf: "llama-bpe", pattern: llamaPattern, bos: true, whole: true}
+	qwenWords  = pretokenizer{gguf: "qwen2", pattern: qwenPattern, nfc: true}
+)
 
 // tokenizerJSON is the vocabulary in the form of the tokenizers library.
 func (j *job) tokenizerJSON() []byte {
-	pre := j.pretokenizer()
+	pre := j.words
 	vocab := make(object, 0, len(j.vocab.tokens))
 	var added []object
 	for i, s := range j.vocab.tokens {
@@ -63,7 +61,7 @@ func (j *job) tokenizerJSON() []byte {
 func (j *job) tokenizerConfigJSON() []byte {
 	return document(object{
 		{"tokenizer_class", "PreTrainedTokenizerFast"}, {"bos_token", j.vocab.special[0]}, {"eos_token", j.vocab.special[1]},
-		{"pad_token", j.vocab.special[2]}, {"add_bos_token", j.pretokenizer().bos}, {"clean_up_tokenization_spaces", false},
+		{"pad_token", j.vocab.special[2]}, {"add_bos_token", j.words.bos}, {"clean_up_tokenization_spaces", false},
 		{"model_max_length", j.c.ContextLength},
 	})
 }

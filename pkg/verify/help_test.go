@@ -44,8 +44,8 @@ func load(t testing.TB, name, typ string, sizes ...int) *subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := min(2, int(m.Config.Layers))
-	cuts, err := passes.CutNames(int(m.Config.Layers), parts)
+	parts := min(2, len(m.Config.Layers))
+	cuts, err := passes.CutNames(len(m.Config.Layers), parts)
 	if err != nil {
 		t.Fatal(err)
 	}
