@@ -27,21 +27,21 @@ var acts = map[string]ir.OpName{
 func decoder(k *keys, d classDefaults) (*Config, Layer) {
 	c := &Config{
 		Arch:          k.arch,
-		Hidden:        k.int("hidden_size"),
-		ContextLength: k.int("max_position_embeddings"),
+		Hidden:        k.size("hidden_size"),
+		ContextLength: k.size("max_position_embeddings"),
 		Vocab:         k.vocab(),
 		RMSEps:        k.eps("rms_norm_eps", 1e-6),
 		Tied:          k.tied(),
 	}
 	var l Layer
-	l.FFN = FFN{Width: k.int("intermediate_size"), Act: k.act("hidden_act", "silu")}
+	l.FFN = FFN{Width: k.size("intermediate_size"), Act: k.act("hidden_act", "silu")}
 	a := &l.Attn
-	a.Heads = k.int("num_attention_heads")
+	a.Heads = k.size("num_attention_heads")
 	a.KVHeads = a.Heads
 	if !k.gguf && d.kvHeads > 0 && !k.has("num_key_value_heads") {
 		a.KVHeads = d.kvHeads
 	}
-	a.KVHeads = k.intOr("num_key_value_heads", a.KVHeads)
+	a.KVHeads = k.sizeOr("num_key_value_heads", a.KVHeads)
 	a.HeadDim = k.headDim(c.Hidden, a.Heads, d.headDim)
 	a.Scale = 1 / math.Sqrt(float64(max(a.HeadDim, 1)))
 	if k.gguf {
@@ -83,7 +83,7 @@ func (k *keys) vocab() int64 {
 			return t.Shape[0]
 		}
 	}
-	return k.int("vocab_size")
+	return k.size("vocab_size")
 }
 
 // eps is the epsilon of the norms; a class default stands in for config.json only.
@@ -116,7 +116,7 @@ func (k *keys) act(key, def string) ir.OpName {
 func (k *keys) headDim(hidden, heads, class int64) int64 {
 	switch {
 	case k.given("head_dim"):
-		return k.int("head_dim")
+		return k.size("head_dim")
 	case k.take("head_dim") == nil && class > 0 && !k.gguf:
 		return class
 	case heads <= 0 || hidden%heads != 0:
@@ -124,12 +124,6 @@ func (k *keys) headDim(hidden, heads, class int64) int64 {
 		return 0
 	}
 	return hidden / heads
-}
-
-// given reports whether the key is present and not null.
-func (k *keys) given(key string) bool {
-	v, ok := k.values[k.name(key)]
-	return ok && !v.null()
 }
 
 // biased reports whether linears have a bias: a key of config.json says so, in
@@ -148,7 +142,7 @@ func (k *keys) biased(key string, tensors ...string) bool {
 
 // layers reads the number of layers and gives each a copy of l.
 func (k *keys) layers(l Layer) []Layer {
-	n := k.int("num_hidden_layers")
+	n := k.size("num_hidden_layers")
 	if err := within(bound{"number of layers", n, 1, MaxLayers}); err != nil {
 		k.fail("%w", err)
 		return nil

@@ -100,18 +100,17 @@ func (k *keys) strOr(key, def string) string {
 }
 
 func (k *keys) strs(key string) []string {
-	return read(k, key, nil, "a list of strings", value.list)
+	return read(k, key, nil, "an array of strings", value.list)
 }
 
 // present fails when the key is absent or null.
 func (k *keys) present(key string) {
-	if v, ok := k.values[k.name(key)]; !ok || v.null() {
+	if !k.given(key) {
 		k.fail("%s is missing", k.full(key))
 	}
 }
 
-// int and float are for keys that a checkpoint must have.
-func (k *keys) int(key string) int64     { k.present(key); return k.intOr(key, 0) }
+// float is for a key that a checkpoint must have.
 func (k *keys) float(key string) float64 { k.present(key); return k.floatOr(key, 0) }
 
 func article(noun string) string {
@@ -119,6 +118,22 @@ func article(noun string) string {
 		return "an " + noun
 	}
 	return "a " + noun
+}
+
+// size is a number > 0 that a checkpoint must have; sizeOr has a default.
+func (k *keys) size(key string) int64 { k.present(key); return k.sizeOr(key, 1) }
+func (k *keys) sizeOr(key string, def int64) int64 {
+	n := k.intOr(key, def)
+	if n <= 0 && k.given(key) {
+		k.fail("%s is %d, want a number > 0", k.full(key), n)
+	}
+	return n
+}
+
+// given reports whether the key is present and not null.
+func (k *keys) given(key string) bool {
+	v, ok := k.values[k.name(key)]
+	return ok && !v.null()
 }
 
 // bad is the error for a value that is not understood.

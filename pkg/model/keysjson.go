@@ -61,7 +61,7 @@ func (v jsonValue) kind() string {
 	case strings.HasPrefix(s, "{"):
 		return "object"
 	case strings.HasPrefix(s, "["):
-		return "list"
+		return "array"
 	case strings.HasPrefix(s, `"`):
 		return "string"
 	case s == "true", s == "false":
