@@ -28,11 +28,7 @@ func (o *attentionOut) put(t, k int, src []float32) {
 	case o.vec == Generic || o.act.Layout == Plain || o.act.S == 1:
 		o.act.putRun(t, k, src)
 	default:
-		for len(src) > 0 {
-			n := min(len(src), Slab-k%Slab)
-			vecPut(o.act, t, k, src[:n])
-			k, src = k+n, src[n:]
-		}
+		putVec(o.act, t, k, src)
 	}
 }
 

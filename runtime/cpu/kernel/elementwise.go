@@ -198,7 +198,7 @@ func (o *GatedAct) store(buf *[Slab]float32, s, t int, vec Tier) {
 		}
 		o.gate(buf[:n], g, u, vec)
 		if vec != Generic {
-			vecPut(&o.Out, t, k, buf[:n])
+			putVec(&o.Out, t, k, buf[:n])
 		} else {
 			o.Out.putRun(t, k, buf[:n])
 		}

@@ -172,10 +172,10 @@ func (a *Act) putPlanes(g, lane, w int, e *[8]int32, sums *[16]int32) {
 	}
 }
 
-// getSlab loads a run of channels that lies in one slab.
+// getSlab loads a run of channels.
 func getSlab(x *Act, dst []float32, t, k0 int, vec Tier) {
 	if vec != Generic && x.Layout == C4 && x.S > 1 {
-		vecGet(x, dst, t, k0)
+		getVec(x, dst, t, k0)
 		return
 	}
 	x.getRun(dst, t, k0)

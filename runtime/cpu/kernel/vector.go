@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/tessera-llm/tessera/internal/f32"
+import (
+	"cmp"
+
+	"github.com/tessera-llm/tessera/internal/f32"
+)
 
 // The functions of this file work on runs of float32. Each has a vector form
 // for the tiers for which vectorTier holds, with the same bits.
@@ -82,7 +86,43 @@ func putRow(out *Act, t int, row []float32, vec Tier) {
 		out.putRun(t, 0, row)
 		return
 	}
-	for k := 0; k < len(row); k += Slab {
-		vecPut(out, t, k, row[k:min(len(row), k+Slab)])
+	putVec(out, t, 0, row)
+}
+
+// putVec is putRun for a c4 activation of several tokens in tiers with vectors:
+// any run of channels, wherever it begins. Whole groups of 4 channels lie
+// together; of a group that the run has a part of, channels are stored one by
+// one.
+func putVec(a *Act, t, k int, src []float32) {
+	for len(src) > 0 {
+		n, whole := groups(k, len(src))
+		if whole {
+			vecScatter(a.F[a.off(t, k):], src, n/4)
+		} else {
+			a.putRun(t, k, src[:n])
+		}
+		k, src = k+n, src[n:]
 	}
+}
+
+// getVec is getRun for a c4 activation of several tokens in tiers with vectors.
+func getVec(a *Act, dst []float32, t, k int) {
+	for len(dst) > 0 {
+		n, whole := groups(k, len(dst))
+		if whole {
+			vecGather(dst, a.F[a.off(t, k):], n/4)
+		} else {
+			a.getRun(dst[:n], t, k)
+		}
+		k, dst = k+n, dst[n:]
+	}
+}
+
+// groups is how much of a run of n channels from k on is moved at once: whole
+// groups of 4 channels of one slab, or a part of a group.
+func groups(k, n int) (run int, whole bool) {
+	if part := -k & 3; part != 0 || n < 4 {
+		return min(n, cmp.Or(part, n)), false
+	}
+	return min(n, Slab-k%Slab) &^ 3, true
 }

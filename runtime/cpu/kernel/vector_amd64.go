@@ -233,31 +233,16 @@ func vecHalf(vec Tier, dst []uint16, src []float32) bool {
 	return true
 }
 
-// vecPut stores a run of token t from channel k0, a multiple of 4 in one
-// slab, to a c4 activation of several tokens.
-func vecPut(a *Act, t, k0 int, src []float32) {
-	n := len(src) / 4
-	if n > 0 {
-		dst := a.F[a.off(t, k0):]
-		_ = dst[16*(n-1)+3]
-		scatter4(&dst[0], &src[0], n)
-	}
-	for i := 4 * n; i < len(src); i++ {
-		a.F[a.off(t, k0+i)] = src[i]
-	}
+// vecScatter stores groups of 4 channels of one token of a c4 activation.
+func vecScatter(dst, src []float32, groups int) {
+	_, _ = dst[16*(groups-1)+3], src[4*groups-1]
+	scatter4(&dst[0], &src[0], groups)
 }
 
-// vecGet is the inverse of vecPut.
-func vecGet(a *Act, dst []float32, t, k0 int) {
-	n := len(dst) / 4
-	if n > 0 {
-		src := a.F[a.off(t, k0):]
-		_ = src[16*(n-1)+3]
-		gather4(&dst[0], &src[0], n)
-	}
-	for i := 4 * n; i < len(dst); i++ {
-		dst[i] = a.F[a.off(t, k0+i)]
-	}
+// vecGather is the inverse of vecScatter.
+func vecGather(dst, src []float32, groups int) {
+	_, _ = src[16*(groups-1)+3], dst[4*groups-1]
+	gather4(&dst[0], &src[0], groups)
 }
 
 func vecBlockMax(vec Tier, m *[8]uint32, x *[Slab]float32) {

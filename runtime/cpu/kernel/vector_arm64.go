@@ -157,31 +157,16 @@ func vecDiv(_ Tier, x []float32, l float32) {
 // vecHalf reports that the generic conversion is to be used.
 func vecHalf(Tier, []uint16, []float32) bool { return false }
 
-// vecPut stores a run of token t from channel k0, a multiple of 4 in one
-// slab, to a c4 activation of several tokens.
-func vecPut(a *Act, t, k0 int, src []float32) {
-	n := len(src) / 4
-	if n > 0 {
-		dst := a.F[a.off(t, k0):]
-		_ = dst[16*(n-1)+3]
-		neonScatter(&dst[0], &src[0], n)
-	}
-	for i := 4 * n; i < len(src); i++ {
-		a.F[a.off(t, k0+i)] = src[i]
-	}
+// vecScatter stores groups of 4 channels of one token of a c4 activation.
+func vecScatter(dst, src []float32, groups int) {
+	_, _ = dst[16*(groups-1)+3], src[4*groups-1]
+	neonScatter(&dst[0], &src[0], groups)
 }
 
-// vecGet is the inverse of vecPut.
-func vecGet(a *Act, dst []float32, t, k0 int) {
-	n := len(dst) / 4
-	if n > 0 {
-		src := a.F[a.off(t, k0):]
-		_ = src[16*(n-1)+3]
-		neonGather(&dst[0], &src[0], n)
-	}
-	for i := 4 * n; i < len(dst); i++ {
-		dst[i] = a.F[a.off(t, k0+i)]
-	}
+// vecGather is the inverse of vecScatter.
+func vecGather(dst, src []float32, groups int) {
+	_, _ = src[16*(groups-1)+3], dst[4*groups-1]
+	neonGather(&dst[0], &src[0], groups)
 }
 
 func vecBlockMax(_ Tier, m *[8]uint32, x *[Slab]float32) { neonBlockMax(m, x) }

@@ -19,8 +19,8 @@ func vecRotate(vec Tier, dl, dh, xl, xh, cos, sin []float32)     { panic(noVecto
 func vecMerge(vec Tier, o, p []float32, a, b float32)            { panic(noVector) }
 func vecDiv(vec Tier, x []float32, l float32)                    { panic(noVector) }
 func vecHalf(vec Tier, dst []uint16, src []float32) bool         { panic(noVector) }
-func vecPut(a *Act, t, k0 int, src []float32)                    { panic(noVector) }
-func vecGet(a *Act, dst []float32, t, k0 int)                    { panic(noVector) }
+func vecScatter(dst, src []float32, groups int)                  { panic(noVector) }
+func vecGather(dst, src []float32, groups int)                   { panic(noVector) }
 
 func vecBlockMax(vec Tier, m *[8]uint32, x *[Slab]float32) { panic(noVector) }
 
