@@ -22,7 +22,7 @@ const (
 	ExprUnrotate                       // q/k rows from interleaved to half rotation
 	ExprCast                           // Args[0] as float type To
 	ExprQuantize                       // Args[0] as block type To
-	ExprPack                           // Args[0] in packing form Form
+	ExprPack                           // Args[0] in packing form Form, which may be rows again
 )
 
 var exprNames = map[ExprKind]string{
@@ -183,12 +183,13 @@ func convert(k ExprKind, x *Expr, to tensor.Type) (*Expr, error) {
 	return &Expr{Kind: k, Args: []*Expr{x}, To: to, Type: to, Shape: slices.Clone(x.Shape), Rows: slices.Clone(x.Rows)}, nil
 }
 
-// PackAs is x in packing form f; x itself when it has that form already.
+// PackAs is x in packing form f, or unpacked when f is rows; x itself when it
+// has that form already.
 func PackAs(x *Expr, f Form) (*Expr, error) {
 	if x.Form == f {
 		return x, nil
 	}
-	if f == Rows || len(x.Shape) != 2 {
+	if f != Rows && x.Form != Rows || len(x.Shape) != 2 {
 		return nil, fmt.Errorf("pack of shape %v from %s to %s", x.Shape, x.Form, f)
 	}
 	return &Expr{Kind: ExprPack, Args: []*Expr{x}, Type: x.Type, Shape: slices.Clone(x.Shape), Form: f, Rows: slices.Clone(x.Rows)}, nil

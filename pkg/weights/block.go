@@ -41,7 +41,7 @@ func blocks(e *ir.Expr) ([]block, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Kind == ir.ExprPack {
+	if e.Kind == ir.ExprPack && e.Form != ir.Rows {
 		return panelBlocks(e)
 	}
 	if e.Form != ir.Rows {
@@ -55,6 +55,9 @@ func blocks(e *ir.Expr) ([]block, error) {
 	if e.Kind == ir.ExprUnrotate { // whole heads, so that no row is read twice
 		hd := u.n / e.Heads
 		step = (step + hd - 1) / hd * hd
+	}
+	if e.Kind == ir.ExprPack { // whole panels likewise
+		step = (step + pack.PanelRows - 1) / pack.PanelRows * pack.PanelRows
 	}
 	var all []block
 	for lo := int64(0); lo < u.n; lo += step {
@@ -87,13 +90,13 @@ func panelBlocks(e *ir.Expr) ([]block, error) {
 // evaluate returns the bytes of one block: a view, a buffer of the evaluator,
 // or dst, which a packed block needs.
 func (v *evaluator) evaluate(e *ir.Expr, b block, dst []byte) ([]byte, error) {
-	if e.Kind == ir.ExprPack {
+	switch {
+	case e.Form == ir.Rows:
+		return v.rows(e, b.lo, b.hi, 0)
+	case e.Kind == ir.ExprPack:
 		return dst, v.pack(e, b.lo, b.hi, dst)
 	}
-	if e.Form != ir.Rows {
-		return v.packedStored(e)
-	}
-	return v.rows(e, b.lo, b.hi, 0)
+	return v.packedStored(e)
 }
 
 // packedStored is a stored packed weight, or whole members of one.

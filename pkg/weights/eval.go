@@ -92,6 +92,8 @@ func (v *evaluator) rows(e *ir.Expr, lo, hi int64, depth int) ([]byte, error) {
 		return v.unrotate(e, u, lo, hi, depth)
 	case ir.ExprCast, ir.ExprQuantize:
 		return v.convert(e, u, lo, hi, depth)
+	case ir.ExprPack:
+		return v.unpack(e, u, lo, hi, depth)
 	}
 	return nil, fmt.Errorf("cannot evaluate rows of expression %q", e.Kind)
 }
@@ -249,6 +251,38 @@ func (v *evaluator) pack(e *ir.Expr, lo, hi int64, dst []byte) error {
 		return v.blame(arg, lo, err)
 	}
 	return nil
+}
+
+// unpack is rows [lo, hi) of a stored packed weight. Whole panels around the
+// range are unpacked; every member starts on one.
+func (v *evaluator) unpack(e *ir.Expr, u units, lo, hi int64, depth int) ([]byte, error) {
+	src, err := v.packedStored(e.Args[0])
+	if err != nil {
+		return nil, err
+	}
+	k := e.Shape[1]
+	panel, err := pack.PanelBytes(e.Type, k)
+	if err != nil {
+		return nil, err
+	}
+	buf := v.buffer(depth, (hi-lo)*u.size)
+	base, at := int64(0), int64(0) // first row and first byte of a member
+	for _, n := range e.Rows {
+		from, to := max(lo, base)-base, min(hi, base+n)-base
+		if from < to {
+			first := from / pack.PanelRows
+			last := pack.Panels(to)
+			rows := min(last*pack.PanelRows, n) - first*pack.PanelRows
+			tmp := v.buffer(depth+1, rows*u.size)
+			if err := pack.Unpack(tmp, src[at+first*panel:at+last*panel], e.Type, rows, k); err != nil {
+				return nil, err
+			}
+			copy(buf[(base+from-lo)*u.size:(base+to-lo)*u.size], tmp[(from-first*pack.PanelRows)*u.size:])
+		}
+		base += n
+		at += pack.Panels(n) * panel
+	}
+	return buf, nil
 }
 
 // blame names the tensor and file that row of e comes from.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -265,6 +266,10 @@ func TestStored(t *testing.T) {
 		{"member", ok(ir.Slice(p, 40, 57)), naive(t, ok(ir.Slice(packed, 40, 57)), src)},
 		{"rows", ok(ir.Slice(r, 3, 50)), naive(t, ok(ir.Slice(group, 3, 50)), src)},
 		{"pack rows", ok(ir.PackAs(r, ir.P16)), want},
+		{"unpacked", ok(ir.PackAs(p, ir.Rows)), naive(t, group, src)},
+		{"rows of the unpacked", ok(ir.Slice(ok(ir.PackAs(p, ir.Rows)), 7, 50)), naive(t, ok(ir.Slice(group, 7, 50)), src)},
+		{"unpacked member", ok(ir.PackAs(ok(ir.Slice(p, 40, 57)), ir.Rows)), naive(t, ok(ir.Slice(group, 40, 57)), src)},
+		{"joined of unpacked", ok(ir.Concat(ok(ir.PackAs(p, ir.Rows)), r)), slices.Concat(s.done["r"], s.done["r"])},
 	} {
 		got, err := Bytes(c.e, s, 1)
 		if err != nil || !bytes.Equal(got, c.want) {
@@ -277,6 +282,9 @@ func TestStored(t *testing.T) {
 		if err := Write(context.Background(), &w, c.e, s, Options{Workers: 2}); err != nil || !bytes.Equal(w.Bytes(), c.want) {
 			t.Errorf("%s: wrong bytes written, %v", c.name, err)
 		}
+	}
+	if _, err := Bytes(ok(ir.PackAs(packed, ir.Rows)), s, 1); err == nil {
+		t.Error("what is packed only while it is evaluated is unpacked")
 	}
 	if _, err := Bytes(p, src, 1); err == nil {
 		t.Error("a stored weight without its bundle has no error")
