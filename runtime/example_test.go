@@ -170,7 +170,7 @@ func ExampleNewSegment() {
 	path, remove := makeBundle()
 	defer remove()
 	ctx := context.Background()
-	p, err := runtime.OpenProgram(path)
+	p, err := runtime.OpenProgram(path, "")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -201,7 +201,7 @@ func TestNaN(t *testing.T) {
 
 // TestCheck: programs whose segments do not fit together.
 func TestCheck(t *testing.T) {
-	p, err := runtime.OpenProgram(bundleOf(t, "llama-f32"))
+	p, err := runtime.OpenProgram(bundleOf(t, "llama-f32"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,15 @@
 package runtime
 
-import "github.com/tessera-llm/tessera/pkg/format"
+import (
+	"fmt"
 
-// OpenProgram opens the bundle at path as a program. Its weights are mapped,
-// not read.
-func OpenProgram(path string) (*Program, error) {
-	b, err := format.Open(path)
+	"github.com/tessera-llm/tessera/pkg/format"
+)
+
+// OpenProgram opens the bundle at path as a program for the named target, "" for
+// the bundle's first. Its weights are mapped, not read.
+func OpenProgram(path, target string) (*Program, error) {
+	b, err := format.OpenFor(path, target)
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +24,10 @@ func BundleProgram(b *format.Bundle) *Program {
 
 // Open opens the bundle at path on the backend in o.
 func Open(path string, o Options) (*Model, error) {
-	p, err := OpenProgram(path)
+	if o.Backend == nil {
+		return nil, fmt.Errorf("runtime: no backend")
+	}
+	p, err := OpenProgram(path, o.Backend.Target())
 	if err != nil {
 		return nil, err
 	}

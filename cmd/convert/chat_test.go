@@ -60,7 +60,7 @@ func newTestTalk(t testing.TB, set settings) *talk {
 
 func openTalk(t testing.TB, b backend.Backend, set settings, template string) *talk {
 	t.Helper()
-	o, err := openBundle(demo(t))
+	o, err := openBundle(demo(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func convertCommand() *cli.Command {
   tessera convert model.gguf -o model.tess --type q8_0
   tessera convert model/ -o model.tess --type q4_k_m --decoder-parts 3
   tessera convert model/ --type q4_k_m --plan          what would be done, nothing written`,
-		Flags: slices.Concat([]cli.Flag{outputFlag, typeFlag, requantFlag, ignoreFlag, partsFlag, disableFlag, stopFlag, threadsFlag, jsonFlag,
+		Flags: slices.Concat([]cli.Flag{outputFlag, typeFlag, requantFlag, ignoreFlag, targetFlag, partsFlag, disableFlag, stopFlag, threadsFlag, jsonFlag,
 			&cli.BoolFlag{Name: "plan", Usage: "print what would be done and write nothing"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a bundle that stands at the output"},
 			&cli.BoolFlag{Name: "no-tokenizer", Usage: "leave the tokenizer out"},

@@ -20,12 +20,13 @@ var (
 	ignoreFlag   = &cli.StringSliceFlag{Name: "ignore-key", Usage: "convert as if the checkpoint had no setting `NAME` (repeatable; errors name the settings that are not understood)"}
 	disableFlag  = &cli.StringSliceFlag{Name: "disable", Usage: "leave out a `PASS` (repeatable; tessera passes lists them)"}
 	stopFlag     = &cli.StringFlag{Name: "stop-after", Usage: "end the rewrites behind `PASS`"}
+	targetFlag   = &cli.StringFlag{Name: "target", Value: target.CPU.Name, Usage: "convert for `TARGET`, or for several, comma-separated: weights are stored once, as the first wants them"}
 	partsFlag    = &cli.IntFlag{Name: "decoder-parts", Value: 1, Usage: "cut the decoder into `N` segments"}
 	threadsFlag  = &cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "worker threads (0: physical cores)"}
 	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: f32, f16 or q8_0 (default: the model's)"}
 	contextFlag  = &cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the session (0: the model's own, at most 8192)"}
 	chunkFlag    = &cli.IntFlag{Name: "chunk", Value: 512, Usage: "prompt tokens per call; never changes a result"}
-	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: "cpu, or reference (float64, slow)"}
+	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: backendNames(true)}
 	noCacheFlag  = &cli.BoolFlag{Name: "no-cache", Usage: "given a checkpoint, convert in memory instead of into the cache"}
 	jsonFlag     = &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
 	tokensFlag   = &cli.StringFlag{Name: "tokens", Usage: "token ids, comma-separated: `1,2,3`"}
@@ -48,7 +49,11 @@ func convertOptions(c *cli.Context) (convert.Options, error) {
 			return convert.Options{}, usage(c, "%w", err)
 		}
 	}
-	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Target: target.CPU, DecoderParts: c.Int("decoder-parts"), IgnoreKeys: c.StringSlice("ignore-key"),
+	ts, err := targets(c)
+	if err != nil {
+		return convert.Options{}, err
+	}
+	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Targets: ts, DecoderParts: c.Int("decoder-parts"), IgnoreKeys: c.StringSlice("ignore-key"),
 		Disable: c.StringSlice("disable"), StopAfter: c.String("stop-after")}, nil
 }
 

@@ -79,14 +79,14 @@ func inspectBundle(c *cli.Context, path string) error {
 		return e.Encode(b.Manifest)
 	}
 	m := b.Manifest
-	fmt.Printf("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, m.Target)
+	fmt.Printf("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, strings.Join(m.Targets(), ", "))
 	fmt.Printf("model       %s, %d layers, hidden %d, vocabulary %d, context %d, cache %s\n", m.Meta.Arch, m.Meta.Layers, m.Meta.Hidden, m.Meta.Vocab, m.Meta.ContextLength, m.Meta.KVType)
 	fmt.Printf("made from   %s, type %s\n", m.Source.Kind, m.Source.Type)
 	for _, key := range m.Source.IgnoredKeys {
 		fmt.Printf("ignored key %s\n", key)
 	}
 	fmt.Println()
-	for i, e := range m.Segments {
+	for i, e := range m.For(b.Target).Segments {
 		g := b.Segments[i].Graph
 		var size int64
 		for _, w := range g.Weights {

@@ -16,9 +16,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 	"github.com/tessera-llm/tessera/runtime"
-	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
-	"github.com/tessera-llm/tessera/runtime/reference"
 )
 
 // opened is a program with the texts that belong to it.
@@ -42,13 +40,17 @@ func (o *opened) Close() error {
 
 // open opens a bundle, or a checkpoint through the cache.
 func open(c *cli.Context, path string) (*opened, error) {
+	engine, err := pickBackend(c)
+	if err != nil {
+		return nil, err
+	}
 	if format.IsBundle(path) {
 		for _, f := range checkpointFs {
 			if name := f.Names()[0]; c.IsSet(name) && name != "no-cache" {
 				return nil, usage(c, "--%s changes a conversion, but %s is a bundle: give the checkpoint, or use tessera convert or tessera segment", name, path)
 			}
 		}
-		return openBundle(path)
+		return openBundle(path, engine.Target())
 	}
 	o, err := convertOptions(c)
 	if err != nil {
@@ -81,11 +83,12 @@ func open(c *cli.Context, path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBundle(dir)
+	return openBundle(dir, engine.Target())
 }
 
-func openBundle(path string) (*opened, error) {
-	b, err := format.Open(path)
+// openBundle opens a bundle with its graphs for the named target, "" for the first.
+func openBundle(path, target string) (*opened, error) {
+	b, err := format.OpenFor(path, target)
 	if err != nil {
 		return nil, err
 	}
@@ -163,17 +166,6 @@ func (o *opened) model(c *cli.Context) (*runtime.Model, error) {
 		return nil, err
 	}
 	return runtime.New(o.prog, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: c.Int("chunk"), Context: c.Int("context"), KVType: c.String("kv-type")})
-}
-
-func pickBackend(c *cli.Context) (backend.Backend, error) {
-	switch name := c.String("backend"); name {
-	case "cpu", "":
-		return cpu.Backend{}, nil
-	case "reference":
-		return reference.Backend{}, nil
-	default:
-		return nil, usage(c, "--backend %q: want cpu or reference", name)
-	}
 }
 
 // workers is the number of goroutines that evaluate weights.

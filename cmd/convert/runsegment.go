@@ -59,7 +59,11 @@ func runSegmentAction(c *cli.Context) error {
 	if !format.IsBundle(path) {
 		return fmt.Errorf("%s is not a bundle: make one with tessera convert %s -o BUNDLE", path, path)
 	}
-	b, err := format.OpenSegment(path, name)
+	engine, err := pickBackend(c)
+	if err != nil {
+		return err
+	}
+	b, err := format.OpenSegment(path, engine.Target(), name)
 	if err != nil {
 		return err
 	}

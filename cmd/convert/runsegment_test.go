@@ -38,7 +38,7 @@ func newChain(t *testing.T, path, ext string, kv ...string) *chain {
 // output name.
 func (c *chain) call(n int, tokens string) map[string]string {
 	made := map[string]string{}
-	for _, s := range c.b.Manifest.Segments {
+	for _, s := range c.b.Manifest.Graphs[0].Segments {
 		out := filepath.Join(c.dir, fmt.Sprintf("%d-%s%s", n, s.Name, c.ext))
 		args := []string{"run-segment", c.path, s.Name, "-o", out}
 		if s.Kind == ir.KindEmbed {

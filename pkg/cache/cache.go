@@ -75,14 +75,14 @@ func Key(p *convert.Plan) (string, error) {
 		Print     string
 		Type      string
 		Passes    []string
-		Target    *target.Target
+		Targets   []*target.Target
 		Parts     int
 		Disable   []string
 		StopAfter string
 		Plain     bool
 		Requant   bool
 		Ignore    []string
-	}{format.Version, revision(), print, p.Options.Type.String(), passes.Names(), p.Options.Target, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise, p.Options.IgnoreKeys})
+	}{format.Version, revision(), print, p.Options.Type.String(), passes.Names(), p.Options.Targets, p.Options.DecoderParts, p.Options.Disable, p.Options.StopAfter, p.Options.NoTokenizer, p.Options.Requantise, p.Options.IgnoreKeys})
 	if err != nil {
 		return "", err
 	}

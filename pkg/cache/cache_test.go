@@ -152,7 +152,7 @@ func TestKey(t *testing.T) {
 	less := *target.CPU
 	less.Fused = less.Fused[1:]
 	p := tiny(t, convert.Options{})
-	p.Options.Target = &less
+	p.Options.Targets = []*target.Target{&less}
 	add("another target table", p)
 	add("another model", planOf(t, testutil.Model("llama-f32"), convert.Options{}))
 

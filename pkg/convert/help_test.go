@@ -109,7 +109,7 @@ func load(t *testing.T, p *runtime.Program, o runtime.Options) *runtime.Model {
 
 func openProgram(t *testing.T, bundle string) *runtime.Program {
 	t.Helper()
-	p, err := runtime.OpenProgram(bundle)
+	p, err := runtime.OpenProgram(bundle, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/quant"
-	"github.com/tessera-llm/tessera/pkg/segment"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
@@ -18,9 +17,11 @@ import (
 
 // Options of a conversion.
 type Options struct {
-	Type         quant.Recipe // weight type or mixture; the zero value keeps
-	Requantise   bool         // allow one block type to become another
-	Target       *target.Target
+	Type       quant.Recipe // weight type or mixture; the zero value keeps
+	Requantise bool         // allow one block type to become another
+	// Targets are the engines to convert for, none meaning target.CPU. Weights
+	// are stored once, as the first wants them; the others view them.
+	Targets      []*target.Target
 	DecoderParts int  // 0 is 1
 	NoTokenizer  bool // leave the tokenizer out
 	// IgnoreKeys names settings of the checkpoint that are taken as absent (model.Options).
@@ -37,9 +38,10 @@ type Plan struct {
 	Options    Options
 	Model      *model.Model // with the plain graph
 	Cuts       []string
-	Graph      *ir.Graph // behind the passes, uncut
+	Graph      *ir.Graph // behind the passes for the first target, uncut
 	Reports    []*passes.Report
 	Segments   []ir.Segment
+	Others     []*Lowered // the further targets; their weights are views of Weights
 	Meta       runtime.Meta
 	Weights    []Weight // by segment, then in order of the graph; shared ones last
 }
@@ -57,8 +59,8 @@ const Shared = "shared"
 
 // NewPlan decides everything about converting c.
 func NewPlan(ctx context.Context, c *checkpoint.Checkpoint, o Options) (*Plan, error) {
-	if o.Target == nil {
-		o.Target = target.CPU
+	if len(o.Targets) == 0 {
+		o.Targets = []*target.Target{target.CPU}
 	}
 	if o.DecoderParts == 0 {
 		o.DecoderParts = 1
@@ -72,16 +74,27 @@ func NewPlan(ctx context.Context, c *checkpoint.Checkpoint, o Options) (*Plan, e
 	if p.Cuts, err = passes.CutNames(len(m.Config.Layers), o.DecoderParts); err != nil {
 		return nil, err
 	}
-	if p.Graph, p.Reports, err = passes.Run(ctx, m.Graph, p.PassOptions()); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path(), err)
-	}
-	if p.Segments, err = segment.Cut(p.Graph); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path(), err)
+	for i, t := range o.Targets {
+		l, err := p.lower(ctx, t)
+		if err != nil {
+			return nil, fmt.Errorf("%s: target %s: %w", c.Path(), t.Name, err)
+		}
+		if i == 0 {
+			p.Graph, p.Reports, p.Segments = l.Graph, l.Reports, l.Segments
+			continue
+		}
+		if p.For(t.Name) != nil {
+			return nil, fmt.Errorf("target %s is asked for twice", t.Name)
+		}
+		p.Others = append(p.Others, l)
 	}
 	if p.Meta, err = describe(c, m); err != nil {
 		return nil, err
 	}
-	return p, p.listWeights()
+	if err := p.listWeights(); err != nil {
+		return nil, err
+	}
+	return p, p.viewWeights()
 }
 
 // sorted is names once each, in order; nil for none: plans that mean the same
@@ -93,9 +106,11 @@ func sorted(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// PassOptions are the options the plan's passes ran with.
-func (p *Plan) PassOptions() passes.Options {
-	return passes.Options{Target: p.Options.Target, Cuts: p.Cuts, Disable: p.Options.Disable, StopAfter: p.Options.StopAfter, After: p.Options.After}
+// PassOptions are the options that the passes ran with for the first target.
+func (p *Plan) PassOptions() passes.Options { return p.passOptions(p.Options.Targets[0]) }
+
+func (p *Plan) passOptions(t *target.Target) passes.Options {
+	return passes.Options{Target: t, Cuts: p.Cuts, Disable: p.Options.Disable, StopAfter: p.Options.StopAfter, After: p.Options.After}
 }
 
 // listWeights assigns every weight to its segment, or to the shared file.

@@ -35,7 +35,7 @@ func Recut(ctx context.Context, in, out string, parts int, force bool) (*Recutti
 	if err := b.CheckDigests(nil); err != nil {
 		return nil, err
 	}
-	t, err := target.Lookup(b.Manifest.Target)
+	t, err := target.Lookup(b.Target)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", in, err)
 	}
@@ -48,9 +48,19 @@ func Recut(ctx context.Context, in, out string, parts int, force bool) (*Recutti
 	if err != nil {
 		return nil, fmt.Errorf("re-cut %s: %w", in, err)
 	}
-	p := &Plan{Segments: segs, Meta: b.Manifest.Meta, Cuts: cuts, Reports: reports}
+	p := &Plan{Options: Options{Targets: []*target.Target{t}}, Segments: segs, Meta: b.Manifest.Meta, Cuts: cuts, Reports: reports}
 	if err := p.listWeights(); err != nil {
 		return nil, err
+	}
+	for _, g := range b.Manifest.Graphs[1:] {
+		l, err := recutFor(ctx, b, g.Target, cuts)
+		if err != nil {
+			return nil, fmt.Errorf("re-cut %s: target %s: %w", in, g.Target, err)
+		}
+		p.Others = append(p.Others, l)
+	}
+	if err := p.viewWeights(); err != nil {
+		return nil, fmt.Errorf("re-cut %s: %w", in, err)
 	}
 	if have, err := disk.Free(out); err == nil && have < p.Bytes()+1<<20 {
 		return nil, fmt.Errorf("the bundle needs %d MiB, the disk at %s has %d MiB free: free some space or choose another output", p.Bytes()>>20, out, have>>20)
@@ -66,13 +76,27 @@ func Recut(ctx context.Context, in, out string, parts int, force bool) (*Recutti
 	if err := copyFiles(w, b); err != nil {
 		return nil, err
 	}
-	for _, s := range segs {
-		if err := w.Segment(s, p.weightFile(s.Name)); err != nil {
-			return nil, err
-		}
+	if err := p.writeSegments(w); err != nil {
+		return nil, err
 	}
 	m := *b.Manifest
 	return &Recutting{Segments: len(segs), Bytes: p.Bytes(), Reports: reports}, w.Commit(m)
+}
+
+// recutFor cuts the graphs for a further target of b.
+func recutFor(ctx context.Context, b *format.Bundle, name string, cuts []string) (*Lowered, error) {
+	t, err := target.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	segs, err := b.SegmentsFor(name)
+	if err != nil {
+		return nil, err
+	}
+	src := b.Manifest.Source
+	l := &Lowered{Target: t}
+	l.Segments, l.Reports, err = segment.Recut(ctx, segs, passes.Options{Target: t, Cuts: cuts, Disable: src.Disabled, StopAfter: src.StopAfter})
+	return l, err
 }
 
 // bundleSource gives finished weights of a bundle by their stored name.

@@ -52,10 +52,8 @@ func (p *Plan) Write(ctx context.Context, path string, o WriteOptions) error {
 			return err
 		}
 	}
-	for _, s := range p.Segments {
-		if err := w.Segment(s, p.weightFile(s.Name)); err != nil {
-			return err
-		}
+	if err := p.writeSegments(w); err != nil {
+		return err
 	}
 	// The checkpoint must still be what the plan was made of.
 	if err := p.Checkpoint.Unchanged(); err != nil {
@@ -64,10 +62,23 @@ func (p *Plan) Write(ctx context.Context, path string, o WriteOptions) error {
 	meta := p.Meta
 	meta.Stop = texts.Stop
 	return w.Commit(format.Manifest{
-		Features: format.Features, Target: p.Options.Target.Name, Meta: meta,
+		Features: format.Features, Meta: meta,
 		Source: format.Source{Kind: p.Checkpoint.Kind().String(), Fingerprint: print, Type: p.Options.Type.String(), IgnoredKeys: p.Options.IgnoreKeys,
 			Disabled: p.Options.Disable, StopAfter: p.Options.StopAfter},
 	})
+}
+
+// writeSegments writes the graphs for every target.
+func (p *Plan) writeSegments(w *format.Writer) error {
+	all := []*Lowered{{Target: p.Options.Targets[0], views: p.Segments}}
+	for _, l := range append(all, p.Others...) {
+		for _, s := range l.views {
+			if err := w.Segment(l.Target.Name, s, p.weightFile(s.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // weightFile is the name of a segment's weight file, "" when it has no

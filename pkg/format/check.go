@@ -68,17 +68,14 @@ func keysOf(t reflect.Type, keys map[string]bool) map[string]bool {
 
 // check checks a manifest by itself.
 func (m *Manifest) check() error {
-	if len(m.Files) > MaxFiles || len(m.Weights) > MaxWeights || len(m.Segments) > MaxFiles {
-		return fmt.Errorf("%d files, %d weights, %d segments: more than this program accepts", len(m.Files), len(m.Weights), len(m.Segments))
-	}
-	if _, err := target.Lookup(m.Target); err != nil {
-		return err
+	if len(m.Files) > MaxFiles || len(m.Weights) > MaxWeights {
+		return fmt.Errorf("%d files, %d weights: more than this program accepts", len(m.Files), len(m.Weights))
 	}
 	files, err := m.checkFiles()
 	if err != nil {
 		return err
 	}
-	if err := m.checkSegments(files); err != nil {
+	if err := m.checkGraphs(files); err != nil {
 		return err
 	}
 	if err := m.Meta.check(); err != nil {
@@ -107,12 +104,32 @@ func (m *Manifest) checkFiles() (map[string]int64, error) {
 
 var kinds = []string{ir.KindEmbed, ir.KindDecoder, ir.KindLogit, ir.KindTopK, ir.KindModel}
 
-func (m *Manifest) checkSegments(files map[string]int64) error {
-	if len(m.Segments) == 0 {
-		return fmt.Errorf("no segments")
+func (m *Manifest) checkGraphs(files map[string]int64) error {
+	if len(m.Graphs) == 0 {
+		return fmt.Errorf("no graphs")
 	}
 	seen := map[string]bool{}
-	for _, s := range m.Segments {
+	for _, g := range m.Graphs {
+		if _, err := target.Lookup(g.Target); err != nil {
+			return err
+		}
+		if seen[g.Target] {
+			return fmt.Errorf("two lists of graphs for target %s", g.Target)
+		}
+		seen[g.Target] = true
+		if err := checkSegments(g.Segments, files); err != nil {
+			return fmt.Errorf("target %s: %w", g.Target, err)
+		}
+	}
+	return nil
+}
+
+func checkSegments(list []SegmentEntry, files map[string]int64) error {
+	if len(list) == 0 || len(list) > MaxFiles {
+		return fmt.Errorf("%d segments, want 1 to %d", len(list), MaxFiles)
+	}
+	seen := map[string]bool{}
+	for _, s := range list {
 		_, hasFile := files[s.File]
 		size, hasWeights := files[s.Weights]
 		switch {

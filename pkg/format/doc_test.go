@@ -25,7 +25,7 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Weights) == 0 || len(m.Segments) == 0 || m.Version != format.Version || len(m.Features) != len(format.Features) {
+	if len(m.Weights) == 0 || len(m.Graphs) == 0 || m.Version != format.Version || len(m.Features) != len(format.Features) {
 		t.Error("the example shows too little")
 	}
 	row := regexp.MustCompile(`(?m)^\| (\w+) \| (\d+) \| (\d+) \| `)

@@ -7,7 +7,8 @@ import (
 // What the tests outside the package need.
 var DecodeManifest = decodeManifest
 
-func EncodeSegment(s ir.Segment) ([]byte, error) { return encodeSegment(s) }
+// EncodeSegment writes what DecodeSegment gave.
+func EncodeSegment(s ir.Segment) ([]byte, error) { return encodeSegment(s, true) }
 
 func DecodeSegment(data []byte, weight func(string) (*ir.Expr, error)) (ir.Segment, error) {
 	return decodeSegment(data, weight)

@@ -59,7 +59,7 @@ func FuzzManifest(f *testing.F) {
 // again as it is written, byte for byte.
 func FuzzSegment(f *testing.F) {
 	from := sound(f)
-	for _, s := range open(f, from).Manifest.Segments {
+	for _, s := range open(f, from).Manifest.Graphs[0].Segments {
 		f.Add(read(f, from, s.File))
 	}
 	f.Add([]byte{})

@@ -27,8 +27,9 @@ func keyOf[K, V comparable](codes map[K]V, v V) (k K, ok bool) {
 	return k, false
 }
 
-// encodeSegment is the content of a .seg file.
-func encodeSegment(s ir.Segment) ([]byte, error) {
+// encodeSegment is the content of a .seg file. With views its weights are
+// expressions over stored ones, else they are stored under their names.
+func encodeSegment(s ir.Segment, views bool) ([]byte, error) {
 	g := s.Graph.Renumber()
 	p := &tesserapb.Graph{Inputs: ids(g.Inputs), Outputs: ids(g.Outputs)}
 	for _, v := range g.Values() {
@@ -48,7 +49,13 @@ func encodeSegment(s ir.Segment) ([]byte, error) {
 		p.States = append(p.States, &tesserapb.State{Name: st.Name, Heads: st.Heads, HeadDim: st.HeadDim, Elem: st.Elem})
 	}
 	for _, w := range g.Weights {
-		p.Weights = append(p.Weights, &tesserapb.Weight{Name: w.Name})
+		pw := &tesserapb.Weight{Name: w.Name}
+		if views {
+			if err := encodeView(w, pw); err != nil {
+				return nil, fmt.Errorf("segment %s: %w", s.Name, err)
+			}
+		}
+		p.Weights = append(p.Weights, pw)
 	}
 	for _, n := range g.Nodes {
 		pn := &tesserapb.Node{Op: string(n.Op), In: ids(n.In), Weights: n.Weights, States: n.States, Out: ids(n.Out)}
@@ -83,8 +90,8 @@ func encodeAttr(a ir.Attr) *tesserapb.Attr {
 	return p
 }
 
-// decodeSegment parses and verifies a .seg file. weight finds a named weight
-// in the index.
+// decodeSegment parses and verifies a .seg file. weight finds a stored weight
+// in the index, by name.
 func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.Segment, error) {
 	var p tesserapb.Segment
 	if err := checkWire(data, p.ProtoReflect().Descriptor()); err != nil {
@@ -141,7 +148,7 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 			return nil, fmt.Errorf("weight %.60q is listed twice", w.Name)
 		}
 		seen[w.Name] = true
-		e, err := weight(w.Name)
+		e, err := weightExpr(w, weight)
 		if err != nil {
 			return nil, err
 		}

@@ -64,7 +64,7 @@ func TestEveryTruncation(t *testing.T) {
 			t.Fatalf("%d of %d bytes of the manifest are accepted", n, len(text))
 		}
 	}
-	for _, s := range open(t, from).Manifest.Segments {
+	for _, s := range open(t, from).Manifest.Graphs[0].Segments {
 		data := read(t, from, s.File)
 		for n := range len(data) {
 			if seg, err := format.DecodeSegment(data[:n], anyWeight(t)); err == nil && len(seg.Graph.Nodes) > 0 {

@@ -19,10 +19,9 @@ type Manifest struct {
 	Format   string         `json:"format"` // "tessera-bundle"
 	Version  int            `json:"version"`
 	Features []string       `json:"features"` // required of the reader
-	Target   string         `json:"target"`
 	Source   Source         `json:"source"`
 	Meta     Meta           `json:"meta"`
-	Segments []SegmentEntry `json:"segments"` // the workflow: in order of execution
+	Graphs   []TargetGraphs `json:"graphs"` // one per target; weights are stored as the first wants them
 	Weights  []WeightEntry  `json:"weights"`
 	Files    []FileEntry    `json:"files"` // every file but the manifest, by name
 }
@@ -60,6 +59,32 @@ type Sampling struct {
 	TopP              float32 `json:"top_p"`
 	MinP              float32 `json:"min_p"`
 	RepetitionPenalty float32 `json:"repetition_penalty"`
+}
+
+// TargetGraphs is the workflow for one target.
+type TargetGraphs struct {
+	Target   string         `json:"target"`   // a row of pkg/target
+	Segments []SegmentEntry `json:"segments"` // in order of execution
+}
+
+// For returns the workflow for the named target, "" for the first one, nil
+// when the bundle has none for it.
+func (m *Manifest) For(target string) *TargetGraphs {
+	for i := range m.Graphs {
+		if target == "" || m.Graphs[i].Target == target {
+			return &m.Graphs[i]
+		}
+	}
+	return nil
+}
+
+// Targets lists the targets that the bundle has graphs for.
+func (m *Manifest) Targets() []string {
+	names := make([]string, len(m.Graphs))
+	for i, g := range m.Graphs {
+		names[i] = g.Target
+	}
+	return names
 }
 
 // SegmentEntry is one step of the workflow. Inputs are external inputs of the

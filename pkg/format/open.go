@@ -12,18 +12,21 @@ import (
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/weights"
 )
 
-// Bundle is an open bundle. Weights are mapped; nothing of them is read by
-// Open.
+// Bundle is an open bundle with the graphs for one target. Weights are mapped;
+// nothing of them is read by Open.
 type Bundle struct {
 	Path     string
 	Manifest *Manifest
-	Segments []ir.Segment // weights are ExprStored, named as in the index
+	Target   string
+	Segments []ir.Segment // weights are ExprStored, named as in the index, or views of those
 
 	maps   map[string]*mmap.Mapping
 	index  map[[2]string]*WeightEntry // (file, weight)
 	byName map[string]*WeightEntry    // the first of each name
+	views  map[string]*weights.Memory // by segment
 }
 
 // IsBundle reports whether path looks like a bundle: a folder with a
@@ -33,16 +36,20 @@ func IsBundle(path string) bool {
 	return err == nil && st.Mode().IsRegular()
 }
 
-// Open opens the bundle at path, checks its manifest and its graphs, and maps
-// its weights. Errors name the file.
-func Open(path string) (*Bundle, error) { return open(path, "") }
+// Open opens the bundle at path with the graphs for its first target, checks
+// its manifest and its graphs, and maps its weights. Errors name the file.
+func Open(path string) (*Bundle, error) { return open(path, "", "") }
 
-// OpenSegment opens one segment of the bundle at path. Only the files it needs
-// have to be there: the manifest, its graph, and the weight files its graph
-// reads. So a machine that runs one segment holds that part of the model.
-func OpenSegment(path, segment string) (*Bundle, error) { return open(path, segment) }
+// OpenFor is Open with the graphs for the named target, "" for the first.
+func OpenFor(path, target string) (*Bundle, error) { return open(path, target, "") }
 
-func open(path, only string) (*Bundle, error) {
+// OpenSegment opens one segment of the bundle at path, for the named target or
+// with "" the first one. Only the files it needs have to be there: the
+// manifest, its graph, and the weight files its graph reads. So a machine that
+// runs one segment holds that part of the model.
+func OpenSegment(path, target, segment string) (*Bundle, error) { return open(path, target, segment) }
+
+func open(path, target, only string) (*Bundle, error) {
 	var text []byte
 	name, err := folder.Resolve(path, ManifestName)
 	if errors.Is(err, os.ErrNotExist) {
@@ -58,7 +65,13 @@ func open(path, only string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %s: %w", path, ManifestName, err)
 	}
-	b := &Bundle{Path: path, Manifest: m, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{}, byName: map[string]*WeightEntry{}}
+	g := m.For(target)
+	if g == nil {
+		return nil, fmt.Errorf("bundle %s has graphs for %s, not for %.40q: convert the checkpoint with --target %s,%s",
+			path, strings.Join(m.Targets(), ", "), target, strings.Join(m.Targets(), ","), target)
+	}
+	b := &Bundle{Path: path, Manifest: m, Target: g.Target, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{},
+		byName: map[string]*WeightEntry{}, views: map[string]*weights.Memory{}}
 	if err := b.open(only); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("bundle %s: %w", path, err)
@@ -87,29 +100,61 @@ func (b *Bundle) open(only string) error {
 			}
 		}
 	}
-	for _, e := range b.Manifest.Segments {
+	graphs := b.Manifest.For(b.Target).Segments
+	for _, e := range graphs {
 		if only != "" && e.Name != only {
 			continue
 		}
-		s, err := b.segment(e)
+		s, err := b.segment(e, b.Target == b.Manifest.Graphs[0].Target)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.File, err)
 		}
-		for _, w := range s.Graph.Weights {
-			if err := b.mapFile(b.entry(e.Weights, w.Expr.Name).File); err != nil {
+		for _, name := range storedNames(s.Graph) {
+			if err := b.mapFile(b.entry(e.Weights, name).File); err != nil {
 				return err
 			}
 		}
 		b.Segments = append(b.Segments, s)
+		b.views[e.Name] = weights.NewMemory(storedSource{b, e.Weights}, viewWorkers)
 	}
 	if only != "" && len(b.Segments) == 0 {
 		var names []string
-		for _, e := range b.Manifest.Segments {
+		for _, e := range graphs {
 			names = append(names, e.Name)
 		}
 		return fmt.Errorf("no segment %q; there are %s", only, strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// SegmentsFor reads the graphs for another target that the bundle has.
+func (b *Bundle) SegmentsFor(target string) ([]ir.Segment, error) {
+	g := b.Manifest.For(target)
+	if g == nil {
+		return nil, fmt.Errorf("bundle %s has no graphs for target %.40q", b.Path, target)
+	}
+	var segs []ir.Segment
+	for _, e := range g.Segments {
+		s, err := b.segment(e, g == &b.Manifest.Graphs[0])
+		if err != nil {
+			return nil, fmt.Errorf("bundle %s: %s: %w", b.Path, e.File, err)
+		}
+		segs = append(segs, s)
+	}
+	return segs, nil
+}
+
+// storedNames lists the stored weights that the weights of g are made of.
+func storedNames(g *ir.Graph) []string {
+	var names []string
+	for _, w := range g.Weights {
+		w.Expr.Walk(func(e *ir.Expr) {
+			if e.Kind == ir.ExprStored {
+				names = append(names, e.Name)
+			}
+		})
+	}
+	return names
 }
 
 // mapFile maps a weight file, once.
@@ -152,14 +197,16 @@ func (b *Bundle) checkFile(f FileEntry) error {
 	return nil
 }
 
-func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
+// segment reads a graph; first says that it is the first target's, whose
+// weights are its own and those of the shared file.
+func (b *Bundle) segment(e SegmentEntry, first bool) (ir.Segment, error) {
 	data, err := b.File(e.File, MaxSegment)
 	if err != nil {
 		return ir.Segment{}, err
 	}
 	s, err := decodeSegment(data, func(name string) (*ir.Expr, error) {
 		w := b.entry(e.Weights, name)
-		if w == nil {
+		if w == nil || first && w.File != e.Weights && w.File != SharedFile {
 			return nil, fmt.Errorf("weight %.60q is not in the index of %s", name, e.Weights)
 		}
 		t, err := tensor.ParseType(w.Type)
@@ -175,6 +222,11 @@ func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
 	if err != nil {
 		return ir.Segment{}, err
 	}
+	for _, w := range s.Graph.Weights {
+		if first && w.Kind != ir.ExprStored {
+			return ir.Segment{}, fmt.Errorf("weight %.60q is a view, in a graph whose weights are stored", w.Name)
+		}
+	}
 	if s.Name != e.Name || s.Kind != e.Kind {
 		return ir.Segment{}, fmt.Errorf("the file holds segment %.60q (%.20s), the manifest says %.60q (%.20s)", s.Name, s.Kind, e.Name, e.Kind)
 	}
@@ -189,33 +241,72 @@ func (b *Bundle) segment(e SegmentEntry) (ir.Segment, error) {
 const SharedFile = "shared.bin"
 
 // entry finds a weight of a segment: in the segment's own file, then in the
-// shared one.
+// shared one, then in any, since a segment for another target may view weights
+// of a neighbour. Where several files hold a weight, they hold the same.
 func (b *Bundle) entry(file, name string) *WeightEntry {
 	if w := b.index[[2]string{file, name}]; w != nil {
 		return w
 	}
-	return b.index[[2]string{SharedFile, name}]
+	if w := b.index[[2]string{SharedFile, name}]; w != nil {
+		return w
+	}
+	return b.byName[name]
 }
 
-// Bytes returns the mapped data of w, a weight of the named segment.
-func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
-	i := slices.IndexFunc(b.Manifest.Segments, func(e SegmentEntry) bool { return e.Name == segment })
-	file := ""
-	if i >= 0 {
-		file = b.Manifest.Segments[i].Weights
+// data is the mapped content of an entry.
+func (b *Bundle) data(e *WeightEntry) ([]byte, error) {
+	m := b.maps[e.File]
+	if m == nil {
+		return nil, fmt.Errorf("bundle %s: weight %s lies in %s, which is not open", b.Path, e.Name, e.File)
 	}
-	e := b.entry(file, w.Expr.Name)
-	if w.Kind != ir.ExprStored || e == nil {
+	return m.Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
+}
+
+// storedSource finds stored weights as a segment with that weight file does.
+type storedSource struct {
+	b    *Bundle
+	file string
+}
+
+func (s storedSource) Stored(name string) ([]byte, error) {
+	if e := s.b.entry(s.file, name); e != nil {
+		return s.b.data(e)
+	}
+	return nil, fmt.Errorf("bundle %s holds no weight %.60q", s.b.Path, name)
+}
+
+// Tensor is for expressions over a checkpoint, which a bundle has none of.
+func (s storedSource) Tensor(name string) (tensor.Tensor, error) {
+	return tensor.Tensor{}, fmt.Errorf("bundle %s holds no tensor %.60q of a checkpoint", s.b.Path, name)
+}
+
+// viewWorkers is the number of goroutines that make a view which is not a run
+// of mapped bytes.
+const viewWorkers = 4
+
+// Bytes returns the data of w, a weight of the named segment: mapped, or for a
+// view in another form made once and kept.
+func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
+	g := b.Manifest.For(b.Target)
+	i := slices.IndexFunc(g.Segments, func(e SegmentEntry) bool { return e.Name == segment })
+	if i < 0 || b.views[segment] == nil {
+		return nil, fmt.Errorf("bundle %s: segment %s is not open", b.Path, segment)
+	}
+	if w.Kind != ir.ExprStored {
+		return b.views[segment].Bytes(segment, w)
+	}
+	e := b.entry(g.Segments[i].Weights, w.Expr.Name)
+	if e == nil {
 		return nil, fmt.Errorf("bundle %s holds no weight %s of segment %s", b.Path, w.Name, segment)
 	}
-	return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
+	return b.data(e)
 }
 
 // Stored returns the mapped data of the weight called name, wherever it lies.
 // Where several files hold it, they hold the same.
 func (b *Bundle) Stored(name string) ([]byte, error) {
 	if e := b.byName[name]; e != nil {
-		return b.maps[e.File].Data[e.Offset : e.Offset+e.Bytes : e.Offset+e.Bytes], nil
+		return b.data(e)
 	}
 	return nil, fmt.Errorf("bundle %s holds no weight %s", b.Path, name)
 }

@@ -50,7 +50,7 @@ func TestOpenSegment(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		b, err := format.OpenSegment(part, c.segment)
+		b, err := format.OpenSegment(part, "", c.segment)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", c.segment, err)

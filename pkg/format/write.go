@@ -139,16 +139,27 @@ func writeSynced(path string, data []byte) error {
 	return err
 }
 
-// Segment adds a segment behind the ones before it. weights is its weight
-// file, "" when it has none of its own.
-func (w *Writer) Segment(s ir.Segment, weights string) error {
-	data, err := encodeSegment(s)
+// Segment adds a segment of target's workflow behind the ones before it. The
+// first target's weights are stored under their names, whatever they are made
+// of; another's are expressions over stored weights. weights is the segment's
+// weight file, "" when it has none of its own.
+func (w *Writer) Segment(target string, s ir.Segment, weights string) error {
+	g := w.m.For(target)
+	if g == nil {
+		w.m.Graphs = append(w.m.Graphs, TargetGraphs{Target: target})
+		g = &w.m.Graphs[len(w.m.Graphs)-1]
+	}
+	first := g == &w.m.Graphs[0]
+	data, err := encodeSegment(s, !first)
 	if err != nil {
 		return fmt.Errorf("segment %s: %w", s.Name, err)
 	}
 	e := describe(s)
 	e.File, e.Weights = s.Name+".seg", weights
-	w.m.Segments = append(w.m.Segments, e)
+	if !first {
+		e.File = s.Name + "." + target + ".seg"
+	}
+	g.Segments = append(g.Segments, e)
 	return w.File(e.File, data)
 }
 
@@ -168,12 +179,12 @@ func describe(s ir.Segment) SegmentEntry {
 }
 
 // Commit finishes the bundle and puts it in its place. Fields of m that the
-// writer keeps itself (segments, weights, files) are ignored.
+// writer keeps itself (graphs, weights, files) are ignored.
 func (w *Writer) Commit(m Manifest) error {
 	if err := w.endWeights(); err != nil {
 		return err
 	}
-	w.m.Features, w.m.Target, w.m.Source, w.m.Meta = m.Features, m.Target, m.Source, m.Meta
+	w.m.Features, w.m.Source, w.m.Meta = m.Features, m.Source, m.Meta
 	slices.SortFunc(w.m.Files, func(a, b FileEntry) int { return strings.Compare(a.Name, b.Name) })
 	if err := w.m.check(); err != nil {
 		return fmt.Errorf("bundle %s: %w", w.path, err)

@@ -103,7 +103,7 @@ func fill(t testing.TB, w *format.Writer, b *format.Bundle) {
 		}
 	}
 	for i, s := range b.Segments {
-		if err := w.Segment(s, b.Manifest.Segments[i].Weights); err != nil {
+		if err := w.Segment(b.Target, s, b.Manifest.Graphs[0].Segments[i].Weights); err != nil {
 			t.Fatal(err)
 		}
 	}

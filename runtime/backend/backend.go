@@ -51,6 +51,9 @@ type NodeTime struct {
 // Backend makes devices.
 type Backend interface {
 	Name() string
+	// Target is the row of pkg/target whose graphs it executes; "" for a
+	// backend that takes any.
+	Target() string
 	Open(w Weights, o Options) (Device, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
@@ -16,6 +17,9 @@ var _ backend.Backend = Backend{}
 
 // Name is "cpu".
 func (Backend) Name() string { return "cpu" }
+
+// Target is the row of pkg/target that describes the kernels.
+func (Backend) Target() string { return target.CPU.Name }
 
 // Open makes a device over the weights w.
 func (Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error) {

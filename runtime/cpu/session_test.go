@@ -330,7 +330,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 			if err := plan.Write(context.Background(), bundle, convert.WriteOptions{Force: true}); err != nil {
 				t.Fatal(err)
 			}
-			p, err := runtime.OpenProgram(bundle)
+			p, err := runtime.OpenProgram(bundle, "")
 			if err != nil {
 				t.Fatal(err)
 			}

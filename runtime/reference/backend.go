@@ -20,6 +20,9 @@ var _ backend.Backend = Backend{}
 // Name is "reference".
 func (Backend) Name() string { return "reference" }
 
+// Target is "": the interpreter knows every op by its definition.
+func (Backend) Target() string { return "" }
+
 // Open makes a device over the weights w. Threads is ignored.
 func (b Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error) {
 	return &device{weights: w, trace: o.Trace, exact: b.ExactActivations}, nil

@@ -131,6 +131,9 @@ func graph(name string, f func(s *tesserapb.Segment)) func(dir string) error {
 	})
 }
 
+// workflow is the list of segments for the first target.
+func workflow(m object) []any { return list(entry(m, "graphs", 0), "segments") }
+
 func list(m object, key string) []any { return m[key].([]any) }
 
 func entry(m object, key string, i int) object { return m[key].([]any)[i].(object) }

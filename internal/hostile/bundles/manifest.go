@@ -17,7 +17,7 @@ func manifestCases() []Case {
 		return set(name, want, func(m object) { m["meta"].(object)[key] = v })
 	}
 	seg := func(name, want string, i int, f func(s object)) Case {
-		return set(name, want, func(m object) { f(entry(m, "segments", i)) })
+		return set(name, want, func(m object) { f(workflow(m)[i].(object)) })
 	}
 	file := func(name, want string, f func(x object)) Case {
 		return set(name, want, func(m object) { f(entry(m, "files", 0)) })
@@ -59,8 +59,11 @@ func manifestCases() []Case {
 		set("unknown-feature", "needs feature", func(m object) { m["features"] = []string{"p16", "warp-drive"} }),
 		set("unknown-field", "unknown field", func(m object) { m["surprise"] = 1 }),
 		set("unknown-nested-field", "unknown field", func(m object) { m["source"].(object)["surprise"] = 1 }),
-		set("no-segments", "no segments", func(m object) { m["segments"] = []any{} }),
-		set("segments-object", "segments", func(m object) { m["segments"] = object{} }),
+		set("no-graphs", "no graphs", func(m object) { m["graphs"] = []any{} }),
+		set("graphs-object", "graphs", func(m object) { m["graphs"] = object{} }),
+		set("no-segments", "0 segments", func(m object) { entry(m, "graphs", 0)["segments"] = []any{} }),
+		set("segments-object", "segments", func(m object) { entry(m, "graphs", 0)["segments"] = object{} }),
+		set("target-twice", "two lists", func(m object) { m["graphs"] = append(list(m, "graphs"), entry(m, "graphs", 0)) }),
 		set("no-files", "not listed", func(m object) { m["files"] = nil }),
 		set("no-meta", "vocabulary", func(m object) { delete(m, "meta") }),
 		meta("vocab-zero", "vocabulary is 0", "vocab", 0), meta("vocab-negative", "vocabulary is -1", "vocab", -1), meta("vocab-huge", "vocabulary", "vocab", 1<<40),
@@ -89,9 +92,9 @@ func manifestCases() []Case {
 		set("file-twice", "twice", func(m object) { m["files"] = append(list(m, "files"), entry(m, "files", 0)) }),
 		name("", "empty file name"), name("..", "plain name"), name("../../etc/passwd", "plain name"), name("/etc/passwd", "plain name"), name("a\\b", "plain name"),
 		name("C:x", "plain name"), name("a\x00b", "plain name"), name(strings.Repeat("n", 300), "300 bytes"), name(manifest, "is the manifest"), name("absent.bin", "not listed"),
-		{Name: "manifest/two-orders", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := list(m, "segments"); s[0], s[1] = s[1], s[0] })},
-		{Name: "manifest/segment-left-out", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := list(m, "segments"); m["segments"] = append(s[:1:1], s[2:]...) })},
-		{Name: "manifest/unknown-target", Want: "target", Break: edit(func(m object) { m["target"] = "abacus" })},
+		{Name: "manifest/two-orders", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := workflow(m); s[0], s[1] = s[1], s[0] })},
+		{Name: "manifest/segment-left-out", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := workflow(m); entry(m, "graphs", 0)["segments"] = append(s[:1:1], s[2:]...) })},
+		{Name: "manifest/unknown-target", Want: "target", Break: edit(func(m object) { entry(m, "graphs", 0)["target"] = "abacus" })},
 	}
 }
 

@@ -428,10 +428,14 @@ func (x *State) GetElem() string {
 	return ""
 }
 
-// A weight's bytes are in the manifest's weight index under its name.
+// A weight is the stored one of its name in the manifest's weight index, or,
+// with parts, made of stored ones that another target has there already: rows
+// of them one after another, in form.
 type Weight struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Parts         []*Part                `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	Form          string                 `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"` // rows, p16; "" without parts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +477,81 @@ func (x *Weight) GetName() string {
 	return ""
 }
 
+func (x *Weight) GetParts() []*Part {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Weight) GetForm() string {
+	if x != nil {
+		return x.Form
+	}
+	return ""
+}
+
+// Rows [lo, hi) of a stored weight.
+type Part struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stored        string                 `protobuf:"bytes,1,opt,name=stored,proto3" json:"stored,omitempty"`
+	Lo            int64                  `protobuf:"varint,2,opt,name=lo,proto3" json:"lo,omitempty"`
+	Hi            int64                  `protobuf:"varint,3,opt,name=hi,proto3" json:"hi,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Part) Reset() {
+	*x = Part{}
+	mi := &file_graph_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Part) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Part) ProtoMessage() {}
+
+func (x *Part) ProtoReflect() protoreflect.Message {
+	mi := &file_graph_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Part.ProtoReflect.Descriptor instead.
+func (*Part) Descriptor() ([]byte, []int) {
+	return file_graph_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Part) GetStored() string {
+	if x != nil {
+		return x.Stored
+	}
+	return ""
+}
+
+func (x *Part) GetLo() int64 {
+	if x != nil {
+		return x.Lo
+	}
+	return 0
+}
+
+func (x *Part) GetHi() int64 {
+	if x != nil {
+		return x.Hi
+	}
+	return 0
+}
+
 type Node struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`
@@ -487,7 +566,7 @@ type Node struct {
 
 func (x *Node) Reset() {
 	*x = Node{}
-	mi := &file_graph_proto_msgTypes[5]
+	mi := &file_graph_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +578,7 @@ func (x *Node) String() string {
 func (*Node) ProtoMessage() {}
 
 func (x *Node) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[5]
+	mi := &file_graph_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +591,7 @@ func (x *Node) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Node.ProtoReflect.Descriptor instead.
 func (*Node) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{5}
+	return file_graph_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Node) GetOp() string {
@@ -573,7 +652,7 @@ type Attr struct {
 
 func (x *Attr) Reset() {
 	*x = Attr{}
-	mi := &file_graph_proto_msgTypes[6]
+	mi := &file_graph_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +664,7 @@ func (x *Attr) String() string {
 func (*Attr) ProtoMessage() {}
 
 func (x *Attr) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[6]
+	mi := &file_graph_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +677,7 @@ func (x *Attr) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attr.ProtoReflect.Descriptor instead.
 func (*Attr) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{6}
+	return file_graph_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Attr) GetKey() string {
@@ -688,7 +767,7 @@ type Ints struct {
 
 func (x *Ints) Reset() {
 	*x = Ints{}
-	mi := &file_graph_proto_msgTypes[7]
+	mi := &file_graph_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +779,7 @@ func (x *Ints) String() string {
 func (*Ints) ProtoMessage() {}
 
 func (x *Ints) ProtoReflect() protoreflect.Message {
-	mi := &file_graph_proto_msgTypes[7]
+	mi := &file_graph_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +792,7 @@ func (x *Ints) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ints.ProtoReflect.Descriptor instead.
 func (*Ints) Descriptor() ([]byte, []int) {
-	return file_graph_proto_rawDescGZIP(), []int{7}
+	return file_graph_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Ints) GetV() []int64 {
@@ -752,9 +831,15 @@ const file_graph_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05heads\x18\x02 \x01(\x03R\x05heads\x12\x19\n" +
 	"\bhead_dim\x18\x03 \x01(\x03R\aheadDim\x12\x12\n" +
-	"\x04elem\x18\x04 \x01(\tR\x04elem\"\x1c\n" +
+	"\x04elem\x18\x04 \x01(\tR\x04elem\"X\n" +
 	"\x06Weight\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x92\x01\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
+	"\x05parts\x18\x02 \x03(\v2\x10.tessera.v0.PartR\x05parts\x12\x12\n" +
+	"\x04form\x18\x03 \x01(\tR\x04form\">\n" +
+	"\x04Part\x12\x16\n" +
+	"\x06stored\x18\x01 \x01(\tR\x06stored\x12\x0e\n" +
+	"\x02lo\x18\x02 \x01(\x03R\x02lo\x12\x0e\n" +
+	"\x02hi\x18\x03 \x01(\x03R\x02hi\"\x92\x01\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x0e\n" +
 	"\x02in\x18\x02 \x03(\x05R\x02in\x12\x18\n" +
@@ -793,7 +878,7 @@ func file_graph_proto_rawDescGZIP() []byte {
 }
 
 var file_graph_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_graph_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_graph_proto_goTypes = []any{
 	(Elem)(0),       // 0: tessera.v0.Elem
 	(Layout)(0),     // 1: tessera.v0.Layout
@@ -802,25 +887,27 @@ var file_graph_proto_goTypes = []any{
 	(*Value)(nil),   // 4: tessera.v0.Value
 	(*State)(nil),   // 5: tessera.v0.State
 	(*Weight)(nil),  // 6: tessera.v0.Weight
-	(*Node)(nil),    // 7: tessera.v0.Node
-	(*Attr)(nil),    // 8: tessera.v0.Attr
-	(*Ints)(nil),    // 9: tessera.v0.Ints
+	(*Part)(nil),    // 7: tessera.v0.Part
+	(*Node)(nil),    // 8: tessera.v0.Node
+	(*Attr)(nil),    // 9: tessera.v0.Attr
+	(*Ints)(nil),    // 10: tessera.v0.Ints
 }
 var file_graph_proto_depIdxs = []int32{
-	3, // 0: tessera.v0.Segment.graph:type_name -> tessera.v0.Graph
-	4, // 1: tessera.v0.Graph.values:type_name -> tessera.v0.Value
-	5, // 2: tessera.v0.Graph.states:type_name -> tessera.v0.State
-	6, // 3: tessera.v0.Graph.weights:type_name -> tessera.v0.Weight
-	7, // 4: tessera.v0.Graph.nodes:type_name -> tessera.v0.Node
-	0, // 5: tessera.v0.Value.elem:type_name -> tessera.v0.Elem
-	1, // 6: tessera.v0.Value.layout:type_name -> tessera.v0.Layout
-	8, // 7: tessera.v0.Node.attrs:type_name -> tessera.v0.Attr
-	9, // 8: tessera.v0.Attr.l:type_name -> tessera.v0.Ints
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	3,  // 0: tessera.v0.Segment.graph:type_name -> tessera.v0.Graph
+	4,  // 1: tessera.v0.Graph.values:type_name -> tessera.v0.Value
+	5,  // 2: tessera.v0.Graph.states:type_name -> tessera.v0.State
+	6,  // 3: tessera.v0.Graph.weights:type_name -> tessera.v0.Weight
+	8,  // 4: tessera.v0.Graph.nodes:type_name -> tessera.v0.Node
+	0,  // 5: tessera.v0.Value.elem:type_name -> tessera.v0.Elem
+	1,  // 6: tessera.v0.Value.layout:type_name -> tessera.v0.Layout
+	7,  // 7: tessera.v0.Weight.parts:type_name -> tessera.v0.Part
+	9,  // 8: tessera.v0.Node.attrs:type_name -> tessera.v0.Attr
+	10, // 9: tessera.v0.Attr.l:type_name -> tessera.v0.Ints
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_graph_proto_init() }
@@ -828,7 +915,7 @@ func file_graph_proto_init() {
 	if File_graph_proto != nil {
 		return
 	}
-	file_graph_proto_msgTypes[6].OneofWrappers = []any{
+	file_graph_proto_msgTypes[7].OneofWrappers = []any{
 		(*Attr_I)(nil),
 		(*Attr_F)(nil),
 		(*Attr_S)(nil),
@@ -840,7 +927,7 @@ func file_graph_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_graph_proto_rawDesc), len(file_graph_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

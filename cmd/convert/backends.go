@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu"
+	"github.com/tessera-llm/tessera/runtime/reference"
+)
+
+type namedBackend struct {
+	backend.Backend
+	note string
+}
+
+// backends are what --backend offers, the default first.
+var backends = []namedBackend{
+	{cpu.Backend{}, ""},
+	{reference.Backend{}, " (float64, slow)"},
+}
+
+// backendNames lists the backends for help and errors.
+func backendNames(notes bool) string {
+	names := make([]string, len(backends))
+	for i, b := range backends {
+		names[i] = b.Name()
+		if notes {
+			names[i] += b.note
+		}
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// pickBackend is the backend that the flags choose.
+func pickBackend(c *cli.Context) (backend.Backend, error) {
+	name := c.String("backend")
+	for _, b := range backends {
+		if b.Name() == name || name == "" {
+			return b.Backend, nil
+		}
+	}
+	return nil, usage(c, "--backend %q: want %s", name, backendNames(false))
+}
+
+// backendOf is the backend that executes graphs for t.
+func backendOf(c *cli.Context, t *target.Target) (backend.Backend, error) {
+	for _, b := range backends {
+		if b.Target() == t.Name {
+			return b.Backend, nil
+		}
+	}
+	return nil, usage(c, "--target %s: no backend of this program runs its graphs", t.Name)
+}
+
+// targets are those of --target, else the one that the chosen backend runs.
+func targets(c *cli.Context) ([]*target.Target, error) {
+	names := c.String("target")
+	if names == "" {
+		b, err := pickBackend(c)
+		if err != nil {
+			return nil, err
+		}
+		if names = b.Target(); names == "" {
+			names = target.CPU.Name
+		}
+	}
+	var ts []*target.Target
+	for name := range strings.SplitSeq(names, ",") {
+		t, err := target.Lookup(strings.TrimSpace(name))
+		if err != nil {
+			return nil, usage(c, "--target: %w", err)
+		}
+		ts = append(ts, t)
+	}
+	return ts, nil
+}

@@ -1,0 +1,7 @@
+//go:build fakerows
+
+package main
+
+import "github.com/tessera-llm/tessera/runtime/cpu"
+
+func init() { backends = append(backends, namedBackend{cpu.RowsBackend{}, " (a target of the tests)"}) }

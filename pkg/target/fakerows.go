@@ -1,0 +1,17 @@
+//go:build fakerows
+
+package target
+
+import "github.com/tessera-llm/tessera/pkg/ir"
+
+// Rows is a target for tests of law 7: the generic kernels over weights in
+// rows, plain activations, nothing fused. Its numbers are those of CPU.
+var Rows = &Target{Name: "rows", Gathers: CPU.Gathers, WritesC4: map[ir.OpName]uint32{}}
+
+func init() {
+	for _, r := range CPU.Matmuls {
+		r.Input, r.Form = ir.Plain, ir.Rows
+		Rows.Matmuls = append(Rows.Matmuls, r)
+	}
+	All = append(All, Rows)
+}

@@ -1,0 +1,31 @@
+//go:build fakerows
+
+package cpu
+
+import (
+	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// RowsBackend executes the test target rows: the generic tier, which has a
+// kernel for every form and layout.
+type RowsBackend struct{}
+
+var _ backend.Backend = RowsBackend{}
+
+// Name is "rows".
+func (RowsBackend) Name() string { return "rows" }
+
+// Target is the row of pkg/target that describes it.
+func (RowsBackend) Target() string { return target.Rows.Name }
+
+// Open makes a device over the weights w.
+func (RowsBackend) Open(w backend.Weights, o backend.Options) (backend.Device, error) {
+	d, err := Backend{}.Open(w, o)
+	if err != nil {
+		return nil, err
+	}
+	d.(*device).tier = kernel.Generic
+	return d, nil
+}
