@@ -1,11 +1,13 @@
 package reference
 
 import (
-	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
@@ -36,8 +38,15 @@ type device struct {
 
 func (d *device) Close() error { return nil }
 
-// NewState ignores the cache type: the reference keeps float64.
+// NewState makes room for maxPos positions. Any cache type will do: the
+// reference keeps float64.
 func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
+	if _, err := tensor.ParseType(kv); err != nil {
+		return nil, fmt.Errorf("cache type: %w", err)
+	}
+	if maxPos <= 0 {
+		return nil, fmt.Errorf("a state for %d positions", maxPos)
+	}
 	s := &state{max: maxPos, layers: map[string]*layer{}}
 	for _, sp := range specs {
 		s.names = append(s.names, sp.Name)
@@ -58,6 +67,7 @@ func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.width], l.v[:n*l.width] }
 
 type state struct {
 	max    int
+	low    int // first position that the run in progress wrote
 	names  []string
 	layers map[string]*layer
 }
@@ -98,44 +108,99 @@ func (s *state) Bytes() int64 {
 	return n
 }
 
+// saved is the cache type of saved states.
+const saved = "f64"
+
 func (s *state) Save() ([]backend.StateData, error) {
-	return nil, fmt.Errorf("the reference interpreter does not save states")
+	var all []backend.StateData
+	n := s.Len()
+	for _, name := range s.names {
+		l := s.layers[name]
+		var data []byte
+		for _, x := range slices.Concat(l.k[:n*l.width], l.v[:n*l.width]) {
+			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
+		}
+		all = append(all, backend.StateData{Name: name, KV: saved, Len: n, Data: data})
+	}
+	return all, nil
 }
 
-func (s *state) Load([]backend.StateData) error {
-	return fmt.Errorf("the reference interpreter does not load states")
+func (s *state) Load(data []backend.StateData) error {
+	if len(data) != len(s.names) {
+		return fmt.Errorf("%d saved states, want %d (%v)", len(data), len(s.names), s.names)
+	}
+	for i, d := range data {
+		l := s.layers[d.Name]
+		switch {
+		case l == nil || d.Name != s.names[i]:
+			return fmt.Errorf("saved state %d is %s, want %s", i, d.Name, s.names[i])
+		case d.KV != saved:
+			return fmt.Errorf("saved state %s has cache type %s, the reference keeps %s", d.Name, d.KV, saved)
+		case d.Len != data[0].Len || d.Len < 0 || d.Len > s.max:
+			return fmt.Errorf("saved state %s has %d positions, another has %d, and there is room for %d", d.Name, d.Len, data[0].Len, s.max)
+		case len(d.Data) != 16*d.Len*l.width:
+			return fmt.Errorf("saved state %s: %d bytes for %d positions of %d channels", d.Name, len(d.Data), d.Len, l.width)
+		}
+	}
+	for _, d := range data {
+		l := s.layers[d.Name]
+		x := make([]float64, len(d.Data)/8)
+		for i := range x {
+			x[i] = math.Float64frombits(binary.LittleEndian.Uint64(d.Data[8*i:]))
+		}
+		l.k, l.v = x[:len(x)/2:len(x)/2], x[len(x)/2:]
+	}
+	return nil
 }
 
 // buffer holds float64 or int32 rows.
 type buffer struct {
 	elem ir.Elem
 	cols int
+	max  int // rows
 	f    []float64
 	i    []int32
 }
 
+// maxElems bounds a buffer: sizes come from files.
+const maxElems = 1 << 31
+
 func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) {
-	b := &buffer{elem: t.Elem, cols: 1}
+	b := &buffer{elem: t.Elem, cols: 1, max: rows}
 	if len(t.Shape) == 2 {
 		b.cols = int(t.Shape[1])
 	}
+	if len(t.Shape) < 1 || len(t.Shape) > 2 || t.Elem != ir.F32 && t.Elem != ir.I32 {
+		return nil, fmt.Errorf("buffer for %s: want f32 or i32 of rank 1 or 2", t)
+	}
+	if rows < 0 || b.cols <= 0 || rows > maxElems/b.cols {
+		return nil, fmt.Errorf("buffer for %s with %d rows: too large", t, rows)
+	}
 	return b, nil
+}
+
+// fits says whether n elements of type e are whole rows and have room.
+func (b *buffer) fits(e ir.Elem, n int) error {
+	if b.elem != e || n%b.cols != 0 || n/b.cols > b.max {
+		return fmt.Errorf("%d %s for a buffer of %s × %d with room for %d rows", n, e, b.elem, b.cols, b.max)
+	}
+	return nil
 }
 
 func (b *buffer) Rows() int { return max(len(b.f), len(b.i)) / b.cols }
 func (b *buffer) Cols() int { return b.cols }
 
 func (b *buffer) SetInt32(v []int32) error {
-	if b.elem != ir.I32 || len(v)%b.cols != 0 {
-		return fmt.Errorf("%d i32 for a buffer of %s × %d", len(v), b.elem, b.cols)
+	if err := b.fits(ir.I32, len(v)); err != nil {
+		return err
 	}
 	b.i = slices.Clone(v)
 	return nil
 }
 
 func (b *buffer) SetFloat32(v []float32) error {
-	if b.elem != ir.F32 || len(v)%b.cols != 0 {
-		return fmt.Errorf("%d f32 for a buffer of %s × %d", len(v), b.elem, b.cols)
+	if err := b.fits(ir.F32, len(v)); err != nil {
+		return err
 	}
 	b.f = make([]float64, len(v))
 	for i, x := range v {
@@ -162,6 +227,9 @@ func narrow(x []float64) []float32 {
 }
 
 func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Executable, error) {
+	if maxTokens < 1 {
+		return nil, fmt.Errorf("segment %s: calls of %d tokens", segment, maxTokens)
+	}
 	c := g.Clone()
 	if err := ir.Expand(c, nil); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
@@ -169,50 +237,24 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 	if err := ir.Verify(c); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
-	return &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, weights: map[string]*matrix{}}, nil
+	e := &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, maxTokens: maxTokens, weights: map[string]*matrix{}}
+	for _, w := range c.Weights {
+		if _, err := e.weight(w.Name); err != nil {
+			return nil, fmt.Errorf("segment %s: %w", segment, err)
+		}
+	}
+	return e, nil
 }
 
 type executable struct {
-	d       *device
-	g       *ir.Graph // expanded
-	source  backend.Weights
-	segment string
-	weights map[string]*matrix // decoded, by name
+	d         *device
+	g         *ir.Graph // expanded
+	source    backend.Weights
+	segment   string
+	maxTokens int
+	weights   map[string]*matrix // decoded, by name
 }
 
 func (e *executable) Graph() *ir.Graph { return e.g }
 
 func (e *executable) Stats() backend.Stats { return backend.Stats{Nodes: len(e.g.Nodes)} }
-
-func (e *executable) Run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
-	s, _ := st.(*state)
-	vals := make([]value, e.g.NumValues())
-	for i, id := range e.g.Inputs {
-		b, ok := in[i].(*buffer)
-		if !ok {
-			return fmt.Errorf("segment %s: input %d is a buffer of another backend", e.segment, i)
-		}
-		vals[id] = value{f: b.f, i: b.i, cols: b.cols}
-	}
-	for _, n := range e.g.Nodes {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := e.eval(n, vals, s); err != nil {
-			return fmt.Errorf("segment %s: %s (%s): %w", e.segment, n.Op, e.g.Value(n.Out[0]).Name, err)
-		}
-		for _, v := range n.Out {
-			if val := e.g.Value(v); e.d.trace != nil && val.Type.Elem != ir.I32 {
-				e.d.trace(val, vals[v].rows(), narrow(vals[v].f))
-			}
-		}
-	}
-	for i, id := range e.g.Outputs {
-		b, ok := out[i].(*buffer)
-		if !ok {
-			return fmt.Errorf("segment %s: output %d is a buffer of another backend", e.segment, i)
-		}
-		b.f, b.i = vals[id].f, vals[id].i
-	}
-	return nil
-}

@@ -169,6 +169,7 @@ func attention(n *ir.Node, vals []value, st *state) (value, error) {
 	if int(pos[0])+len(pos) > st.max {
 		return value{}, fmt.Errorf("position %d is beyond the state's %d", int(pos[0])+len(pos)-1, st.max)
 	}
+	st.low = min(st.low, int(pos[0]))
 	l.truncate(int(pos[0]))
 	l.k, l.v = append(l.k, k.f...), append(l.v, v.f...)
 	heads, hd := int(n.Int("heads")), int(n.Int("head_dim"))
@@ -204,8 +205,9 @@ func head(y, q []float64, l *layer, at, first, last int, scale float64) {
 	}
 	for j, p := range s {
 		row := (first+j)*l.width + at
-		for d := range y {
-			y[d] += p / sum * l.v[row+d]
+		p /= sum
+		for d, v := range l.v[row : row+len(y)] {
+			y[d] += p * v
 		}
 	}
 }
@@ -215,6 +217,11 @@ func topk(n *ir.Node, vals []value) error {
 	k := int(n.Int("k"))
 	top := value{i: make([]int32, x.rows()*k), cols: k}
 	logits, lse := newValue(x.rows(), k), newValue(x.rows(), 1)
+	for i := range ids {
+		if !(scale[i] > 0) || math.IsInf(scale[i], 0) || math.IsNaN(bias[i]) {
+			return fmt.Errorf("logit adjustment %d: scale %v (want > 0), bias %v", i, scale[i], bias[i])
+		}
+	}
 	for r := range x.rows() {
 		row := slices.Clone(x.row(r))
 		for i, id := range ids {

@@ -399,7 +399,7 @@ output %2
 	for what, calls := range map[string][]call{
 		"hole":        {at(0, 1, 2), at(2, 1, 2)},
 		"consecutive": {{floats: map[string][]float32{"q": {1, 2, 3, 4}}, ints: map[string][]int32{"positions": {0, 2}}}},
-		"beyond":      {at(0, make([]float32, 2*33)...)},
+		"beyond":      {at(0, make([]float32, 2*16)...), at(16, make([]float32, 2*16)...), at(32, 1, 2)},
 	} {
 		if _, _, err := run(t, Backend{}, g, w, calls...); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
