@@ -1,4 +1,4 @@
-# make build | test | test-terminal | demo | release | generate | fuzz | bench
+# make build | test | test-terminal | conformance | demo | release | generate | fuzz | bench
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test test-terminal test-faults test-arm64 demo release generate fuzz vet bench bench-models
+.PHONY: build test test-terminal test-faults test-arm64 conformance demo release generate fuzz vet bench bench-models
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -50,6 +50,10 @@ test-arm64:
 	  TESSERA_CPU=$$there $(QEMU) -cpu max $$dir/arm64 "$$@" -o $$dir/arm64.npy >/dev/null; \
 	  cmp $$dir/here.npy $$dir/arm64.npy; echo "$$model $$type $$tier: logits equal on arm64"; \
 	done; done; done
+
+# Every backend through every piece of every case; plain tests have some of them.
+conformance:
+	TESSERA_CONFORMANCE=1 $(GO) test ./runtime/reference ./runtime/cpu -run TestConformance -count=1 -timeout 60m
 
 # 100 kills in mid-conversion; plain tests have a few.
 test-faults:

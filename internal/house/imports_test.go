@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"pkg/checkpoint", "pkg/ir", "runtime/cpu/kernel"},
 	{"pkg/model", "pkg/weights", "pkg/target", "runtime/backend", "runtime/sampler"},
 	{"pkg/passes", "pkg/format", "runtime/cpu", "runtime/reference", "pkg/statefile", "pkg/synth"},
-	{"pkg/segment", "runtime"},
+	{"pkg/segment", "runtime", "runtime/backendtest"},
 	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity"},
 	{"pkg/cache"},
 	{"cmd/convert"},

@@ -1,0 +1,44 @@
+package cpu
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/backendtest"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
+)
+
+// tiered is the CPU backend at one tier.
+type tiered struct {
+	Backend
+	tier kernel.Tier
+}
+
+func (b tiered) Name() string { return "cpu " + b.tier.String() }
+
+func (b tiered) Open(w backend.Weights, o backend.Options) (backend.Device, error) {
+	d, err := b.Backend.Open(w, o)
+	if err != nil {
+		return nil, err
+	}
+	d.(*device).tier = b.tier
+	return d, nil
+}
+
+// TestConformance: the generic tier on one thread defines the bits; every tier
+// of this machine on one to three threads gives them.
+func TestConformance(t *testing.T) {
+	budget := backendtest.Budget{Target: target.CPU, Rel: 1.5e-5}
+	for _, t := range kernel.CacheTypes {
+		budget.Codecs = append(budget.Codecs, t.String())
+	}
+	for _, tier := range kernel.Available() {
+		for threads := 1; threads <= 3; threads++ {
+			name := fmt.Sprintf("%s, %d threads", tier, threads)
+			budget.Exact = append(budget.Exact, backendtest.Variant{Name: name, Backend: tiered{tier: tier}, Threads: threads})
+		}
+	}
+	backendtest.Run(t, Backend{}, budget)
+}
