@@ -27,23 +27,23 @@ func isZero(h uint16) bool    { return h&0x7fff == 0 }
 
 // refusal is the error of the block just read into half h, nil if its scales
 // are finite.
-func (s *scales) refusal(f *form, h int, row, block int64) *ScaleError {
+func (s *scales) refusal(f *Format, h int, row, block int64) *ScaleError {
 	switch {
 	case notFinite(s.d[h]):
-		return &ScaleError{f.t, row, block, "d", s.d[h]}
-	case notFinite(s.m[h]) && f.elems == 256:
-		return &ScaleError{f.t, row, block, "dmin", s.m[h]}
+		return &ScaleError{f.Type, row, block, "d", s.d[h]}
+	case notFinite(s.m[h]) && f.Scale == ScaleU6:
+		return &ScaleError{f.Type, row, block, "dmin", s.m[h]}
 	case notFinite(s.m[h]):
-		return &ScaleError{f.t, row, block, "m", s.m[h]}
+		return &ScaleError{f.Type, row, block, "m", s.m[h]}
 	}
 	return nil
 }
 
 // read32 fills half h (32 channels) of a row from one block of a 32-block type.
-func (f *form) read32(w *words, s *scales, b []byte, h int) {
+func (f *Format) read32(w *words, s *scales, b []byte, h int) {
 	b = b[:f.bytes]
 	s.d[h] = le.Uint16(b)
-	if f.t == tensor.Q8_0 {
+	if f.LowBits == 8 {
 		q := (*[32]byte)(b[2:])
 		v := (*[8]uint32)(w[8*h:])
 		for i := range 4 {
@@ -52,10 +52,10 @@ func (f *form) read32(w *words, s *scales, b []byte, h int) {
 		}
 		return
 	}
-	if f.mins != 0 {
+	if f.HasMin() {
 		s.m[h] = le.Uint16(b[2:])
 	}
-	if f.highBits != 0 {
+	if f.HighBits != 0 {
 		w[8+h] = spread(le.Uint32(b[len(b)-20:]))
 	}
 	q := (*[16]byte)(b[len(b)-16:])
@@ -65,19 +65,19 @@ func (f *form) read32(w *words, s *scales, b []byte, h int) {
 }
 
 // write32 is the inverse of read32.
-func (f *form) write32(w *words, s *scales, b []byte, h int) {
+func (f *Format) write32(w *words, s *scales, b []byte, h int) {
 	b = b[:f.bytes]
 	le.PutUint16(b, s.d[h])
-	if f.t == tensor.Q8_0 {
+	if f.LowBits == 8 {
 		for i, x := range w[8*h : 8*h+8] {
 			le.PutUint32(b[2+4*i:], x^0x80808080)
 		}
 		return
 	}
-	if f.mins != 0 {
+	if f.HasMin() {
 		le.PutUint16(b[2:], s.m[h])
 	}
-	if f.highBits != 0 {
+	if f.HighBits != 0 {
 		le.PutUint32(b[len(b)-20:], gather(w[8+h]))
 	}
 	q := b[len(b)-16:]
@@ -86,17 +86,18 @@ func (f *form) write32(w *words, s *scales, b []byte, h int) {
 	le.PutUint64(q[8:], join(v[1], v[3]))
 }
 
-// rewrite32 replaces a zero scale of half h and the values under it.
-func (f *form) rewrite32(w *words, s *scales, h int) {
-	if !isZero(s.d[h]) {
+// rewrite32 replaces a zero scale of half h and the values under it, where the
+// type has a value for zero.
+func (f *Format) rewrite32(w *words, s *scales, h int) {
+	if !isZero(s.d[h]) || !f.HasZero() {
 		return
 	}
 	s.d[h] = smallest
-	per := f.low / 2 // vectors of low bits in a half
+	per := f.LowVectors / 2 // vectors of low bits in a half
 	for i := range per {
 		w[per*h+i] = f.zeroLow
 	}
-	if f.highBits != 0 {
-		w[f.low+h] = f.zeroHigh
+	if f.HighBits != 0 {
+		w[f.LowVectors+h] = f.zeroHigh
 	}
 }

@@ -1,26 +1,20 @@
 package pack
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
-
 // read256 fills a row from one block of q4_k, q5_k or q6_k.
-func (f *form) read256(w *words, s *scales, b []byte) {
-	switch f.t {
-	case tensor.Q4_K:
-		b := (*[144]byte)(b)
-		s.readK(b[:16])
-		nibblesK(w, (*[128]byte)(b[16:]))
-	case tensor.Q5_K:
-		b := (*[176]byte)(b)
-		s.readK(b[:16])
-		high := (*[8]uint32)(w[32:])
+func (f *Format) read256(w *words, s *scales, b []byte) {
+	if f.order == orderQ6K {
+		readQ6K(w, s, (*[210]byte)(b))
+		return
+	}
+	s.readK(b[:16])
+	if f.HighBits != 0 {
+		high := (*[8]uint32)(w[f.LowVectors:])
 		for i := range high {
 			high[i] = le.Uint32(b[16+4*i:])
 		}
 		transposeBits(high) // bit c of byte l is of channel 32c+l
-		nibblesK(w, (*[128]byte)(b[48:]))
-	case tensor.Q6_K:
-		readQ6K(w, s, (*[210]byte)(b))
 	}
+	nibblesK(w, (*[128]byte)(b[f.bytes-128:]))
 }
 
 // readK reads what q4_k and q5_k begin with: d, dmin, and 6-bit scales and
@@ -64,22 +58,20 @@ func readQ6K(w *words, s *scales, b *[210]byte) {
 }
 
 // write256 is the inverse of read256.
-func (f *form) write256(w *words, s *scales, b []byte) {
-	switch f.t {
-	case tensor.Q4_K:
-		s.writeK(b[:16])
-		putNibblesK(w, b[16:144])
-	case tensor.Q5_K:
-		s.writeK(b[:16])
-		high := [8]uint32(w[32:])
+func (f *Format) write256(w *words, s *scales, b []byte) {
+	if f.order == orderQ6K {
+		writeQ6K(w, s, b[:210])
+		return
+	}
+	s.writeK(b[:16])
+	if f.HighBits != 0 {
+		high := [8]uint32(w[f.LowVectors:])
 		transposeBits(&high)
 		for i, x := range high {
 			le.PutUint32(b[16+4*i:], x)
 		}
-		putNibblesK(w, b[48:176])
-	case tensor.Q6_K:
-		writeQ6K(w, s, b[:210])
 	}
+	putNibblesK(w, b[f.bytes-128:f.bytes])
 }
 
 func (s *scales) writeK(b []byte) {
@@ -120,12 +112,12 @@ func writeQ6K(w *words, s *scales, b []byte) {
 }
 
 // rewrite256 replaces zero scales of a k-quant row and the values under them.
-func (f *form) rewrite256(w *words, s *scales) {
+func (f *Format) rewrite256(w *words, s *scales) {
 	zero := isZero(s.d[0])
 	if zero {
 		s.d[0] = smallest
 	}
-	subs := f.subs
+	subs := f.Channels / f.Group
 	for i := range (subs + 7) / 8 {
 		sc := s.sc[i]
 		if !zero && (sc-ones)&^sc&tops == 0 { // no byte is zero
@@ -137,12 +129,12 @@ func (f *form) rewrite256(w *words, s *scales) {
 				continue
 			}
 			sc = sc&^(255<<shift) | 1<<shift
-			per := f.low / subs // vectors of low bits in a sub-block
+			per := f.LowVectors / subs // vectors of low bits in a sub-block
 			for v := range per {
 				w[per*j+v] = f.zeroLow
 			}
-			if f.highBits != 0 {
-				w[f.low+j] = f.zeroHigh
+			if f.HighBits != 0 {
+				w[f.LowVectors+j] = f.zeroHigh
 			}
 		}
 		s.sc[i] = sc

@@ -1,7 +1,5 @@
 package pack
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
-
 // maxVectors is the largest number of 64-byte vectors in a quantised record.
 const maxVectors = 48
 
@@ -33,11 +31,11 @@ const (
 )
 
 // clear makes a row of zeros: zero points under the smallest scale.
-func (f *form) clear(w *words, s *scales) {
+func (f *Format) clear(w *words, s *scales) {
 	*s = scales{d: [2]uint16{smallest, smallest}, sc: [2]uint64{ones, ones}}
-	for i := range f.vectors {
+	for i := range f.LowVectors + f.HighVectors {
 		w[i] = f.zeroLow
-		if i >= f.low {
+		if i >= f.LowVectors {
 			w[i] = f.zeroHigh
 		}
 	}
@@ -103,23 +101,23 @@ func transposePairs(a, b, c, d uint32) (e, f, g, h uint32) {
 
 // group returns the stored values of the 32 channels of block b, a byte each:
 // byte j of g[i] is channel 32b+4i+j.
-func (f *form) group(w *words, b int) (g [8]uint32) {
-	if f.t == tensor.Q8_0 {
+func (f *Format) group(w *words, b int) (g [8]uint32) {
+	if f.LowBits == 8 {
 		return [8]uint32(w[8*b:])
 	}
 	n := (*[4]uint32)(w[4*b:])
 	for i, x := range n {
 		g[2*i], g[2*i+1] = x&0x0f0f0f0f, x>>4&0x0f0f0f0f
 	}
-	switch f.highBits {
+	switch f.HighBits {
 	case 1:
-		h := w[f.low+b]
+		h := w[f.LowVectors+b]
 		for i := range g {
 			g[i] |= h >> i & 0x01010101 << 4
 		}
 	case 2:
 		for i := range g {
-			g[i] |= w[f.low+2*b+i/4] >> (2 * (i % 4)) & 0x03030303 << 4
+			g[i] |= w[f.LowVectors+2*b+i/4] >> (2 * (i % 4)) & 0x03030303 << 4
 		}
 	}
 	return g

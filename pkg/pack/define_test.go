@@ -244,7 +244,7 @@ var parts = map[tensor.Type]at{
 
 // put writes g as row r of record rec, which must start zeroed.
 func (g *group) put(rec []byte, t tensor.Type, r int) {
-	n := forms[t].channels
+	n := formats[t].Channels
 	g.putScales(rec, t, r)
 	if t == tensor.Q8_0 {
 		for k := range n {
@@ -327,7 +327,7 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 
 // definePack is Pack by definition, without checks of scales.
 func definePack(dst, src []byte, t tensor.Type, n, k int64) {
-	f := forms[t]
+	f := formats[t]
 	panel, _ := PanelBytes(t, k)
 	row, _ := t.RowBytes(k)
 	clear(dst)
@@ -340,7 +340,7 @@ func definePack(dst, src []byte, t tensor.Type, n, k int64) {
 		}
 		return
 	}
-	per := int64(f.channels / f.elems)
+	per := int64(f.Channels / f.elems)
 	blocks := k / int64(f.elems)
 	var g group
 	for r := range Panels(n) * 16 {
@@ -357,8 +357,8 @@ func definePack(dst, src []byte, t tensor.Type, n, k int64) {
 					g.rewrite32(t, int(h))
 				}
 			}
-			g.put(rec[:f.size], t, int(r%16))
-			rec = rec[f.size:]
+			g.put(rec[:f.Size], t, int(r%16))
+			rec = rec[f.Size:]
 		}
 	}
 }

@@ -20,7 +20,9 @@
 // 2^-24, q the zero point; a k-quant sub-block with d*sc == 0 gets sc = 1 and
 // zero-point values. The decoded values stay zero, so no result changes, and
 // kernels may add to the exponent of a scale without meeting zero. This is the
-// one change Unpack cannot undo. NaN and infinite scales are refused.
+// one change Unpack cannot undo. A type whose table of values has no zero keeps zero
+// scales, and its kernels are those that can read them. NaN and infinite scales are
+// refused.
 //
 // How it is packed: four channels of a row, or the upper bits of more, are a
 // dword of a 64-byte vector. A row becomes its dwords (column.go, block.go,
@@ -28,5 +30,8 @@
 // transposed as they are. define_test.go packs one value at a time and defines
 // the bytes.
 //
-// Start with geometry.go (record table), then pack.go.
+// What the bits of a type mean is one row of the table (table.go); the offsets of its
+// record and everything that is done with it follow from the row (format.go).
+//
+// Start with table.go and format.go, then pack.go.
 package pack

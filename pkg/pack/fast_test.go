@@ -84,7 +84,7 @@ func same(t *testing.T, ty tensor.Type, n, k int64, src []byte) {
 
 func defineDecode(dst []float32, src []byte, t tensor.Type) {
 	var g group
-	for f := forms[t]; len(dst) > 0; dst, src = dst[f.elems:], src[f.bytes:] {
+	for f := formats[t]; len(dst) > 0; dst, src = dst[f.elems:], src[f.bytes:] {
 		if f.elems == 256 {
 			g.read256(t, src)
 		} else {

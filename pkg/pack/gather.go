@@ -52,13 +52,13 @@ func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
 		}
 		return
 	}
-	f := forms[t]
+	f := formats[t]
 	var c column
 	for len(dst) > 0 {
-		c.get(f, panel[:f.size], r)
-		n := min(len(dst), f.channels)
+		c.get(f, panel[:f.Size], r)
+		n := min(len(dst), f.Channels)
 		f.decode(dst[:n], &c.w, &c.s)
-		dst, panel = dst[n:], panel[f.size:]
+		dst, panel = dst[n:], panel[f.Size:]
 	}
 }
 
@@ -79,7 +79,7 @@ func widen(dst []float32, src []byte, step int) {
 // DecodeBlocks decodes whole GGUF blocks of a quantised type to dst with the
 // same values as GatherRow after packing.
 func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
-	f := forms[t]
+	f := formats[t]
 	var c column
 	for len(dst) > 0 {
 		if f.elems == 256 {
@@ -94,23 +94,20 @@ func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
 
 // decode writes the float values of the first len(dst) channels of a row, a
 // multiple of 32.
-func (f *form) decode(dst []float32, w *words, s *scales) {
-	zero := int32(0)
-	switch f.t {
-	case tensor.Q8_0:
-		zero = 128
-	case tensor.Q4_0:
-		zero = 8
-	case tensor.Q5_0:
-		zero = 16
-	case tensor.Q6_K:
-		zero = 32
-	}
-	hasMin := f.t == tensor.Q4_K || f.t == tensor.Q5_K || f.mins != 0
+func (f *Format) decode(dst []float32, w *words, s *scales) {
+	zero, hasMin := int32(f.Zero), f.HasMin()
 	for b := 0; 32*b < len(dst); b++ {
 		d, e, m := s.block(f, b)
 		out := (*[32]float32)(dst[32*b:])
 		// Adding +0 turns the -0 of a product with zero into +0.
+		if f.LUT != nil {
+			for i, g := range f.group(w, b) {
+				for j := range 4 {
+					out[4*i+j] = float32(d*float32(f.LUT[g>>(8*j)&15])) + 0 + m
+				}
+			}
+			continue
+		}
 		if hasMin {
 			for i, g := range f.group(w, b) {
 				out[4*i] = float32(d*float32(int32(g&255))) + 0 + m
@@ -134,13 +131,13 @@ func (f *form) decode(dst []float32, w *words, s *scales) {
 
 // block returns what belongs to 32-channel block b: the scales of its two
 // halves and the term to be added.
-func (s *scales) block(f *form, b int) (d, e, m float32) {
+func (s *scales) block(f *Format, b int) (d, e, m float32) {
 	if f.elems == 32 {
 		d = f32.FromHalf(s.d[b])
 		return d, d, f32.FromHalf(s.m[b])
 	}
 	d = f32.FromHalf(s.d[0])
-	if f.t == tensor.Q6_K {
+	if f.Scale == ScaleI8 {
 		sc := s.sc[b/4] >> (16 * (b % 4))
 		return float32(d * float32(int8(sc))), float32(d * float32(int8(sc>>8))), 0
 	}
@@ -170,14 +167,14 @@ func DecodeRows(dst []float32, src []byte, t tensor.Type) {
 // DecodeMin is the term that type t subtracts (k-quants) or adds (q4_1, q5_1)
 // in 32-channel block b of a GGUF row: dmin*mn or m; zero for other types.
 func DecodeMin(row []byte, t tensor.Type, b int) float32 {
-	f := forms[t]
+	f := formats[t]
 	var s scales
-	switch t {
-	case tensor.Q4_K, tensor.Q5_K:
+	switch f.Plane {
+	case PlaneMinPair:
 		s.readK(row[b/8*f.bytes:][:16])
 		_, _, m := s.block(f, b%8)
 		return -m
-	case tensor.Q4_1, tensor.Q5_1:
+	case PlaneBSum:
 		return f32.FromHalf(le.Uint16(row[b*f.bytes+2:]))
 	}
 	return 0

@@ -1,75 +1,73 @@
 package pack
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
-
 // put writes the scales of row r to a record.
-func (s *scales) put(f *form, rec []byte, r int) {
+func (s *scales) put(f *Format, rec []byte, r int) {
 	le.PutUint16(rec[2*r:], s.d[0])
 	switch {
-	case f.t == tensor.Q6_K:
-		col := (*[256]byte)(rec[64:])[r:]
+	case f.Scale == ScaleI8:
+		col := (*[256]byte)(rec[f.Sub:])[r:]
 		for j := range 8 {
 			col[16*j] = byte(s.sc[0] >> (8 * j))
 			col[128+16*j] = byte(s.sc[1] >> (8 * j))
 		}
-	case f.elems == 256:
-		le.PutUint16(rec[32+2*r:], s.m[0])
-		col := (*[128]byte)(rec[64:])[r:]
+	case f.Scale == ScaleU6:
+		le.PutUint16(rec[f.Min+2*r:], s.m[0])
+		col := (*[128]byte)(rec[f.Sub:])[r:]
 		for j := range 8 {
 			col[16*j] = byte(s.sc[0] >> (8 * j))
 		}
-		pairs := (*[128]byte)(rec[192:])[2*r:]
+		pairs := (*[128]byte)(rec[f.SubMin:])[2*r:]
 		for j := range 4 {
 			le.PutUint16(pairs[32*j:], uint16(s.mn>>(16*j)))
 		}
 	default:
 		le.PutUint16(rec[32+2*r:], s.d[1])
-		if f.mins != 0 {
-			le.PutUint16(rec[f.mins+2*r:], s.m[0])
-			le.PutUint16(rec[f.mins+32+2*r:], s.m[1])
+		if f.HasMin() {
+			le.PutUint16(rec[f.Min+2*r:], s.m[0])
+			le.PutUint16(rec[f.Min+32+2*r:], s.m[1])
 		}
 	}
 }
 
 // get is the inverse of put.
-func (s *scales) get(f *form, rec []byte, r int) {
+func (s *scales) get(f *Format, rec []byte, r int) {
 	s.d[0] = le.Uint16(rec[2*r:])
 	switch {
-	case f.t == tensor.Q6_K:
+	case f.Scale == ScaleI8:
 		s.sc = [2]uint64{}
 		for j := range 16 {
-			s.sc[j/8] |= uint64(rec[64+16*j+r]) << (8 * (j % 8))
+			s.sc[j/8] |= uint64(rec[f.Sub+16*j+r]) << (8 * (j % 8))
 		}
-	case f.elems == 256:
-		s.m[0] = le.Uint16(rec[32+2*r:])
+	case f.Scale == ScaleU6:
+		s.m[0] = le.Uint16(rec[f.Min+2*r:])
 		s.sc[0], s.mn = 0, 0
 		for j := range 8 {
-			s.sc[0] |= uint64(rec[64+16*j+r]) << (8 * j)
+			s.sc[0] |= uint64(rec[f.Sub+16*j+r]) << (8 * j)
 		}
 		for j := range 4 {
-			s.mn |= uint64(le.Uint16(rec[192+32*j+2*r:])) << (16 * j)
+			s.mn |= uint64(le.Uint16(rec[f.SubMin+32*j+2*r:])) << (16 * j)
 		}
 	default:
 		s.d[1] = le.Uint16(rec[32+2*r:])
-		if f.mins != 0 {
-			s.m[0] = le.Uint16(rec[f.mins+2*r:])
-			s.m[1] = le.Uint16(rec[f.mins+32+2*r:])
+		if f.HasMin() {
+			s.m[0] = le.Uint16(rec[f.Min+2*r:])
+			s.m[1] = le.Uint16(rec[f.Min+32+2*r:])
 		}
 	}
 }
 
 // get reads row r of a record.
-func (c *column) get(f *form, rec []byte, r int) {
+func (c *column) get(f *Format, rec []byte, r int) {
 	c.s.get(f, rec, r)
-	v := rec[f.first+4*r : f.size]
-	for i := range f.vectors {
+	v := rec[f.Low+4*r : f.Size]
+	for i := range f.LowVectors + f.HighVectors {
 		c.w[i] = le.Uint32(v[64*i:])
 	}
 }
 
 // packer interleaves the records of a panel.
 type packer struct {
-	f *form
+	f *Format
 	w [PanelRows]words
 }
 
@@ -79,11 +77,11 @@ type packer struct {
 func (p *packer) pack(dst, src []byte, stride, rows, blocks int, strict bool, first int64) error {
 	f := p.f
 	var s scales
-	per := f.channels / f.elems // blocks per record
-	for i := 0; len(dst) > 0; i, dst = i+per, dst[f.size:] {
-		rec := dst[:f.size]
-		if f.t == tensor.Q6_K {
-			clear(rec[32:64])
+	per := f.Channels / f.elems // blocks per record
+	for i := 0; len(dst) > 0; i, dst = i+per, dst[f.Size:] {
+		rec := dst[:f.Size]
+		if f.Scale == ScaleI8 { // nothing else stands between d and the scales
+			clear(rec[2*PanelRows : f.Sub])
 		}
 		for r := range PanelRows {
 			w := &p.w[r]
@@ -114,7 +112,7 @@ func (p *packer) pack(dst, src []byte, stride, rows, blocks int, strict bool, fi
 			}
 			s.put(f, rec, r)
 		}
-		transposeWords(rec[f.first:], &p.w, f.vectors)
+		transposeWords(rec[f.Low:], &p.w, f.LowVectors+f.HighVectors)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func Pack(dst, src []byte, t tensor.Type, n, k int64) error {
 	if err != nil {
 		return err
 	}
-	pk := packer{f: forms[t]}
+	pk := packer{f: formats[t]}
 	for p := range Panels(n) {
 		d := dst[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
@@ -40,7 +40,7 @@ func Unpack(dst, src []byte, t tensor.Type, n, k int64) error {
 		rows := min(PanelRows, n-p*PanelRows)
 		d := dst[p*PanelRows*row:][:rows*row]
 		if t.Quantised() {
-			unpackQuant(d, s, forms[t], int(row), int(rows), int(k)/forms[t].elems)
+			unpackQuant(d, s, formats[t], int(row), int(rows), int(k)/formats[t].elems)
 		} else {
 			unpackFloat(d, s, t, int(rows), int(row))
 		}
@@ -68,12 +68,12 @@ func check(packed, rows []byte, t tensor.Type, n, k int64) (panel, row int64, er
 	return panel, row, err
 }
 
-func unpackQuant(dst, src []byte, f *form, stride, rows, blocks int) {
-	per := f.channels / f.elems
+func unpackQuant(dst, src []byte, f *Format, stride, rows, blocks int) {
+	per := f.Channels / f.elems
 	var c column
-	for i := 0; len(src) > 0; i, src = i+per, src[f.size:] {
+	for i := 0; len(src) > 0; i, src = i+per, src[f.Size:] {
 		for r := range rows {
-			c.get(f, src[:f.size], r)
+			c.get(f, src[:f.Size], r)
 			for h := range min(per, blocks-i) {
 				b := dst[r*stride+(i+h)*f.bytes:][:f.bytes]
 				if f.elems == 256 {
@@ -91,8 +91,8 @@ func unpackQuant(dst, src []byte, f *form, stride, rows, blocks int) {
 // starts at src[r*stride]; n is a multiple of the block size. dst takes
 // ceil(n/RecordChannels) records. Kernels use it to read a weight in row form.
 func Interleave(dst, src []byte, t tensor.Type, stride, rows, n int) {
-	f := forms[t]
-	dst = dst[:(n+f.channels-1)/f.channels*f.size]
+	f := formats[t]
+	dst = dst[:(n+f.Channels-1)/f.Channels*f.Size]
 	if !t.Quantised() {
 		packFloat(dst, src, t, stride, rows, n*f.bytes)
 		return
