@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // TestAssemblyTiers: the functions of the AVX2 tier use no register and no
@@ -51,4 +52,10 @@ func TestAssemblyTiers(t *testing.T) {
 	if avx2 < 20 {
 		t.Errorf("only %d functions of the AVX2 tier found", avx2)
 	}
+}
+
+// inHeap is a zero T that does not move, on a cache line.
+func inHeap[T any]() *T {
+	var t T
+	return (*T)(unsafe.Pointer(unsafe.SliceData(AlignedBytes(int(unsafe.Sizeof(t))))))
 }

@@ -12,14 +12,23 @@ import (
 // whole slabs of them.
 func TestCallBytes(t *testing.T) {
 	for _, ty := range WeightTypes {
-		if size, ok := direct(ty); ok {
-			if n := callBytes / (Slab * size); n < 1 {
+		if f := pack.Lookup(ty); !ty.Quantised() {
+			if n := callBytes / (Slab / f.Channels * f.Size); n < 1 {
 				t.Errorf("%s: no whole slab in a call", ty)
 			}
 			continue
 		}
-		n := callRecords(ty)
-		if bytes := n * pack.RecordBytes(ty); bytes > callBytes || n%recordsPerSlab(ty) != 0 || n < 1 {
+		k := int64(64 * Slab)
+		size, err := pack.Size(ty, []int64{16}, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := NewWeight(ty, P16, []int64{16}, k, make([]byte, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := w.callRecords()
+		if bytes := n * w.run.Size; bytes > callBytes || n%recordsPerSlab(w.run) != 0 || n < 1 {
 			t.Errorf("%s: %d records in a call, %d bytes", ty, n, bytes)
 		}
 	}

@@ -13,7 +13,9 @@
 // VNNI tier, x_amx_amd64.s AMX, x256_amd64.s AVX2, x256vnni_amd64.s AVX-VNNI, x_arm64.s NEON,
 // x_i8mm_arm64.s its products of matrices. A matmul is expand* (packed records to
 // bytes or f32 in scratch) and gemm* for many tokens, gemv* (records read in place) for
-// one to four; all follow one order of operations.
+// one to sixteen; all follow one order of operations. What a type has in assembly is one
+// row of native_*.go; a type without a row borrows the kernels of bytes or is left to
+// the generic tier (runas.go).
 //
 // Main types: Task, Act (an activation: f32, or i8 with its planes; plain or
 // c4), Weight, KVCache, Tier, Row (of the kernel table).

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -14,114 +15,98 @@ import (
 // stay below 2^20 in magnitude and split exactly.
 type quantPanel struct {
 	w     [Slab][8]int64
-	scale [16][16]float32 // per block (or sub-block of 16 for q6_k) and row
-	min   [8][16]float32  // m of q4_1, q5_1
-	mn    [8][16]int32    // mn of q4_k, q5_k
+	scale [16][16]float32 // per group of channels under a scale and row
+	min   [8][16]float32  // m of a type with the plane bsum
+	mn    [8][16]int32    // mn of a type with the plane minpair
 	dmin  [16]float32     // dmin * 0.125
 }
 
-// stored expands the stored integers of one slab to q[channel][row], zero
-// point removed.
-func stored(q *[Slab][16]int16, t tensor.Type, rec []byte, n int) {
-	nib, high, bits, zp := 0, 0, 0, int16(0)
-	rb, rc := len(rec), 64
-	switch t {
-	case tensor.Q8_0:
-		rb = 1088
+// stored expands the integers of one slab to q[channel][row].
+func stored(q *[Slab][16]int16, f *pack.Format, rec []byte, n int) {
+	if f.LowBits == 8 {
 		for k := range n {
-			v := rec[k/64*rb+64+64*(k%64/4)+k%4:]
+			at := k % f.Channels
+			v := rec[k/f.Channels*f.Size+f.Low+64*(at/4)+at%4:]
 			for r := range 16 {
-				q[k][r] = int16(v[4*r]) - 128
+				q[k][r] = int16(v[4*r]) - int16(f.Zero)
 			}
 		}
 		return
-	case tensor.Q4_0:
-		rb, nib, zp = 576, 64, 8
-	case tensor.Q4_1:
-		rb, nib = 640, 128
-	case tensor.Q5_0:
-		rb, nib, high, bits, zp = 704, 64, 576, 1, 16
-	case tensor.Q5_1:
-		rb, nib, high, bits = 768, 128, 640, 1
-	case tensor.Q4_K:
-		rc, nib = 256, 320
-	case tensor.Q5_K:
-		rc, nib, high, bits = 256, 320, 2368, 1
-	case tensor.Q6_K:
-		rc, nib, high, bits, zp = 256, 320, 2368, 2, 32
 	}
-	per := 8
-	if bits == 2 {
+	per := 8 // groups of 4 channels in a vector of high bits
+	if f.HighBits == 2 {
 		per = 4
 	}
 	for k := range n {
-		r0, kk := rec[k/rc*rb:], k%rc
+		r0, kk := rec[k/f.Channels*f.Size:], k%f.Channels
 		g := kk / 4
-		v := r0[nib+64*(g/2)+kk%4:]
+		v := r0[f.Low+64*(g/2)+kk%4:]
 		shift := 4 * (g & 1)
 		var h []byte
-		hs, mask := g%per*bits, byte(1<<bits-1)
-		if bits > 0 {
-			h = r0[high+64*(g/per)+kk%4:]
+		hs, mask := g%per*f.HighBits, byte(1<<f.HighBits-1)
+		if f.HighBits > 0 {
+			h = r0[f.High+64*(g/per)+kk%4:]
 		}
 		for r := range 16 {
 			x := int16(v[4*r] >> shift & 15)
-			if bits > 0 {
+			switch {
+			case f.LUT != nil:
+				q[k][r] = int16(f.LUT[x])
+				continue
+			case f.HighBits > 0:
 				x |= int16(h[4*r]>>hs&mask) << 4
 			}
-			q[k][r] = x - zp
+			q[k][r] = x - int16(f.Zero)
 		}
 	}
 }
 
 // expand fills p from the records of one slab of n channels.
-func (p *quantPanel) expand(q *[Slab][16]int16, t tensor.Type, rec []byte, n int) {
-	stored(q, t, rec, n)
+func (p *quantPanel) expand(q *[Slab][16]int16, f *pack.Format, rec []byte, n int) {
+	stored(q, f, rec, n)
 	for k := range n {
 		v, w := &q[k], &p.w[k]
 		for i := range w {
 			w[i] = int64(v[i]) + int64(v[i+8])<<32
 		}
 	}
-	p.scales(t, rec, n)
+	p.scales(f, rec, n)
 }
 
 func half(b []byte) float32 { return f32.FromHalf(binary.LittleEndian.Uint16(b)) }
 
-func (p *quantPanel) scales(t tensor.Type, rec []byte, n int) {
-	switch t {
-	case tensor.Q4_K, tensor.Q5_K:
-		for r := range 16 {
-			d := half(rec[2*r:])
-			p.dmin[r] = half(rec[32+2*r:]) * 0.125
-			for b := range 8 {
-				p.scale[b][r] = d * float32(rec[64+16*b+r])
-				p.mn[b][r] = int32(rec[192+32*(b/2)+2*r+b%2])
-			}
-		}
-	case tensor.Q6_K:
-		for r := range 16 {
-			d := half(rec[2*r:])
-			for b := range 16 {
-				p.scale[b][r] = d * float32(int8(rec[64+16*b+r]))
-			}
-		}
-	default:
-		rb := map32[t]
+// scales reads the scales and terms of the records of one slab of n channels.
+func (p *quantPanel) scales(f *pack.Format, rec []byte, n int) {
+	if f.Scale == pack.ScaleHalf {
 		for b := range ceil(n, 32) {
-			v := rec[b/2*rb+b%2*32:]
+			v := rec[b/f.Halves*f.Size+b%f.Halves*32:]
 			for r := range 16 {
 				p.scale[b][r] = half(v[2*r:])
-				if t == tensor.Q4_1 || t == tensor.Q5_1 {
-					p.min[b][r] = half(v[64+2*r:])
+				if f.HasMin() {
+					p.min[b][r] = half(v[f.Min+2*r:])
 				}
+			}
+		}
+		return
+	}
+	for r := range 16 {
+		d := half(rec[2*r:])
+		for b := range f.Channels / f.Group {
+			sc := rec[f.Sub+16*b+r]
+			if f.Scale == pack.ScaleI8 {
+				p.scale[b][r] = d * float32(int8(sc))
+			} else {
+				p.scale[b][r] = d * float32(sc)
+			}
+		}
+		if f.HasMin() {
+			p.dmin[r] = half(rec[f.Min+2*r:]) * 0.125
+			for b := range f.Channels / 32 {
+				p.mn[b][r] = int32(rec[f.SubMin+32*(b/2)+2*r+b%2])
 			}
 		}
 	}
 }
-
-// map32 is the record size of the 32-block types.
-var map32 = [...]int{tensor.Q8_0: 1088, tensor.Q4_0: 576, tensor.Q4_1: 640, tensor.Q5_0: 704, tensor.Q5_1: 768}
 
 // expandFloat decodes one slab of n channels of any type to w[channel][row].
 // A zero integer or scale gives +0, as in pack.GatherRow.
@@ -150,22 +135,20 @@ func expandFloat(w *[Slab][16]float32, p *quantPanel, q *[Slab][16]int16, t tens
 		}
 		return
 	}
-	stored(q, t, rec, n)
-	p.scales(t, rec, n)
+	f := pack.Lookup(t)
+	stored(q, f, rec, n)
+	p.scales(f, rec, n)
 	for k := range n {
 		for r := range 16 {
-			d := p.scale[k/32][r]
-			if t == tensor.Q6_K {
-				d = p.scale[k/16][r]
-			}
+			d := p.scale[k/f.Group][r]
 			v := float32(0)
 			if q[k][r] != 0 && d != 0 {
 				v = float32(d * float32(q[k][r]))
 			}
-			switch t {
-			case tensor.Q4_K, tensor.Q5_K:
+			switch f.Plane {
+			case pack.PlaneMinPair:
 				v -= float32(float32(p.dmin[r]*8) * float32(p.mn[k/32][r]))
-			case tensor.Q4_1, tensor.Q5_1:
+			case pack.PlaneBSum:
 				v += p.min[k/32][r]
 			}
 			w[k][r] = v

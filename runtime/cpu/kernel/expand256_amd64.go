@@ -1,6 +1,6 @@
 package kernel
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
+import "github.com/tessera-llm/tessera/pkg/pack"
 
 //go:noescape
 func nibbles256(w, nib *byte, n, reps, stride int)
@@ -39,51 +39,46 @@ func wideActs256(dst *int16, q *int8, n int)
 func pairSums256(dst *int16, q *int8, n int)
 
 // expand fills the scratch from the records of one slab; wide asks for the
-// int16 form of q8_0.
-func (v *scratch256) expand(t tensor.Type, rec []byte, wide bool) {
-	w := &v.w[0]
-	switch t {
-	case tensor.Q4_K, tensor.Q5_K:
-		half256(&v.d[0], &rec[0], 16)
-		half256(&v.dmin[0], &rec[32], 16)
-		scale256(&v.dmin[0], 0.125, 16)
-		kScales256(&v.scale[0][0], &v.d[0], &rec[64], 8)
-		kMins256(&v.min[0][0][0], &rec[192])
-		nibbles256(w, &rec[320], 32, 1, 0)
-		if t == tensor.Q5_K {
-			highBits256(w, &rec[2368], 8, 1, 0)
+// int16 form of bytes.
+func (v *scratch256) expand(f *pack.Format, rec []byte, wide bool) {
+	w, n := &v.w[0], len(rec)/f.Size
+	v.expandScales(f, rec, n)
+	switch {
+	case wide:
+		wideWeights256(w, &rec[f.Low], n, f.Size)
+	case f.LowBits == 8:
+		for i := range n {
+			copy(v.w[64*f.LowVectors*i:][:64*f.LowVectors], rec[i*f.Size+f.Low:])
 		}
-		return
-	case tensor.Q6_K:
-		half256(&v.d[0], &rec[0], 16)
-		q6Scales256(&v.scale[0][0], &v.d[0], &rec[64], 16)
-		nibbles256(w, &rec[320], 32, 1, 0)
-		high2Bits256(w, &rec[2368], 16)
+	default:
+		nibbles256(w, &rec[f.Low], f.LowVectors, n, f.Size)
+	}
+	switch f.HighBits {
+	case 1:
+		highBits256(w, &rec[f.High], f.HighVectors, n, f.Size)
+	case 2:
+		high2Bits256(w, &rec[f.High], f.HighVectors)
+	}
+}
+
+// expandScales fills the scales and terms of n records.
+func (v *scratch256) expandScales(f *pack.Format, rec []byte, n int) {
+	if f.Scale == pack.ScaleHalf {
+		scales256(&v.scale[0][0], &rec[0], n, f.Size)
+		if f.HasMin() {
+			scales256(&v.minF[0][0], &rec[f.Min], n, f.Size)
+		}
 		return
 	}
-	size := map32[t]
-	n := len(rec) / size
-	scales256(&v.scale[0][0], &rec[0], n, size)
-	switch t {
-	case tensor.Q8_0:
-		if wide {
-			wideWeights256(w, &rec[64], n, size)
-			return
-		}
-		for i := range n {
-			copy(v.w[1024*i:1024*i+1024], rec[i*size+64:])
-		}
-	case tensor.Q4_0:
-		nibbles256(w, &rec[64], 8, n, size)
-	case tensor.Q4_1:
-		scales256(&v.minF[0][0], &rec[64], n, size)
-		nibbles256(w, &rec[128], 8, n, size)
-	case tensor.Q5_0:
-		nibbles256(w, &rec[64], 8, n, size)
-		highBits256(w, &rec[576], 2, n, size)
-	case tensor.Q5_1:
-		scales256(&v.minF[0][0], &rec[64], n, size)
-		nibbles256(w, &rec[128], 8, n, size)
-		highBits256(w, &rec[640], 2, n, size)
+	half256(&v.d[0], &rec[0], 16)
+	if f.Scale == pack.ScaleI8 {
+		q6Scales256(&v.scale[0][0], &v.d[0], &rec[f.Sub], f.Channels/f.Group)
+	} else {
+		kScales256(&v.scale[0][0], &v.d[0], &rec[f.Sub], f.Channels/f.Group)
+	}
+	if f.HasMin() {
+		half256(&v.dmin[0], &rec[f.Min], 16)
+		scale256(&v.dmin[0], 0.125, 16)
+		kMins256(&v.min[0][0][0], &rec[f.SubMin])
 	}
 }

@@ -1,6 +1,6 @@
 package kernel
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
+import "github.com/tessera-llm/tessera/pkg/pack"
 
 //go:noescape
 func neonFlip(w, src *byte, n int)
@@ -30,49 +30,50 @@ func neonScalesSigned(scale, d *float32, sc *byte, n int)
 func neonMins(min *int16, mn *byte, n int)
 
 // expand fills the scratch from the records of one slab: signed integers,
-// scales, mins.
-func (v *neonScratch) expand(t tensor.Type, rec []byte) {
-	w := &v.w[0]
-	switch t {
-	case tensor.Q4_K, tensor.Q5_K:
-		neonHalf(&v.d[0], &rec[0], 16)
-		neonHalf(&v.dmin[0], &rec[32], 16)
-		for r := range v.dmin {
-			v.dmin[r] *= 0.125
+// scales, terms.
+func (v *neonScratch) expand(f *pack.Format, rec []byte) {
+	n, zero := len(rec)/f.Size, uint8(f.Zero)
+	for i := range n {
+		r := rec[i*f.Size:][:f.Size]
+		v.expandScales(f, r, i)
+		w := &v.w[64*f.Channels/4*i]
+		if f.LowBits == 8 {
+			neonFlip(w, &r[f.Low], f.LowVectors)
+			continue
 		}
-		neonScales(&v.scale[0][0], &v.d[0], &rec[64], 8)
-		neonMins(&v.min[0][0], &rec[192], 4)
-		neonNibbles(w, &rec[320], 32, 0)
-		if t == tensor.Q5_K {
-			neonHigh1(w, &rec[2368], 8, 0)
+		switch f.HighBits {
+		case 0:
+			neonNibbles(w, &r[f.Low], f.LowVectors, zero)
+		case 1:
+			neonNibbles(w, &r[f.Low], f.LowVectors, 0)
+			neonHigh1(w, &r[f.High], f.HighVectors, zero)
+		case 2:
+			neonNibbles(w, &r[f.Low], f.LowVectors, 0)
+			neonHigh2(w, &r[f.High], f.HighVectors, zero)
 		}
-		return
-	case tensor.Q6_K:
-		neonHalf(&v.d[0], &rec[0], 16)
-		neonScalesSigned(&v.scale[0][0], &v.d[0], &rec[64], 16)
-		neonNibbles(w, &rec[320], 32, 0)
-		neonHigh2(w, &rec[2368], 16, 32)
+	}
+}
+
+// expandScales fills the scales and terms of record i of the slab.
+func (v *neonScratch) expandScales(f *pack.Format, r []byte, i int) {
+	if f.Scale == pack.ScaleHalf {
+		neonHalf(&v.scale[f.Halves*i][0], &r[0], 16*f.Halves)
+		if f.HasMin() {
+			neonHalf(&v.minF[f.Halves*i][0], &r[f.Min], 16*f.Halves)
+		}
 		return
 	}
-	size := map32[t]
-	for i := range len(rec) / size {
-		r, w := rec[i*size:][:size], &v.w[1024*i]
-		neonHalf(&v.scale[2*i][0], &r[0], 32)
-		switch t {
-		case tensor.Q8_0:
-			neonFlip(w, &r[64], 16)
-		case tensor.Q4_0:
-			neonNibbles(w, &r[64], 8, 8)
-		case tensor.Q4_1:
-			neonHalf(&v.minF[2*i][0], &r[64], 32)
-			neonNibbles(w, &r[128], 8, 0)
-		case tensor.Q5_0:
-			neonNibbles(w, &r[64], 8, 0)
-			neonHigh1(w, &r[576], 2, 16)
-		case tensor.Q5_1:
-			neonHalf(&v.minF[2*i][0], &r[64], 32)
-			neonNibbles(w, &r[128], 8, 0)
-			neonHigh1(w, &r[640], 2, 0)
+	neonHalf(&v.d[0], &r[0], 16)
+	if f.Scale == pack.ScaleI8 {
+		neonScalesSigned(&v.scale[0][0], &v.d[0], &r[f.Sub], f.Channels/f.Group)
+	} else {
+		neonScales(&v.scale[0][0], &v.d[0], &r[f.Sub], f.Channels/f.Group)
+	}
+	if f.HasMin() {
+		neonHalf(&v.dmin[0], &r[f.Min], 16)
+		for k := range v.dmin {
+			v.dmin[k] *= 0.125
 		}
+		neonMins(&v.min[0][0], &r[f.SubMin], f.Channels/64)
 	}
 }

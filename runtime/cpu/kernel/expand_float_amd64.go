@@ -3,7 +3,7 @@ package kernel
 import (
 	"unsafe"
 
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
 //go:noescape
@@ -24,20 +24,19 @@ type floatBytes struct {
 
 // decode expands one slab of n channels of a quantised panel to dst. Whole
 // blocks are written.
-func (v *floatBytes) decode(dst *float32, t tensor.Type, rec []byte, n int) {
-	v.expand(0, t, rec)
-	blocks, groups, zero := ceil(n, 32), 8, 128
+func (v *floatBytes) decode(dst *float32, w *Weight, rec []byte, n int) {
+	f := w.run
+	v.expand(0, w, rec)
+	blocks, groups, zero := ceil(n, f.Group), f.Group/4, 128
 	v.sub = [16][16]float32{}
-	switch t {
-	case tensor.Q6_K:
-		blocks, groups = ceil(n, 16), 4
-	case tensor.Q4_K, tensor.Q5_K:
+	switch f.Plane {
+	case pack.PlaneMinPair:
 		zero = 0
 		for i, mn := range v.min[0] { // [4][16][2]
 			r := i / 2 % 16
 			v.sub[i/32*2+i%2][r] = float32(float32(v.dmin[0][r]*8) * float32(mn))
 		}
-	case tensor.Q4_1, tensor.Q5_1:
+	case pack.PlaneBSum:
 		zero = 0
 		for i, m := range v.minF[0][:16*blocks] {
 			v.sub[i/16][i%16] = -m
@@ -46,18 +45,16 @@ func (v *floatBytes) decode(dst *float32, t tensor.Type, rec []byte, n int) {
 	expandBytes(dst, &v.w[0][0], blocks, &v.scale[0], &v.sub[0][0], groups, zero)
 }
 
-// expand decodes n channels of one panel to w; channels beyond n, up to a
+// expand decodes n channels of one panel of from to w; channels beyond n, up to a
 // multiple of 4, become zero.
-func (f *floatScratch) expand(w *[Slab][16]float32, t tensor.Type, rec []byte, n int) {
-	switch t {
-	case tensor.F32:
-		copy(w[:n], slice32x16(rec, n))
-	case tensor.F16:
-		expandF16(&w[0][0], &rec[0], ceil(n, 2))
-	case tensor.BF16:
-		expandBF16(&w[0][0], &rec[0], ceil(n, 2))
+func (f *floatScratch) expand(w *[Slab][16]float32, from *Weight, rec []byte, n int) {
+	switch widen := from.native.widen; {
+	case from.Type.Quantised():
+		f.bytes.decode(&w[0][0], from, rec, n)
+	case widen != nil:
+		widen(&w[0][0], &rec[0], ceil(n, 2))
 	default:
-		f.bytes.decode(&w[0][0], t, rec, n)
+		copy(w[:n], slice32x16(rec, n))
 	}
 	clear(w[n:roundUp(n, 4)])
 }

@@ -36,22 +36,19 @@ type floatScratch256 struct {
 	x   [Slab]float32
 	out [16]float32
 	gen genericScratch
+
+	gemv gemvFloatArgs
 }
 
 const floatScratch256Bytes = (int(unsafe.Sizeof(floatScratch256{})) + 63) &^ 63
 
 // expand decodes n channels of one panel to w; channels beyond n, up to a
 // multiple of 4, become zero.
-func (f *floatScratch256) expand(t tensor.Type, rec []byte, n int) {
-	switch t {
-	case tensor.F32:
-		copy(f.w[:n], slice32x16(rec, n))
-	case tensor.F16:
-		half256(&f.w[0][0], &rec[0], 16*roundUp(n, 2))
-	case tensor.BF16:
-		bf16Pairs256(&f.w[0][0], &rec[0], ceil(n, 2))
-	default:
-		expandFloat(&f.w, &f.gen.panel, &f.gen.q, t, rec, n)
+func (f *floatScratch256) expand(w *Weight, rec []byte, n int) {
+	if w.native != nil && w.native.widen256 != nil {
+		w.native.widen256(&f.w[0][0], &rec[0], ceil(n, 2))
+	} else {
+		expandFloat(&f.w, &f.gen.panel, &f.gen.q, w.Type, rec, n)
 	}
 	clear(f.w[n:roundUp(n, 4)])
 }
@@ -82,7 +79,7 @@ func gemmFloatTokens256(m *Matmul, p, t0, count int, scratch []byte) {
 	clear(c)
 	for s := range ceil(w.K, Slab) {
 		k := min(Slab, w.K-s*Slab)
-		f.expand(w.Type, w.slab(p, s, f.gen.slab[:]), k)
+		f.expand(w, w.slab(p, s, f.gen.slab[:]), k)
 		tile := min(Slab, roundUp(w.K, 64)-s*Slab) * 4
 		xs := x.F[x.off(t0, s*Slab):][:padded/4*tile]
 		t := 0
@@ -109,54 +106,34 @@ func gemvFloat256(m *Matmul, t, p0, p1 int, scratch []byte) {
 		row = x.F[t*x.C:]
 	}
 	row = row[:x.C]
-	size, inPlace := direct(w.Type)
+	size, inPlace := direct(w)
+	f32 := natives[tensor.F32]
 	for p := p0; p < p1; p++ {
 		clear(f.out[:])
-		a := gemvFloatArgs{slab: Slab * size, c: unsafe.Pointer(&f.out)}
+		a := &f.gemv
+		*a = gemvFloatArgs{slab: Slab * size, c: addr(&f.out)}
 		s, slabs := 0, ceil(w.K, Slab)
 		for ; inPlace && w.Form == P16 && (s+2)*Slab <= w.K; s += 2 {
-			a.w, a.x = unsafe.Pointer(&w.Data[p*w.stride+s*a.slab]), unsafe.Pointer(&row[s*Slab])
-			a.two256(w.Type)
+			a.w, a.x = addr(&w.Data[p*w.stride+s*a.slab]), addr(&row[s*Slab])
+			w.native.two256(a)
 		}
 		for ; s < slabs; s++ {
 			k := min(Slab, w.K-s*Slab)
 			rec := w.slab(p, s, f.gen.slab[:])
-			a.w, a.x, a.pairs = unsafe.Pointer(&rec[0]), unsafe.Pointer(&row[s*Slab]), ceil(k, 2)
-			t := w.Type
+			a.w, a.x, a.pairs = addr(&rec[0]), addr(&row[s*Slab]), ceil(k, 2)
+			kernels := w.native
 			if !inPlace || k%2 != 0 { // through f32 scratch, an odd channel padded by zero
-				f.expand(w.Type, rec, k)
+				f.expand(w, rec, k)
 				copy(f.x[:], row[s*Slab:s*Slab+k])
 				if k%2 != 0 {
 					f.x[k] = 0
 				}
-				a.w, a.x, t = unsafe.Pointer(&f.w[0]), unsafe.Pointer(&f.x), tensor.F32
+				a.w, a.x, kernels = addr(&f.w[0]), addr(&f.x), f32
 			}
-			a.one256(t)
+			kernels.one256(a)
 		}
 		member, r, rows := w.panel(p)
 		copy(m.Out[member].F[t*m.Out[member].C+r:][:rows], f.out[:])
-	}
-}
-
-func (a *gemvFloatArgs) two256(t tensor.Type) {
-	switch t {
-	case tensor.F32:
-		gemv256F32x2(a)
-	case tensor.F16:
-		gemv256F16x2(a)
-	case tensor.BF16:
-		gemv256BF16x2(a)
-	}
-}
-
-func (a *gemvFloatArgs) one256(t tensor.Type) {
-	switch t {
-	case tensor.F32:
-		gemv256F32(a)
-	case tensor.F16:
-		gemv256F16(a)
-	case tensor.BF16:
-		gemv256BF16(a)
 	}
 }
 
@@ -164,4 +141,4 @@ func floatScratchSize256(m *Matmul) int {
 	return floatScratch256Bytes + 64*min(tokens256, roundUp(max(m.X.S, 1), 4))
 }
 
-var avx2Float = matmulImpl{matmulFloatAVX2, unit256, floatScratchSize256}
+var avx2Float = matmulImpl{matmulFloatAVX2, unit256, floatScratchSize256, allTokens}

@@ -2,34 +2,42 @@ package kernel
 
 import (
 	"unsafe"
-
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// neonFloatArgs is read by the float32 kernels at fixed offsets.
+// neonFloatArgs is read by the float32 GEMM kernel at fixed offsets.
 type neonFloatArgs struct {
 	w      unsafe.Pointer // 0: channels of 16 rows
-	x      unsafe.Pointer // 8: c4 slab, or the channels of one token
+	x      unsafe.Pointer // 8: c4 slab
 	c      unsafe.Pointer // 16: f32 [tokens][16], added to
-	tiles  int            // 24: GEMM
-	groups int            // 32: groups of 4 channels (gemv4: always 64)
-	step   int            // 40: bytes of a tile of x (GEMM), of a slab of w (gemv4)
+	tiles  int            // 24
+	groups int            // 32: groups of 4 channels
+	step   int            // 40: bytes of a tile of x
+}
+
+// neonFloatGemvArgs is read by the float32 GEMV kernels at fixed offsets.
+type neonFloatGemvArgs struct {
+	w      uintptr // 0: channels of 16 rows
+	x      uintptr // 8: the channels of one token
+	c      uintptr // 16: f32 [16], added to
+	_      int
+	groups int // 32: groups of 4 channels (gemv4: always 64)
+	step   int // 40: bytes of a slab of w (gemv4)
 }
 
 //go:noescape
 func neonGemmFloat(a *neonFloatArgs)
 
 //go:noescape
-func neonGemv4F32(a *neonFloatArgs)
+func neonGemv4F32(a *neonFloatGemvArgs)
 
 //go:noescape
-func neonGemv4F16(a *neonFloatArgs)
+func neonGemv4F16(a *neonFloatGemvArgs)
 
 //go:noescape
-func neonGemv4BF16(a *neonFloatArgs)
+func neonGemv4BF16(a *neonFloatGemvArgs)
 
 //go:noescape
-func neonGemv1F32(a *neonFloatArgs)
+func neonGemv1F32(a *neonFloatGemvArgs)
 
 // matmulFloatNEON computes panels [p0, p1) for f32 activations.
 func matmulFloatNEON(m *Matmul, p0, p1 int, scratch []byte) {
@@ -54,7 +62,7 @@ func (v *neonScratch) gemmFloat(m *Matmul, p, t0, n int, c []float32) {
 	w, x := m.W, &m.X
 	for s := range ceil(w.K, Slab) {
 		k := min(Slab, w.K-s*Slab)
-		a := neonFloatArgs{w: v.weights(w, p, s, k), groups: ceil(k, 4)}
+		a := neonFloatArgs{w: unsafe.Pointer(v.weights(w, p, s, k)), groups: ceil(k, 4)}
 		if x.Layout == C4 {
 			a.x, a.c, a.tiles = unsafe.Pointer(&x.F[x.off(t0, s*Slab)]), unsafe.Pointer(&c[0]), ceil(n, 4)
 			a.step = min(Slab, roundUp(w.K, 64)-s*Slab) * 16
@@ -73,53 +81,38 @@ func (v *neonScratch) gemmFloat(m *Matmul, p, t0, n int, c []float32) {
 // gemvFloat adds the only token.
 func (v *neonScratch) gemvFloat(m *Matmul, p int, c []float32) {
 	w, x := m.W, m.X.F[:m.X.C]
-	a := neonFloatArgs{c: unsafe.Pointer(&c[0])}
+	a := &v.float
+	*a = neonFloatGemvArgs{c: addr(&c[0])}
 	s := 0
-	if !w.Type.Quantised() && w.Form == P16 {
-		for a.step = 16 * Slab * bytesNEON(w.Type); (s+4)*Slab <= w.K; s += 4 {
-			a.w, a.x = unsafe.Pointer(&w.Data[p*w.stride+s*a.step]), unsafe.Pointer(&x[s*Slab])
-			switch w.Type {
-			case tensor.F32:
-				neonGemv4F32(&a)
-			case tensor.F16:
-				neonGemv4F16(&a)
-			case tensor.BF16:
-				neonGemv4BF16(&a)
-			}
+	if w.native != nil && w.native.gemv4 != nil && w.inPlace() {
+		for a.step = Slab / w.run.Channels * w.run.Size; (s+4)*Slab <= w.K; s += 4 {
+			a.w, a.x = addr(&w.Data[p*w.stride+s*a.step]), addr(&x[s*Slab])
+			w.native.gemv4(a)
 		}
 	}
 	xs := (*[Slab]float32)(unsafe.Pointer(&v.xf))
 	for ; s < ceil(w.K, Slab); s++ {
 		k := min(Slab, w.K-s*Slab)
 		clear(xs[copy(xs[:], x[s*Slab:s*Slab+k]):roundUp(k, 4)])
-		a.w, a.x, a.groups = v.weights(w, p, s, k), unsafe.Pointer(xs), ceil(k, 4)
-		neonGemv1F32(&a)
+		a.w, a.x, a.groups = addr(v.weights(w, p, s, k)), addr(xs), ceil(k, 4)
+		neonGemv1F32(a)
 	}
-}
-
-func bytesNEON(t tensor.Type) int {
-	if t == tensor.F32 {
-		return 4
-	}
-	return 2
 }
 
 // weights returns k channels of slab s as float32, padded with zeros to a
 // multiple of 4.
-func (v *neonScratch) weights(w *Weight, p, s, k int) unsafe.Pointer {
+func (v *neonScratch) weights(w *Weight, p, s, k int) *float32 {
 	rec := w.slab(p, s, v.gen.slab[:])
-	switch {
-	case w.Type == tensor.F32 && k%4 == 0:
-		return unsafe.Pointer(&rec[0])
-	case w.Type == tensor.F16:
-		neonHalf(&v.wf[0][0], &rec[0], 16*roundUp(k, 2))
-	case w.Type == tensor.BF16:
-		neonBF16(&v.wf[0][0], &rec[0], ceil(k, 2))
+	switch n := w.native; {
+	case n != nil && n.widen != nil:
+		n.widen(&v.wf[0][0], &rec[0], ceil(k, 2))
+	case n != nil && n.gemv4 != nil && k%4 == 0: // they are f32
+		return (*float32)(unsafe.Pointer(&rec[0]))
 	default:
 		expandFloat(&v.wf, &v.gen.panel, &v.gen.q, w.Type, rec, k)
 	}
 	clear(v.wf[k:roundUp(k, 4)])
-	return unsafe.Pointer(&v.wf)
+	return &v.wf[0][0]
 }
 
 // gather copies n tokens of a plain activation, k channels from k0 on, to the
@@ -133,4 +126,4 @@ func (v *neonScratch) gather(x *Act, t0, n, k0, k int) {
 	}
 }
 
-var neonFloat = matmulImpl{matmulFloatNEON, neonUnit, neonScratchSize}
+var neonFloat = matmulImpl{matmulFloatNEON, neonUnit, neonScratchSize, allTokens}

@@ -3,25 +3,25 @@ package kernel
 import (
 	"unsafe"
 
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
 // gemm256Args is read by the GEMM kernels of 256 bits at fixed offsets.
 type gemm256Args struct {
-	w      unsafe.Pointer // 0: bytes [64][64], or int16 for q8_0 without VNNI
-	scale  unsafe.Pointer // 8: f32 [8 or 16][16]
-	act    unsafe.Pointer // 16: the slab of the c4 activation
-	plane  unsafe.Pointer // 24: init, init16 (pair sums without VNNI), minpair or bsum plane of the slab
-	exp    unsafe.Pointer // 32
-	base   unsafe.Pointer // 40
-	c      unsafe.Pointer // 48: f32 [tiles][4][16]
-	tiles  int            // 56
-	blocks int            // 64: blocks of 32 in the slab
-	skip   int            // 72: plane bytes of the blocks a short slab lacks
-	min    unsafe.Pointer // 80: int16 pairs [4][16][2] or f32 [8][16]
-	dmin   unsafe.Pointer // 88
+	w      uintptr // 0: bytes [64][64], or int16 for q8_0 without VNNI
+	scale  uintptr // 8: f32 [8 or 16][16]
+	act    uintptr // 16: the slab of the c4 activation
+	plane  uintptr // 24: init, init16 (pair sums without VNNI), minpair or bsum plane of the slab
+	exp    uintptr // 32
+	base   uintptr // 40
+	c      uintptr // 48: f32 [tiles][4][16]
+	tiles  int     // 56
+	blocks int     // 64: blocks of 32 in the slab
+	skip   int     // 72: plane bytes of the blocks a short slab lacks
+	min    uintptr // 80: int16 pairs [4][16][2] or f32 [8][16]
+	dmin   uintptr // 88
 	_      int64
-	acc    unsafe.Pointer // 104: 512 bytes
+	acc    uintptr // 104: 512 bytes
 }
 
 //go:noescape
@@ -85,48 +85,18 @@ type scratch256 struct {
 	d     [16]float32
 	out   [16]float32
 	gen   genericScratch
+	gemv  gemvArgs
+	gemm  gemm256Args
 }
 
 const scratch256Bytes = (int(unsafe.Sizeof(scratch256{})) + 63) &^ 63
 
-// run calls the AVX2 kernel for weights of type t.
-func (a *gemm256Args) run(t tensor.Type) {
-	switch t {
-	case tensor.Q8_0:
-		gemm256Q8_0(a)
-	case tensor.Q4_0:
-		gemm256Q4_0(a)
-	case tensor.Q4_1:
-		gemm256Q4_1(a)
-	case tensor.Q5_0:
-		gemm256Q5_0(a)
-	case tensor.Q5_1:
-		gemm256Q5_1(a)
-	case tensor.Q4_K:
-		gemm256Q4_K(a)
-	case tensor.Q5_K:
-		gemm256Q5_K(a)
-	case tensor.Q6_K:
-		gemm256Q6_K(a)
+// terms is where the kernels find the terms of the plane p, and dmin.
+func (v *scratch256) terms(p pack.Plane) (min, dmin uintptr) {
+	if p == pack.PlaneBSum {
+		return addr(&v.minF), 0
 	}
-}
-
-// runVNNI calls the AVX-VNNI kernel.
-func (a *gemm256Args) runVNNI(t tensor.Type) {
-	switch t {
-	case tensor.Q8_0:
-		gemm256VOffset8(a)
-	case tensor.Q4_0:
-		gemm256VOffset4(a)
-	case tensor.Q5_0:
-		gemm256VOffset5(a)
-	case tensor.Q4_1, tensor.Q5_1:
-		gemm256VMin(a)
-	case tensor.Q4_K, tensor.Q5_K:
-		gemm256VMinK(a)
-	case tensor.Q6_K:
-		gemm256VOffset16(a)
-	}
+	return addr(&v.min), addr(&v.dmin)
 }
 
 // matmulQuantAVX2 and matmulQuantAVXVNNI compute panels [p0, p1) for i8
@@ -168,40 +138,32 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 	clear(c)
 	wide := slice[int16](scratch, scratch256Bytes+n*tiles*256, tiles*4*Slab)
 	_, all := tile(C4, x.S)
-	a := gemm256Args{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), acc: unsafe.Pointer(&v.acc), tiles: tiles}
+	gemm, wideW, pairs := w.native.gemm256V, false, false
+	if tier == AVX2 {
+		gemm, wideW, pairs = w.native.gemm256, w.run.LowBits == 8, w.run.Plane == pack.PlaneInit16
+	}
+	a := &v.gemm
+	*a = gemm256Args{w: addr(&v.w), scale: addr(&v.scale), acc: addr(&v.acc), tiles: tiles}
+	a.min, a.dmin = v.terms(w.run.Plane)
 	for s := range ceil(w.K, Slab) {
 		width := min(Slab, roundUp(w.K, 64)-s*Slab)
 		g := s*all + t0/4
 		q := x.Q[x.off(t0, s*Slab):][:tiles*4*width]
-		a.act = unsafe.Pointer(&q[0])
-		if tier == AVX2 && w.Type == tensor.Q8_0 {
+		a.act, a.plane = addr(&q[0]), x.plane(w.run.Plane, g*4)
+		if wideW {
 			wideActs256(&wide[0], &q[0], len(q)/32)
-			a.act = unsafe.Pointer(&wide[0])
+			a.act = addr(&wide[0])
 		}
-		a.exp, a.base = unsafe.Pointer(&x.Exp[g*32]), unsafe.Pointer(&x.Base[g*4])
+		if pairs {
+			pairSums256(&wide[0], &q[0], len(q)/64)
+			a.plane = addr(&wide[0])
+		}
+		a.exp, a.base = addr(&x.Exp[g*32]), addr(&x.Base[g*4])
 		a.blocks, a.skip = width/32, (8-width/32)*16
-		switch w.Type {
-		case tensor.Q6_K:
-			a.plane = unsafe.Pointer(&x.Init16[g*64])
-			if tier == AVX2 {
-				pairSums256(&wide[0], &q[0], len(q)/64)
-				a.plane = unsafe.Pointer(&wide[0])
-			}
-		case tensor.Q4_K, tensor.Q5_K:
-			a.plane, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
-		case tensor.Q4_1, tensor.Q5_1:
-			a.plane, a.min = unsafe.Pointer(&x.BSum[g*32]), unsafe.Pointer(&v.minF)
-		default:
-			a.plane = unsafe.Pointer(&x.Init[g*32])
-		}
 		for i := range n {
-			v.expand(w.Type, w.slab(p+i, s, v.gen.slab[:]), tier == AVX2)
-			a.c = unsafe.Pointer(&c[i*tiles*64])
-			if tier == AVXVNNI {
-				a.runVNNI(w.Type)
-			} else {
-				a.run(w.Type)
-			}
+			v.expand(w.run, w.runSlab(p+i, s, v.gen.slab[:]), wideW)
+			a.c = addr(&c[i*tiles*64])
+			gemm(a)
 		}
 	}
 	for i := range n {
@@ -237,6 +199,6 @@ func unit256(s, panels int) int {
 }
 
 var (
-	avx2Quant    = matmulImpl{matmulQuantAVX2, unit256, quantScratchSize256}
-	avxvnniQuant = matmulImpl{matmulQuantAVXVNNI, unit256, quantScratchSize256}
+	avx2Quant    = matmulImpl{matmulQuantAVX2, unit256, quantScratchSize256, allTokens}
+	avxvnniQuant = matmulImpl{matmulQuantAVXVNNI, unit256, quantScratchSize256, allTokens}
 )

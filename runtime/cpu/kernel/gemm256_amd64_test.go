@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"testing"
-	"unsafe"
 
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -107,7 +106,7 @@ func TestPeaks256(t *testing.T) {
 
 // BenchmarkGemmKernel256 measures the kernels alone, on one slab of one panel.
 func BenchmarkGemmKernel256(b *testing.B) {
-	var v scratch256
+	v := inHeap[scratch256]()
 	r := rng(1)
 	for i := range v.w {
 		v.w[i] = byte(r.Uint32() & 15)
@@ -129,19 +128,19 @@ func BenchmarkGemmKernel256(b *testing.B) {
 				if !available()[tier] {
 					continue
 				}
-				a := gemm256Args{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), act: unsafe.Pointer(&x.Q[0]), plane: unsafe.Pointer(&x.Init16[0]),
-					exp: unsafe.Pointer(&x.Exp[0]), base: unsafe.Pointer(&x.Base[0]), c: unsafe.Pointer(&c[0]), tiles: tiles, blocks: 8,
-					min: unsafe.Pointer(&v.min), dmin: unsafe.Pointer(&v.dmin), acc: unsafe.Pointer(&v.acc)}
-				f := a.run
+				a := gemm256Args{w: addr(&v.w), scale: addr(&v.scale), act: addr(&x.Q[0]), plane: addr(&x.Init16[0]),
+					exp: addr(&x.Exp[0]), base: addr(&x.Base[0]), c: addr(&c[0]), tiles: tiles, blocks: 8,
+					min: addr(&v.min), dmin: addr(&v.dmin), acc: addr(&v.acc)}
+				f := natives[ty].gemm256
 				if tier == AVXVNNI {
-					f = a.runVNNI
+					f = natives[ty].gemm256V
 				} else if ty == tensor.Q8_0 {
-					a.act = unsafe.Pointer(&wide[0])
+					a.act = addr(&wide[0])
 				}
 				b.Run(fmt.Sprintf("%s/tiles=%d/%s", ty, tiles, tier), func(b *testing.B) {
 					cpu := cpuSeconds()
 					for b.Loop() {
-						f(ty)
+						f(&a)
 					}
 					cpu = cpuSeconds() - cpu
 					b.ReportMetric(float64(b.N)*float64(tiles)*4*16*256*2/cpu/1e9, "GOPS")

@@ -4,24 +4,23 @@ import (
 	"unsafe"
 
 	"github.com/tessera-llm/tessera/pkg/pack"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // gemmArgs is read by the GEMM kernels at fixed offsets.
 type gemmArgs struct {
-	w      unsafe.Pointer // 0: bytes [3][64][64]
-	scale  unsafe.Pointer // 8: f32 [3][8 or 16][16]
-	act    unsafe.Pointer // 16: the slab of the c4 activation
-	init   unsafe.Pointer // 24: init, init16, minpair or bsum plane of the slab
-	exp    unsafe.Pointer // 32
-	base   unsafe.Pointer // 40
-	c      unsafe.Pointer // 48: f32 [tiles][4][48]
-	tiles  int            // 56
-	blocks int            // 64: blocks of 32 in the slab
-	skip   int            // 72: plane bytes of the blocks a short slab lacks
-	min    unsafe.Pointer // 80
-	dmin   unsafe.Pointer // 88
-	buf    unsafe.Pointer // 96: 512 bytes, FMA forms only
+	w      uintptr // 0: bytes [3][64][64]
+	scale  uintptr // 8: f32 [3][8 or 16][16]
+	act    uintptr // 16: the slab of the c4 activation
+	init   uintptr // 24: init, init16, minpair or bsum plane of the slab
+	exp    uintptr // 32
+	base   uintptr // 40
+	c      uintptr // 48: f32 [tiles][4][48]
+	tiles  int     // 56
+	blocks int     // 64: blocks of 32 in the slab
+	skip   int     // 72: plane bytes of the blocks a short slab lacks
+	min    uintptr // 80
+	dmin   uintptr // 88
+	buf    uintptr // 96: 512 bytes, FMA forms only
 }
 
 //go:noescape
@@ -102,32 +101,24 @@ type vnniScratch struct {
 	slab  [maxSlabBytes]byte         // for weights in rows form
 	tile  [8][pack.PanelRows]float32 // up to eight tokens of a panel
 	out   [pack.PanelRows]float32    // a panel that does not fill its rows
+	gemv  gemvArgs
+	gemm  gemmArgs
+	amx   amxArgs
 }
 
 const vnniScratchBytes = (int(unsafe.Sizeof(vnniScratch{})) + 63) &^ 63
 
-// expand fills panel i of the scratch from the records of one slab.
-func (v *vnniScratch) expand(i int, t tensor.Type, rec []byte) {
-	w, n := &v.w[i][0], len(rec)/pack.RecordBytes(t)
-	scale := &v.scale[i*128]
-	switch t {
-	case tensor.Q8_0:
-		expandQ8_0(w, scale, &rec[0], n)
-	case tensor.Q4_0:
-		expandQ4_0(w, scale, &rec[0], n)
-	case tensor.Q4_1:
-		expandQ4_1(w, scale, &v.minF[i][0], &rec[0], n)
-	case tensor.Q5_0:
-		expandQ5_0(w, scale, &rec[0], n)
-	case tensor.Q5_1:
-		expandQ5_1(w, scale, &v.minF[i][0], &rec[0], n)
-	case tensor.Q4_K:
-		expandQ4_K(w, scale, &v.min[i][0], &v.dmin[i][0], &rec[0])
-	case tensor.Q5_K:
-		expandQ5_K(w, scale, &v.min[i][0], &v.dmin[i][0], &rec[0])
-	case tensor.Q6_K:
-		expandQ6_K(w, &v.scale[i*256], &rec[0])
+// expand fills panel i of the scratch from the records of one slab of w.
+func (v *vnniScratch) expand(i int, w *Weight, rec []byte) {
+	w.native.expand(v, i, &rec[0], len(rec)/w.run.Size)
+}
+
+// terms is where the kernels find the terms of the plane p, and dmin.
+func (v *vnniScratch) terms(p pack.Plane) (min, dmin uintptr) {
+	if p == pack.PlaneBSum {
+		return addr(&v.minF), 0
 	}
+	return addr(&v.min), addr(&v.dmin)
 }
 
 // matmulQuantAVX512 computes panels [p0, p1) for i8 activations.
@@ -156,22 +147,10 @@ var (
 	passMin   = 96
 )
 
-// passTokens is the number of tokens of one pass, a multiple of 12 where there
-// are several.
-func passTokens(m *Matmul, impl *matmulImpl) int {
-	if m.X.Layout == Plain {
-		return max(1, m.X.S)
-	}
-	switch impl {
-	case &vnniMatmul:
-		if m.X.S <= tileTokens {
-			return max(1, m.X.S)
-		}
-	case &amxMatmul:
-		return min(amxTokens, max(1, m.X.S))
-	case &fmaMatmul:
-		return floatPass(m.X.S)
-	default:
+// vnniPass is the number of tokens of one pass, a multiple of 12 where there are
+// several.
+func vnniPass(m *Matmul) int {
+	if m.X.Layout == Plain || m.X.S <= tileTokens {
 		return max(1, m.X.S)
 	}
 	perToken := m.W.K*5/4 + 1 // integers and the planes that one type reads
@@ -193,62 +172,27 @@ func gemmQuant(m *Matmul, p, n, t0, count int, scratch []byte) {
 	c := slice[float32](scratch, vnniScratchBytes, tiles*4*groupPanels*16)
 	clear(c)
 	w, x := m.W, &m.X
-	var a gemmArgs
-	a.w, a.scale = unsafe.Pointer(&v.w), unsafe.Pointer(&v.scale)
-	a.c, a.tiles, a.buf = unsafe.Pointer(unsafe.SliceData(c)), tiles, unsafe.Pointer(&v.buf)
+	gemm := planeKernels[w.run.Plane].gemm
+	if fmaForms {
+		gemm = planeKernels[w.run.Plane].gemmFMA
+	}
+	a := &v.gemm
+	*a = gemmArgs{w: addr(&v.w), scale: addr(&v.scale), c: addr(unsafe.SliceData(c)), tiles: tiles, buf: addr(&v.buf)}
+	a.min, a.dmin = v.terms(w.run.Plane)
 	_, all := tile(C4, x.S)
 	for s := range ceil(w.K, Slab) {
 		width := min(Slab, roundUp(w.K, 64)-s*Slab)
 		for i := range n {
-			v.expand(i, w.Type, w.slab(p+i, s, v.slab[:]))
+			v.expand(i, w, w.runSlab(p+i, s, v.slab[:]))
 		}
 		g := s*all + t0/4
-		a.act = unsafe.Pointer(&x.Q[x.off(t0, s*Slab)])
-		a.exp, a.base = unsafe.Pointer(&x.Exp[g*32]), unsafe.Pointer(&x.Base[g*4])
+		a.act = addr(&x.Q[x.off(t0, s*Slab)])
+		a.exp, a.base = addr(&x.Exp[g*32]), addr(&x.Base[g*4])
 		a.blocks, a.skip = width/32, (8-width/32)*16
-		switch w.Type {
-		case tensor.Q6_K:
-			a.init = unsafe.Pointer(&x.Init16[g*64])
-		case tensor.Q4_K, tensor.Q5_K:
-			a.init, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
-		case tensor.Q4_1, tensor.Q5_1:
-			a.init, a.min = unsafe.Pointer(&x.BSum[g*32]), unsafe.Pointer(&v.minF)
-		default:
-			a.init = unsafe.Pointer(&x.Init[g*32])
-		}
-		a.run(w.Type)
+		a.init = x.plane(w.run.Plane, g*4)
+		gemm(a)
 	}
 	storeTile(m, p, n, t0, count, c, groupPanels)
-}
-
-// run calls the kernel for weights of type t.
-func (a *gemmArgs) run(t tensor.Type) {
-	switch t {
-	case tensor.Q6_K:
-		if fmaForms {
-			gemmOffset16FMA(a)
-		} else {
-			gemmOffset16(a)
-		}
-	case tensor.Q4_K, tensor.Q5_K:
-		if fmaForms {
-			gemmMinFMA(a)
-		} else {
-			gemmMin(a)
-		}
-	case tensor.Q4_1, tensor.Q5_1:
-		if fmaForms {
-			gemmMinFFMA(a)
-		} else {
-			gemmMinF(a)
-		}
-	default:
-		if fmaForms {
-			gemmOffsetFMA(a)
-		} else {
-			gemmOffset(a)
-		}
-	}
 }
 
 // storeTile copies the C tile [tokens][per panels][16] to the outputs.
@@ -281,4 +225,4 @@ func vnniUnit(s, panels int) int {
 	return max(1, min(8, panels/16))
 }
 
-var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize}
+var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize, vnniPass}

@@ -3,27 +3,27 @@ package kernel
 import (
 	"unsafe"
 
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
 // amxArgs is read by the AMX kernels at fixed offsets; the counters are
 // written.
 type amxArgs struct {
-	w      unsafe.Pointer // 0: signed bytes [panels][64][64]
-	scale  unsafe.Pointer // 8: f32 [panels][8 or 16][16]
-	act    unsafe.Pointer // 16: plane T of the slab
-	exp    unsafe.Pointer // 24
-	base   unsafe.Pointer // 32
-	c      unsafe.Pointer // 40: f32 [tiles][panels][16][16]
-	jobs   int            // 48: tiles of 16 tokens, times panels
-	ring   unsafe.Pointer // 56: amxRingBytes
-	plane  unsafe.Pointer // 64: minpair or bsum, min forms only
-	min    unsafe.Pointer // 72: [panels] int16 [4][16][2] or f32 [8][16]
-	dmin   unsafe.Pointer // 80: f32 [panels][16]
-	more   int            // 88: -1, for the first slab 0: C is not read
-	sums   int            // 96: panels left in the tile whose sums are made,
-	floats int            // 104: and in the tile whose floats are
-	panels int            // 112
+	w      uintptr // 0: signed bytes [panels][64][64]
+	scale  uintptr // 8: f32 [panels][8 or 16][16]
+	act    uintptr // 16: plane T of the slab
+	exp    uintptr // 24
+	base   uintptr // 32
+	c      uintptr // 40: f32 [tiles][panels][16][16]
+	jobs   int     // 48: tiles of 16 tokens, times panels
+	ring   uintptr // 56: amxRingBytes
+	plane  uintptr // 64: minpair or bsum, min forms only
+	min    uintptr // 72: [panels] int16 [4][16][2] or f32 [8][16]
+	dmin   uintptr // 80: f32 [panels][16]
+	more   int     // 88: -1, for the first slab 0: C is not read
+	sums   int     // 96: panels left in the tile whose sums are made,
+	floats int     // 104: and in the tile whose floats are
+	panels int     // 112
 }
 
 //go:noescape
@@ -61,7 +61,7 @@ var streamFloats = 1 << 19
 
 // matmulQuantAMX computes panels [p0, p1) for i8 activations.
 func matmulQuantAMX(m *Matmul, p0, p1 int, scratch []byte) {
-	if m.X.Layout == Plain || m.X.S < amxTokensFor(m.W.Type) {
+	if m.X.Layout == Plain || m.X.S < amxTokensFor(m.W.run) {
 		matmulQuantAVX512(m, p0, p1, scratch)
 		return
 	}
@@ -76,17 +76,18 @@ func matmulQuantAMX(m *Matmul, p0, p1 int, scratch []byte) {
 func gemmAMX(m *Matmul, p, n, t0, count int, scratch []byte) {
 	v := (*vnniScratch)(unsafe.Pointer(unsafe.SliceData(scratch[:vnniScratchBytes])))
 	tiles := ceil(count, amxTile)
-	ring := unsafe.Pointer(&scratch[vnniScratchBytes])
+	ring := addr(&scratch[vnniScratchBytes])
 	c := slice[float32](scratch, vnniScratchBytes+amxRingBytes, tiles*amxTile*amxPanels*16)
 	w, x := m.W, &m.X
-	a := amxArgs{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), c: unsafe.Pointer(&c[0]), jobs: tiles * n,
-		ring: ring, panels: n}
+	a, gemm, signed := &v.amx, planeKernels[w.run.Plane].amx, !w.run.HasMin()
+	*a = amxArgs{w: addr(&v.w), scale: addr(&v.scale), c: addr(&c[0]), jobs: tiles * n, ring: ring, panels: n}
+	a.min, a.dmin = v.terms(w.run.Plane)
 	_, all := tile(C4, x.S)
 	for s := range ceil(w.K, Slab) {
 		blocks := min(Slab, roundUp(w.K, 64)-s*Slab) / 32
 		for i := range n {
-			v.expand(i, w.Type, w.slab(p+i, s, v.slab[:]))
-			if amxSigned(w.Type) {
+			v.expand(i, w, w.runSlab(p+i, s, v.slab[:]))
+			if signed { // the bytes are offset by 128
 				signBytes(&v.w[i][0], blocks*8)
 			}
 			if blocks < 8 {
@@ -95,19 +96,9 @@ func gemmAMX(m *Matmul, p, n, t0, count int, scratch []byte) {
 		}
 		g := s*all + t0/4
 		a.sums, a.floats = n, n
-		a.act, a.exp, a.base = unsafe.Pointer(&x.T[x.tokenTile(t0, s)]), unsafe.Pointer(&x.Exp[g*32]), unsafe.Pointer(&x.Base[g*4])
-		switch w.Type {
-		case tensor.Q6_K:
-			amxOffset16(&a)
-		case tensor.Q4_K, tensor.Q5_K:
-			a.plane, a.min, a.dmin = unsafe.Pointer(&x.MinPair[g*32]), unsafe.Pointer(&v.min), unsafe.Pointer(&v.dmin)
-			amxMin(&a)
-		case tensor.Q4_1, tensor.Q5_1:
-			a.plane, a.min = unsafe.Pointer(&x.BSum[g*32]), unsafe.Pointer(&v.minF)
-			amxMinF(&a)
-		default:
-			amxOffset(&a)
-		}
+		a.act, a.exp, a.base = addr(&x.T[x.tokenTile(t0, s)]), addr(&x.Exp[g*32]), addr(&x.Base[g*4])
+		a.plane = x.plane(w.run.Plane, g*4)
+		gemm(a)
 		a.more = -1
 	}
 	storeAMX(m, p, n, t0, count, c)
@@ -147,25 +138,24 @@ func (v *vnniScratch) padSlab(i, blocks int) {
 	}
 }
 
-// amxSigned says whether the scratch bytes of type t are offset by 128.
-func amxSigned(t tensor.Type) bool {
-	switch t {
-	case tensor.Q8_0, tensor.Q4_0, tensor.Q5_0, tensor.Q6_K:
-		return true
-	}
-	return false
-}
-
 func amxScratchSize(m *Matmul) int {
 	return max(vnniScratchSize(m), vnniScratchBytes+amxRingBytes+4*roundUp(m.tokens, amxTile)*amxPanels*16)
 }
 
 // amxTokensFor is the number of tokens from which tiles are faster.
-func amxTokensFor(t tensor.Type) int {
-	if t == tensor.Q6_K { // products of 16 channels fill a quarter of a tile
+func amxTokensFor(f *pack.Format) int {
+	if f.Group == 16 { // products of 16 channels fill a quarter of a tile
 		return 4 * amxMinTokens
 	}
 	return amxMinTokens
 }
 
-var amxMatmul = matmulImpl{matmulQuantAMX, vnniUnit, amxScratchSize}
+// amxPass is the number of tokens of one pass, whole tiles where there are several.
+func amxPass(m *Matmul) int {
+	if m.X.Layout == Plain {
+		return max(1, m.X.S)
+	}
+	return min(amxTokens, max(1, m.X.S))
+}
+
+var amxMatmul = matmulImpl{matmulQuantAMX, vnniUnit, amxScratchSize, amxPass}

@@ -3,7 +3,8 @@ package kernel
 import (
 	"fmt"
 	"testing"
-	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
 // TestMatmulAMX compares with the tier below: whole and short slabs, several of
@@ -26,7 +27,8 @@ func TestMatmulAMX(t *testing.T) {
 				}
 				r := rng(uint64(k*n) + uint64(ty))
 				w := forms(t, ty, rows, k, randomWeight(r, ty, n, k))[P16]
-				for _, s := range []int{amxTokensFor(ty), amxTokensFor(ty) + 1, amxTokensFor(ty) + 34} {
+				from := amxTokensFor(pack.Lookup(ty))
+				for _, s := range []int{from, from + 1, from + 34} {
 					x := quantised(t, plainAct(t, r, s, int(k)), C4)
 					want, out := outputs(t, &w, s), outputs(t, &w, s)
 					run(t, &Matmul{Tier: AVX512, W: &w, X: x, Out: want})
@@ -45,8 +47,8 @@ func BenchmarkAMXKernel(b *testing.B) {
 	if _, err := best("amx", available()); err != nil {
 		b.Skip(err)
 	}
-	var v vnniScratch
-	ring := unsafe.Pointer(&AlignedBytes(amxRingBytes)[0])
+	v := inHeap[vnniScratch]()
+	ring := addr(&AlignedBytes(amxRingBytes)[0])
 	for _, tiles := range []int{2, 8, 32} {
 		const panels = 3
 		x := newAct(b, I8, C4, 16*tiles, 256)
@@ -55,9 +57,9 @@ func BenchmarkAMXKernel(b *testing.B) {
 		clear(x.Exp)
 		clear(x.Base)
 		c := slice[float32](AlignedBytes(panels*tiles*1024), 0, panels*tiles*256)
-		a := amxArgs{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), act: unsafe.Pointer(&x.T[0]),
-			exp: unsafe.Pointer(&x.Exp[0]), base: unsafe.Pointer(&x.Base[0]), c: unsafe.Pointer(&c[0]), jobs: panels * tiles, panels: panels, sums: panels, floats: panels,
-			ring: ring, plane: unsafe.Pointer(&x.MinPair[0]), min: unsafe.Pointer(&v.min), dmin: unsafe.Pointer(&v.dmin)}
+		a := amxArgs{w: addr(&v.w), scale: addr(&v.scale), act: addr(&x.T[0]),
+			exp: addr(&x.Exp[0]), base: addr(&x.Base[0]), c: addr(&c[0]), jobs: panels * tiles, panels: panels, sums: panels, floats: panels,
+			ring: ring, plane: addr(&x.MinPair[0]), min: addr(&v.min), dmin: addr(&v.dmin)}
 		for name, f := range map[string]func(*amxArgs){"offset": amxOffset, "min": amxMin} {
 			b.Run(fmt.Sprintf("%s/tiles=%d", name, tiles), func(b *testing.B) {
 				cpu := cpuSeconds()

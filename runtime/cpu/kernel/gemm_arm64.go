@@ -4,24 +4,23 @@ import (
 	"unsafe"
 
 	"github.com/tessera-llm/tessera/pkg/pack"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // neonArgs is read by the integer kernels at fixed offsets. The GEMM kernels
 // compute half a panel: w, scale, c, min and dmin point at its first row.
 type neonArgs struct {
-	w      unsafe.Pointer // 0: int8 [groups][16][4]
-	scale  unsafe.Pointer // 8: f32 [8 or 16][16]
-	act    unsafe.Pointer // 16: the slab of the activation
-	exp    unsafe.Pointer // 24
-	base   unsafe.Pointer // 32
-	c      unsafe.Pointer // 40: f32 [tokens][16], added to
-	tiles  int            // 48: GEMM only
-	blocks int            // 56: blocks of 32 in the slab
-	skip   int            // 64: plane bytes of the blocks a short slab lacks
-	min    unsafe.Pointer // 72: int16 or f32 [8][16]
-	plane  unsafe.Pointer // 80: minpair or bsum
-	dmin   unsafe.Pointer // 88: f32 [16]
+	w      uintptr // 0: int8 [groups][16][4]
+	scale  uintptr // 8: f32 [8 or 16][16]
+	act    uintptr // 16: the slab of the activation
+	exp    uintptr // 24
+	base   uintptr // 32
+	c      uintptr // 40: f32 [tokens][16], added to
+	tiles  int     // 48: GEMM only
+	blocks int     // 56: blocks of 32 in the slab
+	skip   int     // 64: plane bytes of the blocks a short slab lacks
+	min    uintptr // 72: int16 or f32 [8][16]
+	plane  uintptr // 80: minpair or bsum
+	dmin   uintptr // 88: f32 [16]
 }
 
 //go:noescape
@@ -76,6 +75,9 @@ type neonScratch struct {
 	wf    [Slab][16]float32
 	xf    [Slab / 4][4][4]float32
 	gen   genericScratch
+	args  neonArgs
+	gemvs neonGemvArgs
+	float neonFloatGemvArgs
 }
 
 const neonScratchBytes = (int(unsafe.Sizeof(neonScratch{})) + 63) &^ 63
@@ -102,15 +104,15 @@ func matmulQuantARM(m *Matmul, p0, p1 int, scratch []byte, pairs bool) {
 			c := slice[float32](scratch, neonScratchBytes, roundUp(n, 4)*16)
 			clear(c)
 			tiled := m.X.Layout == C4 && m.X.S > 1
-			if !tiled && streams(m.W) {
+			if !tiled && m.W.native.stream != nil && m.W.inPlace() {
 				for i := range n {
-					gemvStream(m, p, t+i, c[16*i:])
+					v.gemvStream(m, p, t+i, c[16*i:])
 				}
 				storeNEON(m, p, t, n, c)
 				continue
 			}
 			for s := range ceil(m.W.K, Slab) {
-				v.expand(m.W.Type, m.W.slab(p, s, v.gen.slab[:]))
+				v.expand(m.W.run, m.W.runSlab(p, s, v.gen.slab[:]))
 				if tiled {
 					if pairs {
 						neonPairs(&v.w[0], Slab/8)
@@ -133,81 +135,50 @@ func (v *neonScratch) gemm(m *Matmul, s, t0, n int, c []float32, pairs bool) {
 	_, all := tile(C4, x.S)
 	g := s*all + t0/4
 	blocks := min(Slab, roundUp(x.C, 64)-s*Slab) / 32
+	f := m.W.run
+	gemm := planeKernels[f.Plane].gemm
+	if pairs {
+		gemm = planeKernels[f.Plane].pairs
+	}
 	for half := range 2 {
 		r, first := 8*half, 32*half
 		if pairs {
 			first = 64 * half
 		}
-		a := neonArgs{
-			w: unsafe.Pointer(&v.w[first]), scale: unsafe.Pointer(&v.scale[0][r]),
-			act: unsafe.Pointer(&x.Q[x.off(t0, s*Slab)]), exp: unsafe.Pointer(&x.Exp[g*32]),
-			base: unsafe.Pointer(&x.Base[g*4]), c: unsafe.Pointer(&c[r]),
+		a := &v.args
+		*a = neonArgs{
+			w: addr(&v.w[first]), scale: addr(&v.scale[0][r]),
+			act: addr(&x.Q[x.off(t0, s*Slab)]), exp: addr(&x.Exp[g*32]),
+			base: addr(&x.Base[g*4]), c: addr(&c[r]), plane: x.plane(f.Plane, g*4),
 			tiles: ceil(n, 4), blocks: blocks, skip: (8 - blocks) * 16,
 		}
-		switch m.W.Type {
-		case tensor.Q4_K, tensor.Q5_K:
-			a.min, a.dmin = unsafe.Pointer(&v.min[0][r]), unsafe.Pointer(&v.dmin[r])
-			a.plane = unsafe.Pointer(&x.MinPair[g*32])
-		case tensor.Q4_1, tensor.Q5_1:
-			a.min, a.plane = unsafe.Pointer(&v.minF[0][r]), unsafe.Pointer(&x.BSum[g*32])
-		}
-		a.gemm(m.W.Type, pairs)
+		a.min, a.dmin = v.terms(f.Plane, r)
+		gemm(a)
 	}
 }
 
-// gemm calls the kernel for weights of type t; a switch keeps the arguments
-// off the heap.
-func (a *neonArgs) gemm(t tensor.Type, pairs bool) {
-	switch t {
-	case tensor.Q6_K:
-		if pairs {
-			i8mmGemm16(a)
-		} else {
-			neonGemm16(a)
-		}
-	case tensor.Q4_K, tensor.Q5_K:
-		if pairs {
-			i8mmGemmMin(a)
-		} else {
-			neonGemmMin(a)
-		}
-	case tensor.Q4_1, tensor.Q5_1:
-		if pairs {
-			i8mmGemmMinF(a)
-		} else {
-			neonGemmMinF(a)
-		}
-	default:
-		if pairs {
-			i8mmGemm(a)
-		} else {
-			neonGemm(a)
-		}
+// terms is where the kernels find the terms of the plane p from row r on, and dmin.
+func (v *neonScratch) terms(p pack.Plane, r int) (min, dmin uintptr) {
+	if p == pack.PlaneBSum {
+		return addr(&v.minF[0][r]), 0
 	}
+	return addr(&v.min[0][r]), addr(&v.dmin[r])
 }
 
 // gemv adds slab s of token t, whose channels are contiguous, to c [16].
 func (v *neonScratch) gemv(m *Matmul, s, t int, c []float32) {
 	x := &m.X
 	g, _, _ := x.group(t, s)
-	a := neonArgs{
-		w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale),
-		act: unsafe.Pointer(&x.Q[x.off(t, s*Slab)]), exp: unsafe.Pointer(&x.Exp[g*8]),
-		base: unsafe.Pointer(&x.Base[g]), c: unsafe.Pointer(&c[0]),
+	f := m.W.run
+	a := &v.args
+	*a = neonArgs{
+		w: addr(&v.w), scale: addr(&v.scale),
+		act: addr(&x.Q[x.off(t, s*Slab)]), exp: addr(&x.Exp[g*8]),
+		base: addr(&x.Base[g]), c: addr(&c[0]), plane: x.plane(f.Plane, g),
 		blocks: min(Slab, roundUp(x.C, 64)-s*Slab) / 32,
 	}
-	switch m.W.Type {
-	case tensor.Q6_K:
-		neonGemv16(&a)
-	case tensor.Q4_K, tensor.Q5_K:
-		a.min, a.plane, a.dmin = unsafe.Pointer(&v.min), unsafe.Pointer(&x.MinPair[g*8]), unsafe.Pointer(&v.dmin)
-		neonGemvMin(&a)
-	case tensor.Q4_1, tensor.Q5_1:
-		a.min, a.plane = unsafe.Pointer(&v.minF), unsafe.Pointer(&x.BSum[g*8])
-		neonGemvMinF(&a)
-	default:
-		neonGemv(&a)
-	}
+	a.min, a.dmin = v.terms(f.Plane, 0)
+	planeKernels[f.Plane].gemv(a)
 }
 
 // storeNEON copies C [tokens][16] of panel p to n tokens from t0 on.
@@ -231,6 +202,6 @@ func neonUnit(s, panels int) int {
 }
 
 var (
-	neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize}
-	i8mmQuant = matmulImpl{matmulQuantI8MM, neonUnit, neonScratchSize}
+	neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize, allTokens}
+	i8mmQuant = matmulImpl{matmulQuantI8MM, neonUnit, neonScratchSize, allTokens}
 )

@@ -36,6 +36,7 @@ type floatScratch struct {
 	x     [Slab]float32
 	out   [16]float32
 	bytes floatBytes
+	gemv  gemvFloatArgs
 }
 
 const floatScratchBytes = (int(unsafe.Sizeof(floatScratch{})) + 63) &^ 63
@@ -76,7 +77,7 @@ func gemmFloatGroup(m *Matmul, p0, p1, t0, count int, scratch []byte) {
 			n := min(floatPanels, p1-p)
 			a.panel = (n - 1) * Slab * 64 // a missing panel is computed as the first
 			for i := range n {
-				f.expand(&f.w[i], w.Type, w.slab(p+i, s, f.bytes.slab[:]), k)
+				f.expand(&f.w[i], w, w.runSlab(p+i, s, f.bytes.slab[:]), k)
 			}
 			a.prefetch(w, p, p0, p1, s, tokens)
 			ci := c[(p-p0)/floatPanels*tokens*32:][:tokens*32]
@@ -133,7 +134,7 @@ func (a floatArgs) last(m *Matmul, p, n, t0, count int, c []float32) {
 // prefetch has the kernel fetch the packed records that come after panel p of
 // slab s: those of the next panels, or of the next slab.
 func (a *floatArgs) prefetch(w *Weight, p, p0, p1, s, tokens int) {
-	size, ok := direct(w.Type)
+	size, ok := direct(w)
 	a.lines = 0
 	if w.Form != P16 || !ok {
 		return
@@ -156,7 +157,11 @@ func (a *floatArgs) prefetch(w *Weight, p, p0, p1, s, tokens int) {
 
 // floatPass is the number of tokens of one pass, a multiple of 12 where there
 // are several.
-func floatPass(s int) int {
+func floatPass(m *Matmul) int {
+	s := m.X.S
+	if m.X.Layout == Plain {
+		return max(1, s)
+	}
 	n := ceil(s, ceil(max(1, s), floatTokens))
 	return max(1, min(roundUp(n, 12), s))
 }
@@ -177,4 +182,4 @@ func floatUnit(s, panels int) int {
 	return max(1, min(4, panels/16))
 }
 
-var fmaMatmul = matmulImpl{matmulFloatAVX512, floatUnit, floatScratchSize}
+var fmaMatmul = matmulImpl{matmulFloatAVX512, floatUnit, floatScratchSize, floatPass}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
@@ -34,14 +35,18 @@ type matmulImpl struct {
 	run     matmulFunc
 	unit    func(s, panels int) int
 	scratch func(m *Matmul) int
+	pass    func(m *Matmul) int // tokens of one pass over the weights
 }
 
 var genericMatmul = [...]matmulImpl{
-	F32: {matmulFloatGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }},
-	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }},
+	F32: {matmulFloatGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens},
+	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens},
 }
 
 func oneUnit(int, int) int { return 1 }
+
+// allTokens is the pass of a kernel that makes its own.
+func allTokens(m *Matmul) int { return max(1, m.X.S) }
 
 // Prepare checks shapes and picks the kernel.
 func (m *Matmul) Prepare() error {
@@ -63,7 +68,7 @@ func (m *Matmul) Prepare() error {
 	if err != nil {
 		return err
 	}
-	m.tokens = passTokens(m, impl)
+	m.tokens = impl.pass(m)
 	m.run, m.unit, m.scratch = impl.run, impl.unit(m.X.S, m.W.panels), impl.scratch(m)
 	m.stride = roundUp(m.W.panels, m.unit)
 	return nil
@@ -89,6 +94,9 @@ func (m *Matmul) Run(lo, hi int, scratch []byte) {
 		m.run(m, lo*m.unit, pass*m.stride+min((end-pass*groups)*m.unit, m.W.panels), scratch)
 		lo = end
 	}
+	// Arguments of assembly lie in scratch as plain addresses.
+	runtime.KeepAlive(m)
+	runtime.KeepAlive(&scratch)
 }
 
 // MatmulGroup runs several matmuls of one input as one task.

@@ -4,7 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
 // genericScratch is the scratch of the generic matmul.
@@ -33,12 +33,12 @@ func matmulQuantGeneric(m *Matmul, p0, p1 int, scratch []byte) {
 		out := &m.Out[member]
 		for s := range ceil(w.K, Slab) {
 			n := min(Slab, w.K-s*Slab)
-			sc.panel.expand(&sc.q, w.Type, w.slab(p, s, sc.slab[:]), n)
+			sc.panel.expand(&sc.q, w.format, w.slab(p, s, sc.slab[:]), n)
 			for t := range x.S {
 				x.loadSlab(&sc.x, t, s)
 				g, lane, width := x.group(t, s)
 				var acc [16]float32
-				sc.panel.dot(&acc, w.Type, &sc.x, x, g, lane, width, n)
+				sc.panel.dot(&acc, w.format, &sc.x, x, g, lane, width, n)
 				base := x.Base[g*width+lane]
 				c := out.F[t*out.C+row:][:rows]
 				for r := range c {
@@ -67,28 +67,22 @@ func (a *Act) loadSlab(dst *[Slab]int8, t, s int) {
 
 // dot runs one token over the slab: the sums of each block are exact integers,
 // the scales are applied by one FMA per block, ascending.
-func (p *quantPanel) dot(acc *[16]float32, t tensor.Type, x *[Slab]int8, a *Act, g, lane, width, n int) {
-	if t == tensor.Q6_K {
-		for b := range n / 16 {
-			sums := dotWords(x[16*b:16*b+16], p.w[16*b:16*b+16])
-			p.scaled(acc, &p.scale[b], &sums, a.Exp[(g*8+b/2)*width+lane])
-		}
-		return
+func (p *quantPanel) dot(acc *[16]float32, f *pack.Format, x *[Slab]int8, a *Act, g, lane, width, n int) {
+	for b := range n / f.Group {
+		k := b * f.Group
+		sums := dotWords(x[k:k+f.Group], p.w[k:k+f.Group])
+		p.scaled(acc, &p.scale[b], &sums, a.Exp[(g*8+k/32)*width+lane])
 	}
-	blocks := ceil(n, 32)
-	for b := range blocks {
-		sums := dotWords(x[32*b:32*b+32], p.w[32*b:32*b+32])
-		p.scaled(acc, &p.scale[b], &sums, a.Exp[(g*8+b)*width+lane])
-	}
-	switch t {
-	case tensor.Q4_1, tensor.Q5_1:
+	blocks := n / 32
+	switch f.Plane {
+	case pack.PlaneBSum:
 		for b := range blocks {
 			sum := a.BSum[(g*8+b)*width+lane]
 			for r := range acc {
 				acc[r] = f32.FMA(sum, p.min[b][r], acc[r])
 			}
 		}
-	case tensor.Q4_K, tensor.Q5_K:
+	case pack.PlaneMinPair:
 		var sums [16]int32
 		for b := range blocks {
 			q := int32(a.MinPair[((g*4+b/2)*width+lane)*2+b%2])

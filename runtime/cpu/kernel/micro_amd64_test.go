@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"testing"
-	"unsafe"
 
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -14,8 +13,8 @@ func BenchmarkGemmKernel(b *testing.B) {
 	if _, err := best("avx512", available()); err != nil {
 		b.Skip(err)
 	}
-	var v vnniScratch
-	var buf [128]float32
+	v := inHeap[vnniScratch]()
+	buf := inHeap[[128]float32]()
 	for _, tiles := range []int{1, 8, 64, 128} {
 		x := newAct(b, I8, C4, 4*tiles, 256)
 		clear(x.Q)
@@ -23,9 +22,9 @@ func BenchmarkGemmKernel(b *testing.B) {
 		clear(x.Base)
 		clear(x.Init)
 		c := slice[float32](AlignedBytes(tiles*768), 0, tiles*192)
-		a := gemmArgs{w: unsafe.Pointer(&v.w), scale: unsafe.Pointer(&v.scale), act: unsafe.Pointer(&x.Q[0]), init: unsafe.Pointer(&x.Init[0]),
-			exp: unsafe.Pointer(&x.Exp[0]), base: unsafe.Pointer(&x.Base[0]), c: unsafe.Pointer(&c[0]), tiles: tiles, blocks: 8,
-			min: unsafe.Pointer(&v.min), dmin: unsafe.Pointer(&v.dmin), buf: unsafe.Pointer(&buf)}
+		a := gemmArgs{w: addr(&v.w), scale: addr(&v.scale), act: addr(&x.Q[0]), init: addr(&x.Init[0]),
+			exp: addr(&x.Exp[0]), base: addr(&x.Base[0]), c: addr(&c[0]), tiles: tiles, blocks: 8,
+			min: addr(&v.min), dmin: addr(&v.dmin), buf: addr(buf)}
 		for name, f := range map[string]func(*gemmArgs){"offset": gemmOffset, "offset16": gemmOffset16, "min": gemmMin,
 			"offsetFMA": gemmOffsetFMA, "offset16FMA": gemmOffset16FMA, "minFMA": gemmMinFMA} {
 			b.Run(fmt.Sprintf("%s/tiles=%d", name, tiles), func(b *testing.B) {

@@ -116,9 +116,9 @@ func Table() []Row {
 	return rows
 }
 
-// WeightTypes are the types with kernels.
-var WeightTypes = []tensor.Type{tensor.F32, tensor.F16, tensor.BF16, tensor.Q8_0, tensor.Q4_0, tensor.Q4_1,
-	tensor.Q5_0, tensor.Q5_1, tensor.Q4_K, tensor.Q5_K, tensor.Q6_K}
+// WeightTypes are the types with kernels: those with a packed form, whose recipe the
+// generic tier follows.
+var WeightTypes = pack.Types()
 
 // CacheTypes are the element types of a KV cache.
 var CacheTypes = []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0}
@@ -139,9 +139,6 @@ func buildTable() map[tableKey]Row {
 					}
 				}
 			}
-		}
-		if !pack.Supported(ty) {
-			panic("kernel: type without a packed form in the table")
 		}
 	}
 	for _, l := range layouts {

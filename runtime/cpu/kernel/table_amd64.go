@@ -1,21 +1,28 @@
 package kernel
 
+import "github.com/tessera-llm/tessera/pkg/pack"
+
+// addArch adds what natives has. A weight type without kernels of its own or of
+// bytesType has no row here: Lookup gives it the generic one.
 func addArch(add func(Key, Tier, *matmulImpl)) {
 	for _, ty := range WeightTypes {
+		_, n := runAs(pack.Lookup(ty))
 		for _, op := range []Op{OpMatmul, OpMatmulGroup} {
 			for _, l := range []Layout{Plain, C4} {
-				if ty.Quantised() {
+				if n != nil && n.gemv != nil {
 					add(Key{op, ty, P16, I8, l}, AVX512, &vnniMatmul)
 					add(Key{op, ty, P16, I8, l}, AMX, &amxMatmul)
 				}
-				if ty.Quantised() {
-					add(Key{op, ty, Rows, I8, l}, AVXVNNI, &avxvnniQuant)
-					add(Key{op, ty, P16, I8, l}, AVXVNNI, &avxvnniQuant)
-					add(Key{op, ty, Rows, I8, l}, AVX2, &avx2Quant)
-					add(Key{op, ty, P16, I8, l}, AVX2, &avx2Quant)
-				}
 				for _, f := range []Form{Rows, P16} {
-					add(Key{op, ty, f, F32, l}, AVX512, &fmaMatmul)
+					if n != nil && n.gemv256V != nil {
+						add(Key{op, ty, f, I8, l}, AVXVNNI, &avxvnniQuant)
+					}
+					if n != nil && n.gemv256 != nil {
+						add(Key{op, ty, f, I8, l}, AVX2, &avx2Quant)
+					}
+					if n != nil {
+						add(Key{op, ty, f, F32, l}, AVX512, &fmaMatmul)
+					}
 					add(Key{op, ty, f, F32, l}, AVX2, &avx2Float)
 				}
 			}

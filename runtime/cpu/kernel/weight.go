@@ -16,18 +16,25 @@ type Weight struct {
 	K    int
 	Data []byte
 
-	first  []int // first panel of each member
-	panels int   // panels of all members; a rows-form weight is cut the same way
-	stride int   // bytes of a row, or of a panel
+	format *pack.Format // of the packed records
+	run    *pack.Format // of the records that kernels in assembly read, see runAs
+	native *native      // those kernels, nil if there are none
+	codes  [16]byte     // bytes that stored values become where run is not format
+	first  []int        // first panel of each member
+	each   int          // panels of every member, 0 if they differ
+	panels int          // panels of all members; a rows-form weight is cut the same way
+	stride int          // bytes of a row, or of a panel
 }
 
 // NewWeight checks data against the geometry: its length must be exact.
 func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weight, error) {
-	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), Data: data}
+	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), Data: data, format: pack.Lookup(t)}
 	size, err := pack.Size(t, rows, k)
 	if err != nil {
 		return w, err
 	}
+	w.run, w.native = runAs(w.format)
+	w.codes = bytesOf(w.format)
 	stride, err := pack.PanelBytes(t, k)
 	if err != nil {
 		return w, err
@@ -46,7 +53,12 @@ func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weigh
 		return w, fmt.Errorf("%s %s weight of %v rows, %d channels: got %d bytes, want %d", t, f, rows, k, len(data), size)
 	}
 	w.stride = int(stride)
-	for _, n := range rows {
+	for i, n := range rows {
+		if each := int(pack.Panels(n)); i == 0 {
+			w.each = each
+		} else if each != w.each {
+			w.each = 0
+		}
 		w.first = append(w.first, w.panels)
 		w.panels += int(pack.Panels(n))
 	}
@@ -69,7 +81,10 @@ func (w *Weight) N() int {
 // of the 16 rows exist.
 func (w *Weight) panel(p int) (member, row, n int) {
 	m := len(w.first) - 1
-	for m > 0 && w.first[m] > p {
+	if w.each > 0 {
+		m = p / w.each
+	}
+	for w.first[m] > p { // members of different sizes
 		m--
 	}
 	row = (p - w.first[m]) * pack.PanelRows
@@ -79,7 +94,7 @@ func (w *Weight) panel(p int) (member, row, n int) {
 // slab returns the records of slab s of panel p. A rows-form weight is
 // interleaved into buf, which holds maxSlabBytes.
 func (w *Weight) slab(p, s int, buf []byte) []byte {
-	rb, rc := pack.RecordBytes(w.Type), pack.RecordChannels(w.Type)
+	rb, rc := w.format.Size, w.format.Channels
 	n := min(Slab, w.K-s*Slab)
 	size := ceil(n, rc) * rb
 	if w.Form == P16 {
