@@ -15,7 +15,7 @@ import (
 
 // Flags that several commands share.
 var (
-	typeFlag     = &cli.StringFlag{Name: "type", Value: "keep", Usage: "weight `TYPE` or mixture when given a checkpoint: keep, f32, f16, bf16, q8_0, q4_0, q4_k_m, q6_k, ..."}
+	typeFlag     = &cli.StringFlag{Name: "type", Value: "keep", Usage: "weight `TYPE` or mixture when given a checkpoint: " + convert.RecipeNames()}
 	requantFlag  = &cli.BoolFlag{Name: "requantise", Usage: "let --type change weights that are quantised already (loses more than quantising floats)"}
 	ignoreFlag   = &cli.StringSliceFlag{Name: "ignore-key", Usage: "convert as if the checkpoint had no setting `NAME` (repeatable; errors name the settings that are not understood)"}
 	disableFlag  = &cli.StringSliceFlag{Name: "disable", Usage: "leave out a `PASS` (repeatable; tessera passes lists them)"}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/internal/progress"
+	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/synth"
 )
@@ -32,7 +33,7 @@ give the same bytes everywhere. Text comes out as nonsense.
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list", Usage: "list the models"},
 			outputFlag,
-			&cli.StringFlag{Name: "type", Value: "bf16", Usage: "weight `TYPE` or mixture: f32, f16, bf16, q8_0, q4_0, q4_k_m, q6_k, ... (hf: f32, f16, bf16)"},
+			&cli.StringFlag{Name: "type", Value: "bf16", Usage: "weight `TYPE` or mixture: " + convert.RecipeNames() + " (hf: f32, f16, bf16)"},
 			&cli.StringFlag{Name: "format", Usage: "gguf or hf (default: gguf when PATH ends in .gguf, else hf)"},
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the weights"},
 			&cli.StringFlag{Name: "shards", Usage: "split into files of at most `SIZE` bytes of tensors, such as 500M or 4G"},

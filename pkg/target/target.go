@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -39,30 +40,36 @@ type Target struct {
 
 // CPU is the table of runtime/cpu.
 var CPU = &Target{
-	Name: "cpu",
-	Matmuls: []MatmulRow{
-		{tensor.F32, "", ir.C4, ir.P16, 1},
-		{tensor.F16, "", ir.C4, ir.P16, 1},
-		{tensor.BF16, "", ir.C4, ir.P16, 1},
-		{tensor.Q8_0, "s256e32", ir.C4, ir.P16, 32},
-		{tensor.Q4_0, "s256e32", ir.C4, ir.P16, 32},
-		{tensor.Q4_1, "s256e32", ir.C4, ir.P16, 32},
-		{tensor.Q5_0, "s256e32", ir.C4, ir.P16, 32},
-		{tensor.Q5_1, "s256e32", ir.C4, ir.P16, 32},
-		{tensor.Q4_K, "s256e32", ir.C4, ir.P16, 256},
-		{tensor.Q5_K, "s256e32", ir.C4, ir.P16, 256},
-		{tensor.Q6_K, "s256e32", ir.C4, ir.P16, 256},
-	},
+	Name:    "cpu",
+	Matmuls: matmuls(ir.P16),
 	WritesC4: map[ir.OpName]uint32{ir.OpRMSNorm: 1, ir.OpAddRMSNorm: 2, ir.OpGatedAct: 1, ir.OpAttention: 1, ir.OpQuantizeAct: 1,
 		ir.OpRMSNormQuant: 1, ir.OpAddRMSNormQuant: 2, ir.OpGatedActQuant: 1, ir.OpAttentionQuant: 1},
-	Gathers: map[tensor.Type][]ir.Form{
-		tensor.F32: both, tensor.F16: both, tensor.BF16: both, tensor.Q8_0: both, tensor.Q4_0: both, tensor.Q4_1: both,
-		tensor.Q5_0: both, tensor.Q5_1: both, tensor.Q4_K: both, tensor.Q5_K: both, tensor.Q6_K: both,
-	},
-	Fused: []ir.OpName{ir.OpMatmulGroup, ir.OpRopeQK, ir.OpAddRMSNorm, ir.OpGatedAct, ir.OpRMSNormQuant, ir.OpAddRMSNormQuant, ir.OpGatedActQuant, ir.OpAttentionQuant},
+	Gathers: gathers(ir.Rows, ir.P16),
+	Fused:   []ir.OpName{ir.OpMatmulGroup, ir.OpRopeQK, ir.OpAddRMSNorm, ir.OpGatedAct, ir.OpRMSNormQuant, ir.OpAddRMSNormQuant, ir.OpGatedActQuant, ir.OpAttentionQuant},
 }
 
-var both = []ir.Form{ir.Rows, ir.P16}
+// matmuls has a row for every weight type with a packed form: quantised ones want
+// quantised activations, and all of them c4.
+func matmuls(form ir.Form) []MatmulRow {
+	var rows []MatmulRow
+	for _, t := range pack.Types() {
+		row := MatmulRow{Weight: t, Input: ir.C4, Form: form, KMod: int64(t.BlockElems())}
+		if t.Quantised() {
+			row.Scheme = "s256e32"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// gathers says of every weight type with a packed form that embedding reads it in forms.
+func gathers(forms ...ir.Form) map[tensor.Type][]ir.Form {
+	all := map[tensor.Type][]ir.Form{}
+	for _, t := range pack.Types() {
+		all[t] = forms
+	}
+	return all
+}
 
 // All lists the targets.
 var All = []*Target{CPU}
