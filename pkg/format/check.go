@@ -204,6 +204,15 @@ func (m *Manifest) checkWeights(files map[string]int64) error {
 }
 
 // checkSize compares the stored size with what type, shape and form need.
+// form is the row of the table of forms.
+func (w *WeightEntry) form() (*pack.Form, error) {
+	order, err := tensor.ParseForm(w.Form)
+	if err != nil {
+		return nil, fmt.Errorf("unknown packing form %.40q", w.Form)
+	}
+	return pack.Of(order)
+}
+
 func (w *WeightEntry) checkSize() error {
 	t, err := tensor.ParseType(w.Type)
 	if err != nil {
@@ -222,18 +231,11 @@ func (w *WeightEntry) checkSize() error {
 	if n != w.Shape[0] {
 		return fmt.Errorf("member rows %v of %d rows", w.Rows, w.Shape[0])
 	}
-	var want int64
-	switch w.Form {
-	case "rows":
-		want, err = tensor.Bytes(t, w.Shape)
-	case "p16":
-		if len(w.Shape) != 2 {
-			return fmt.Errorf("shape %v of a packed weight, want [N, K]", w.Shape)
-		}
-		want, err = pack.Size(t, w.Rows, w.Shape[1])
-	default:
-		return fmt.Errorf("unknown packing form %.40q", w.Form)
+	form, err := w.form()
+	if err != nil {
+		return err
 	}
+	want, err := form.Bytes(t, w.Shape, w.Rows)
 	if err != nil {
 		return err
 	}

@@ -57,17 +57,21 @@ func (b *Bundle) CheckWeights() error {
 	return nil
 }
 
-// finite searches data, a panel at a time where it is packed.
+// finite searches data, a unit of its form at a time where that is not rows.
 func (w *WeightEntry) finite(data []byte) error {
 	t, err := tensor.ParseType(w.Type)
 	if err != nil || len(data) == 0 {
 		return err
 	}
-	if w.Form == "rows" {
+	f, err := w.form()
+	if err != nil {
+		return err
+	}
+	if f == pack.Rows {
 		return quant.CheckBlocks(t, data)
 	}
 	k := w.Shape[1]
-	panel, err := pack.PanelBytes(t, k)
+	unit, err := f.UnitBytes(t, k)
 	if err != nil {
 		return err
 	}
@@ -75,18 +79,18 @@ func (w *WeightEntry) finite(data []byte) error {
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, pack.PanelRows*row)
+	buf := make([]byte, f.Unit*row)
 	first := int64(0)
 	for _, n := range w.Rows {
-		for at := int64(0); at < n; at += pack.PanelRows {
-			rows := min(pack.PanelRows, n-at)
-			if err := pack.Unpack(buf[:rows*row], data[:panel], t, rows, k); err != nil {
+		for at := int64(0); at < n; at += f.Unit {
+			rows := min(f.Unit, n-at)
+			if err := f.Unpack(buf[:rows*row], data[:unit], t, rows, k); err != nil {
 				return err
 			}
 			if err := quant.CheckBlocks(t, buf[:rows*row]); err != nil {
 				return fmt.Errorf("rows %d to %d: %w", first+at, first+at+rows-1, err)
 			}
-			data = data[panel:]
+			data = data[unit:]
 		}
 		first += n
 	}

@@ -35,8 +35,8 @@ func TestDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strconv.Itoa(pack.RecordChannels(typ)) != r[2] || strconv.Itoa(pack.RecordBytes(typ)) != r[3] {
-			t.Errorf("%s: the document says %s channels in %s bytes, the code %d in %d", typ, r[2], r[3], pack.RecordChannels(typ), pack.RecordBytes(typ))
+		if strconv.Itoa(pack.Lookup(typ).Channels) != r[2] || strconv.Itoa(pack.Lookup(typ).Size) != r[3] {
+			t.Errorf("%s: the document says %s channels in %s bytes, the code %d in %d", typ, r[2], r[3], pack.Lookup(typ).Channels, pack.Lookup(typ).Size)
 		}
 	}
 	n := 0

@@ -328,7 +328,7 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 // definePack is Pack by definition, without checks of scales.
 func definePack(dst, src []byte, t tensor.Type, n, k int64) {
 	f := formats[t]
-	panel, _ := PanelBytes(t, k)
+	panel, _ := P16.UnitBytes(t, k)
 	row, _ := t.RowBytes(k)
 	clear(dst)
 	if !t.Quantised() {
@@ -343,7 +343,7 @@ func definePack(dst, src []byte, t tensor.Type, n, k int64) {
 	per := int64(f.Channels / f.elems)
 	blocks := k / int64(f.elems)
 	var g group
-	for r := range Panels(n) * 16 {
+	for r := range P16.Units(n) * 16 {
 		rec := dst[r/16*panel:][:panel]
 		for i := int64(0); i < blocks; i += per {
 			g.clear(t)

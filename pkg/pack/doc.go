@@ -33,5 +33,8 @@
 // What the bits of a type mean is one row of the table (table.go); the offsets of its
 // record and everything that is done with it follow from the row (format.go).
 //
-// Start with table.go and format.go, then pack.go.
+// In which orders a weight can lie is a table too (form.go): size, pack, unpack, slice and
+// gather are methods of its rows.
+//
+// Start with table.go, format.go and form.go, then pack.go.
 package pack

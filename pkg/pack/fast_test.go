@@ -30,13 +30,13 @@ func TestDefinition(t *testing.T) {
 
 func same(t *testing.T, ty tensor.Type, n, k int64, src []byte) {
 	t.Helper()
-	size, err := Size(ty, []int64{n}, k)
+	size, err := P16.Size(ty, []int64{n}, k)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want, got := make([]byte, size), bytes.Repeat([]byte{0xa5}, int(size))
 	definePack(want, src, ty, n, k)
-	if err := Pack(got, src, ty, n, k); err != nil {
+	if err := P16.Pack(got, src, ty, n, k); err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("%s [%d, %d]", ty, n, k)
@@ -44,16 +44,16 @@ func same(t *testing.T, ty tensor.Type, n, k int64, src []byte) {
 		t.Fatalf("%s: byte %d of Pack is %#x, want %#x", name, i, got[i], want[i])
 	}
 	row, _ := ty.RowBytes(k)
-	panel, _ := PanelBytes(ty, k)
+	panel, _ := P16.UnitBytes(ty, k)
 	back := make([]byte, len(src))
-	if err := Unpack(back, got, ty, n, k); err != nil {
+	if err := P16.Unpack(back, got, ty, n, k); err != nil {
 		t.Fatal(err)
 	}
 	definePack(want, back, ty, n, k)
 	if i := differ(got, want); i >= 0 {
 		t.Fatalf("%s: packed again after Unpack, byte %d differs", name, i)
 	}
-	for p := range Panels(n) {
+	for p := range P16.Units(n) {
 		one := bytes.Repeat([]byte{0x5a}, int(panel))
 		rows := min(16, n-16*p)
 		Interleave(one, src[16*p*row:], ty, int(row), int(rows), int(k))
@@ -66,7 +66,7 @@ func same(t *testing.T, ty tensor.Type, n, k int64, src []byte) {
 	}
 	vals, ref, direct := make([]float32, k), make([]float32, k), make([]float32, k)
 	for r := range n {
-		if err := GatherRow(vals, got, ty, []int64{n}, k, r); err != nil {
+		if err := P16.Gather(vals, got, ty, []int64{n}, k, r); err != nil {
 			t.Fatal(err)
 		}
 		DecodeBlocks(direct, src[r*row:][:row], ty)
@@ -119,7 +119,7 @@ func TestInterleaveSlice(t *testing.T) {
 		k := int64(768)
 		row, _ := ty.RowBytes(k)
 		src := randomRows(ty, 16, k, 11, true)
-		panel, _ := PanelBytes(ty, 256)
+		panel, _ := P16.UnitBytes(ty, 256)
 		part := int64(row) / 3
 		want, got := make([]byte, panel), make([]byte, panel)
 		cut := make([]byte, 0, 16*part)
@@ -154,11 +154,11 @@ func BenchmarkPack(b *testing.B) {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(64), int64(2048)
 			src := randomRows(ty, n, k, 1, false)
-			size, _ := Size(ty, []int64{n}, k)
+			size, _ := P16.Size(ty, []int64{n}, k)
 			dst := make([]byte, size)
 			b.SetBytes(size)
 			for b.Loop() {
-				if err := Pack(dst, src, ty, n, k); err != nil {
+				if err := P16.Pack(dst, src, ty, n, k); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -171,14 +171,14 @@ func BenchmarkUnpack(b *testing.B) {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(64), int64(2048)
 			src := randomRows(ty, n, k, 1, false)
-			size, _ := Size(ty, []int64{n}, k)
+			size, _ := P16.Size(ty, []int64{n}, k)
 			dst := make([]byte, size)
-			if err := Pack(dst, src, ty, n, k); err != nil {
+			if err := P16.Pack(dst, src, ty, n, k); err != nil {
 				b.Fatal(err)
 			}
 			b.SetBytes(size)
 			for b.Loop() {
-				if err := Unpack(src, dst, ty, n, k); err != nil {
+				if err := P16.Unpack(src, dst, ty, n, k); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -191,9 +191,9 @@ func BenchmarkGatherRow(b *testing.B) {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(1024), int64(2048)
 			src := randomRows(ty, n, k, 1, false)
-			size, _ := Size(ty, []int64{n}, k)
+			size, _ := P16.Size(ty, []int64{n}, k)
 			dst := make([]byte, size)
-			if err := Pack(dst, src, ty, n, k); err != nil {
+			if err := P16.Pack(dst, src, ty, n, k); err != nil {
 				b.Fatal(err)
 			}
 			x := make([]float32, k)
@@ -201,7 +201,7 @@ func BenchmarkGatherRow(b *testing.B) {
 			row := int64(0)
 			for b.Loop() {
 				row = (row + 389) % n
-				if err := GatherRow(x, dst, ty, []int64{n}, k, row); err != nil {
+				if err := P16.Gather(x, dst, ty, []int64{n}, k, row); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -28,9 +28,9 @@ func TestTruncatedSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		size, _ := Size(ty, []int64{16}, k)
+		size, _ := P16.Size(ty, []int64{16}, k)
 		dst := make([]byte, size)
-		pack := func() error { return Pack(dst, m.Data, ty, 16, k) }
+		pack := func() error { return P16.Pack(dst, m.Data, ty, 16, k) }
 		if err := mmap.Guard(pack); err != nil {
 			t.Fatal(err)
 		}

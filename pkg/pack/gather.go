@@ -1,39 +1,11 @@
 package pack
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
-
-// GatherRow decodes one row of a packed weight to dst[:k]. row counts over the
-// concatenation of the members, padding excluded. Values are q*d, q*d+m and so
-// on in float32 as GGUF defines them; a zero integer or scale gives +0.
-func GatherRow(dst []float32, packed []byte, t tensor.Type, rows []int64, k, row int64) error {
-	panel, err := PanelBytes(t, k)
-	if err != nil {
-		return err
-	}
-	if int64(len(dst)) < k {
-		return fmt.Errorf("gather of row %d: got room for %d channels, want %d", row, len(dst), k)
-	}
-	p, r := int64(0), row
-	for _, n := range rows {
-		if r >= 0 && r < n {
-			p += r / PanelRows
-			if int64(len(packed))/panel <= p {
-				return fmt.Errorf("gather of row %d: %d packed bytes end before it", row, len(packed))
-			}
-			DecodeRow(dst[:k], packed[p*panel:(p+1)*panel], t, int(r%PanelRows))
-			return nil
-		}
-		r -= n
-		p += Panels(n)
-	}
-	return fmt.Errorf("gather of row %d: weight has rows %v", row, rows)
-}
 
 // DecodeRow decodes row r (0..15) of one panel to dst; len(dst) channels.
 func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
@@ -77,7 +49,7 @@ func widen(dst []float32, src []byte, step int) {
 }
 
 // DecodeBlocks decodes whole GGUF blocks of a quantised type to dst with the
-// same values as GatherRow after packing.
+// same values as Form.Gather after packing.
 func DecodeBlocks(dst []float32, src []byte, t tensor.Type) {
 	f := formats[t]
 	var c column

@@ -6,16 +6,27 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// Pack writes n rows of k channels, stored as GGUF rows in src, as panels to
-// dst. A member may be packed in several calls if every call but the last
-// covers whole panels. Lengths must be exact. A NaN or infinite scale is a *ScaleError.
-func Pack(dst, src []byte, t tensor.Type, n, k int64) error {
-	panel, row, err := check(dst, src, t, n, k)
-	if err != nil {
-		return err
+// panelBytes is the size of one panel: all k channels of 16 rows, k padded to
+// whole records.
+func panelBytes(t tensor.Type, k int64) (int64, error) {
+	f := formats[t]
+	n := k / int64(f.Channels)
+	if k%int64(f.Channels) != 0 {
+		n++
 	}
+	size, ok := mul(n, int64(f.Size))
+	if !ok {
+		return 0, fmt.Errorf("%s panel of %d channels: size overflows", t, k)
+	}
+	return size, nil
+}
+
+// panels is the number of panels that n rows fill.
+func panels(n int64) int64 { return n/PanelRows + min(n%PanelRows, 1) }
+
+func packPanels(dst, src []byte, t tensor.Type, n, k, panel, row int64) error {
 	pk := packer{f: formats[t]}
-	for p := range Panels(n) {
+	for p := range panels(n) {
 		d := dst[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
 		s := src[p*PanelRows*row:][:rows*row]
@@ -28,14 +39,8 @@ func Pack(dst, src []byte, t tensor.Type, n, k int64) error {
 	return nil
 }
 
-// Unpack is the inverse of Pack up to the rewrite of zero scales: n rows from
-// src to dst as GGUF rows.
-func Unpack(dst, src []byte, t tensor.Type, n, k int64) error {
-	panel, row, err := check(src, dst, t, n, k)
-	if err != nil {
-		return err
-	}
-	for p := range Panels(n) {
+func unpackPanels(src, dst []byte, t tensor.Type, n, k, panel, row int64) error {
+	for p := range panels(n) {
 		s := src[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
 		d := dst[p*PanelRows*row:][:rows*row]
@@ -46,26 +51,6 @@ func Unpack(dst, src []byte, t tensor.Type, n, k int64) error {
 		}
 	}
 	return nil
-}
-
-// check compares the lengths of a packed and a row buffer with the geometry.
-func check(packed, rows []byte, t tensor.Type, n, k int64) (panel, row int64, err error) {
-	size, err := Size(t, []int64{n}, k)
-	if err != nil {
-		return 0, 0, err
-	}
-	row, err = t.RowBytes(k)
-	if err != nil {
-		return 0, 0, err
-	}
-	if want, ok := mul(n, row); !ok || int64(len(rows)) != want {
-		return 0, 0, fmt.Errorf("%s weight of %d rows, %d channels: got %d bytes of rows, want %d", t, n, k, len(rows), want)
-	}
-	if int64(len(packed)) != size {
-		return 0, 0, fmt.Errorf("%s weight of %d rows, %d channels: got %d packed bytes, want %d", t, n, k, len(packed), size)
-	}
-	panel, err = PanelBytes(t, k)
-	return panel, row, err
 }
 
 func unpackQuant(dst, src []byte, f *Format, stride, rows, blocks int) {

@@ -74,7 +74,7 @@ func TestRoundTrip(t *testing.T) {
 			for _, blocks := range []int64{1, 2, 3, 9} {
 				k := blocks * int64(ty.BlockElems())
 				src := randomRows(ty, n, k, uint64(n*100+blocks), false)
-				size, err := Size(ty, []int64{n}, k)
+				size, err := P16.Size(ty, []int64{n}, k)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -82,11 +82,11 @@ func TestRoundTrip(t *testing.T) {
 					t.Fatalf("%s: panel size %d is no multiple of 64", ty, size)
 				}
 				packed := bytes.Repeat([]byte{0xa5}, int(size))
-				if err := Pack(packed, src, ty, n, k); err != nil {
+				if err := P16.Pack(packed, src, ty, n, k); err != nil {
 					t.Fatal(err)
 				}
 				back := make([]byte, len(src))
-				if err := Unpack(back, packed, ty, n, k); err != nil {
+				if err := P16.Unpack(back, packed, ty, n, k); err != nil {
 					t.Fatal(err)
 				}
 				if !bytes.Equal(back, src) {
@@ -102,20 +102,20 @@ func TestZeroScales(t *testing.T) {
 	for _, ty := range all {
 		n, k := int64(19), 5*int64(ty.BlockElems())
 		src := randomRows(ty, n, k, 7, true)
-		size, _ := Size(ty, []int64{n}, k)
+		size, _ := P16.Size(ty, []int64{n}, k)
 		packed := make([]byte, size)
-		if err := Pack(packed, src, ty, n, k); err != nil {
+		if err := P16.Pack(packed, src, ty, n, k); err != nil {
 			t.Fatal(err)
 		}
 		row, _ := ty.RowBytes(k)
 		got, want := make([]float32, k), make([]float32, k)
 		back := make([]byte, len(src))
-		if err := Unpack(back, packed, ty, n, k); err != nil {
+		if err := P16.Unpack(back, packed, ty, n, k); err != nil {
 			t.Fatal(err)
 		}
 		blocks := make([]float32, k)
 		for r := range n {
-			if err := GatherRow(got, packed, ty, []int64{n}, k, r); err != nil {
+			if err := P16.Gather(got, packed, ty, []int64{n}, k, r); err != nil {
 				t.Fatal(err)
 			}
 			if err := quant.Decode(ty, want, src[r*row:(r+1)*row]); err != nil {
@@ -138,7 +138,7 @@ func TestZeroScales(t *testing.T) {
 		}
 		// A second pack of the rewritten rows changes nothing.
 		again := make([]byte, size)
-		if err := Pack(again, back, ty, n, k); err != nil {
+		if err := P16.Pack(again, back, ty, n, k); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(again, packed) {
@@ -184,9 +184,9 @@ func TestRecordPlaces(t *testing.T) {
 				}
 			}
 		}
-		size, _ := Size(c.ty, []int64{16}, k)
+		size, _ := P16.Size(c.ty, []int64{16}, k)
 		a, b := make([]byte, size), make([]byte, size)
-		if err := Pack(a, clean, c.ty, 16, k); err != nil {
+		if err := P16.Pack(a, clean, c.ty, 16, k); err != nil {
 			t.Fatal(err)
 		}
 		// flip the lowest bit of the element in the GGUF row
@@ -202,7 +202,7 @@ func TestRecordPlaces(t *testing.T) {
 			g.q[in] ^= 1
 			g.write32(c.ty, blk, 0)
 		}
-		if err := Pack(b, clean, c.ty, 16, k); err != nil {
+		if err := P16.Pack(b, clean, c.ty, 16, k); err != nil {
 			t.Fatal(err)
 		}
 		for i := range a {
@@ -223,21 +223,21 @@ func TestMembers(t *testing.T) {
 	var src [][]byte
 	for i, n := range rows {
 		s := randomRows(tensor.Q4_0, n, k, uint64(i), false)
-		size, _ := Size(tensor.Q4_0, []int64{n}, k)
+		size, _ := P16.Size(tensor.Q4_0, []int64{n}, k)
 		p := make([]byte, size)
-		if err := Pack(p, s, tensor.Q4_0, n, k); err != nil {
+		if err := P16.Pack(p, s, tensor.Q4_0, n, k); err != nil {
 			t.Fatal(err)
 		}
 		packed, src = append(packed, p...), append(src, s)
 	}
-	if want, _ := Size(tensor.Q4_0, rows, k); int64(len(packed)) != want {
+	if want, _ := P16.Size(tensor.Q4_0, rows, k); int64(len(packed)) != want {
 		t.Fatalf("size %d, want %d", len(packed), want)
 	}
 	got, want := make([]float32, k), make([]float32, k)
 	i := int64(0)
 	for m, n := range rows {
 		for r := range n {
-			if err := GatherRow(got, packed, tensor.Q4_0, rows, k, i); err != nil {
+			if err := P16.Gather(got, packed, tensor.Q4_0, rows, k, i); err != nil {
 				t.Fatal(err)
 			}
 			if err := quant.Decode(tensor.Q4_0, want, src[m][r*36:(r+1)*36]); err != nil {
@@ -251,15 +251,15 @@ func TestMembers(t *testing.T) {
 			i++
 		}
 		back := make([]byte, len(src[m]))
-		part, err := Slice(packed, tensor.Q4_0, rows, k, m)
+		part, err := P16.Slice(packed, tensor.Q4_0, rows, k, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Unpack(back, part, tensor.Q4_0, n, k); err != nil || !bytes.Equal(back, src[m]) {
+		if err := P16.Unpack(back, part, tensor.Q4_0, n, k); err != nil || !bytes.Equal(back, src[m]) {
 			t.Fatalf("member %d does not unpack: %v", m, err)
 		}
 	}
-	if err := GatherRow(got, packed, tensor.Q4_0, rows, k, i); err == nil {
+	if err := P16.Gather(got, packed, tensor.Q4_0, rows, k, i); err == nil {
 		t.Error("row beyond the weight gathered")
 	}
 }
@@ -271,8 +271,8 @@ func TestRefusals(t *testing.T) {
 			row, _ := ty.RowBytes(512)
 			blk := int64(1)
 			le.PutUint16(src[18*row+blk*int64(ty.BlockBytes())+int64(o):], 0x7c00+uint16(f))
-			size, _ := Size(ty, []int64{20}, 512)
-			err := Pack(make([]byte, size), src, ty, 20, 512)
+			size, _ := P16.Size(ty, []int64{20}, 512)
+			err := P16.Pack(make([]byte, size), src, ty, 20, 512)
 			var se *ScaleError
 			if !errors.As(err, &se) || se.Row != 18 || se.Block != blk || se.Type != ty {
 				t.Errorf("%s field %d: got error %v", ty, f, err)
@@ -286,14 +286,14 @@ func TestRefusals(t *testing.T) {
 		{tensor.Q4_0, 1, 33}, {tensor.Q4_K, 1, 128}, {tensor.F32, -1, 4}, {tensor.F32, 1, 0}, {tensor.IQ4_NL, 1, 32},
 		{tensor.F32, math.MaxInt64, math.MaxInt64}, {tensor.Q8_0, math.MaxInt64, 32}, {tensor.Invalid, 1, 1},
 	} {
-		if _, err := Size(c.ty, []int64{c.n}, c.k); err == nil {
-			t.Errorf("Size(%s, %d, %d) succeeded", c.ty, c.n, c.k)
+		if _, err := P16.Size(c.ty, []int64{c.n}, c.k); err == nil {
+			t.Errorf("P16.Size(%s, %d, %d) succeeded", c.ty, c.n, c.k)
 		}
 	}
-	if err := Pack(make([]byte, 576), make([]byte, 17), tensor.Q4_0, 1, 32); err == nil {
+	if err := P16.Pack(make([]byte, 576), make([]byte, 17), tensor.Q4_0, 1, 32); err == nil {
 		t.Error("short source packed")
 	}
-	if _, err := Size(tensor.F32, []int64{math.MaxInt64 / 4, math.MaxInt64 / 4}, 1); err == nil {
+	if _, err := P16.Size(tensor.F32, []int64{math.MaxInt64 / 4, math.MaxInt64 / 4}, 1); err == nil {
 		t.Error("sum of members overflowed silently")
 	}
 }
@@ -309,19 +309,19 @@ func FuzzPack(f *testing.F) {
 		row, _ := ty.RowBytes(k)
 		rows := min(int64(n%40), int64(len(src))/row)
 		src = src[:rows*row]
-		size, err := Size(ty, []int64{rows}, k)
+		size, err := P16.Size(ty, []int64{rows}, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		packed := make([]byte, size)
-		if err := Pack(packed, src, ty, rows, k); err != nil {
+		if err := P16.Pack(packed, src, ty, rows, k); err != nil {
 			return
 		}
 		back, again := make([]byte, len(src)), make([]byte, size)
-		if err := Unpack(back, packed, ty, rows, k); err != nil {
+		if err := P16.Unpack(back, packed, ty, rows, k); err != nil {
 			t.Fatal(err)
 		}
-		if err := Pack(again, back, ty, rows, k); err != nil || !bytes.Equal(again, packed) {
+		if err := P16.Pack(again, back, ty, rows, k); err != nil || !bytes.Equal(again, packed) {
 			t.Fatalf("%s: pack(unpack(p)) differs from p: %v", ty, err)
 		}
 	})

@@ -35,14 +35,14 @@ func simple(e *ir.Expr) (*ir.Expr, error) {
 	return ir.PackAs(x, e.Form)
 }
 
-// blocks cuts e. A block of a packed weight is a run of panels of one member.
+// blocks cuts e. A block of a packed weight is a run of units of one member.
 func blocks(e *ir.Expr) ([]block, error) {
 	total, err := Size(e)
 	if err != nil {
 		return nil, err
 	}
 	if e.Kind == ir.ExprPack && e.Form != ir.Rows {
-		return panelBlocks(e)
+		return unitBlocks(e)
 	}
 	if e.Form != ir.Rows {
 		return []block{{0, e.Shape[0], 0, total}}, nil // stored or a slice of it: handed on whole
@@ -56,8 +56,12 @@ func blocks(e *ir.Expr) ([]block, error) {
 		hd := u.n / e.Heads
 		step = (step + hd - 1) / hd * hd
 	}
-	if e.Kind == ir.ExprPack { // whole panels likewise
-		step = (step + pack.PanelRows - 1) / pack.PanelRows * pack.PanelRows
+	if e.Kind == ir.ExprPack { // whole units likewise
+		f, err := pack.Of(e.Args[0].Form)
+		if err != nil {
+			return nil, err
+		}
+		step = f.Units(step) * f.Unit
 	}
 	var all []block
 	for lo := int64(0); lo < u.n; lo += step {
@@ -67,18 +71,22 @@ func blocks(e *ir.Expr) ([]block, error) {
 	return all, nil
 }
 
-func panelBlocks(e *ir.Expr) ([]block, error) {
-	panel, err := pack.PanelBytes(e.Type, e.Shape[1])
+func unitBlocks(e *ir.Expr) ([]block, error) {
+	f, err := pack.Of(e.Form)
 	if err != nil {
 		return nil, err
 	}
-	step := max(1, blockBytes/panel) * pack.PanelRows
+	unit, err := f.UnitBytes(e.Type, e.Shape[1])
+	if err != nil {
+		return nil, err
+	}
+	step := max(1, blockBytes/unit) * f.Unit
 	var all []block
 	base, off := int64(0), int64(0)
 	for _, n := range e.Rows {
 		for lo := int64(0); lo < n; lo += step {
 			hi := min(lo+step, n)
-			size := pack.Panels(hi-lo) * panel
+			size := f.Units(hi-lo) * unit
 			all = append(all, block{base + lo, base + hi, off, size})
 			off += size
 		}
@@ -109,22 +117,15 @@ func (v *evaluator) packedStored(e *ir.Expr) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		k := e.Shape[1]
-		var before []int64
-		at := int64(0)
-		for _, r := range e.Args[0].Rows {
-			if at >= e.Lo {
-				break
-			}
-			before = append(before, r)
-			at += r
-		}
-		lo, err := pack.Size(e.Type, before, k)
+		f, err := pack.Of(e.Form)
 		if err != nil {
 			return nil, err
 		}
-		size, err := Size(e)
-		if err != nil || lo+size > int64(len(data)) {
+		lo, size, err := f.Span(e.Type, e.Args[0].Rows, e.Shape[1], e.Lo, e.Hi)
+		if err != nil {
+			return nil, err
+		}
+		if lo+size > int64(len(data)) {
 			return nil, fmt.Errorf("members of a packed weight end at byte %d of %d", lo+size, len(data))
 		}
 		return data[lo : lo+size], nil

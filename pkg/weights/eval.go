@@ -22,13 +22,11 @@ type Stored interface {
 
 // Size is the number of bytes of e in its type and form.
 func Size(e *ir.Expr) (int64, error) {
-	if e.Form == ir.Rows {
-		return tensor.Bytes(e.Type, e.Shape)
+	f, err := pack.Of(e.Form)
+	if err != nil {
+		return 0, err
 	}
-	if len(e.Shape) != 2 {
-		return 0, fmt.Errorf("packed weight of shape %v, want [N, K]", e.Shape)
-	}
-	return pack.Size(e.Type, e.Rows, e.Shape[1])
+	return f.Bytes(e.Type, e.Shape, e.Rows)
 }
 
 // units is how an expression in rows form is counted: n units of size bytes.
@@ -242,7 +240,11 @@ func (v *evaluator) pack(e *ir.Expr, lo, hi int64, dst []byte) error {
 	if err != nil {
 		return err
 	}
-	err = pack.Pack(dst, src, e.Type, hi-lo, e.Shape[1])
+	f, err := pack.Of(e.Form)
+	if err != nil {
+		return err
+	}
+	err = f.Pack(dst, src, e.Type, hi-lo, e.Shape[1])
 	var bad *pack.ScaleError
 	if errors.As(err, &bad) {
 		bad.Row += lo
@@ -253,7 +255,7 @@ func (v *evaluator) pack(e *ir.Expr, lo, hi int64, dst []byte) error {
 	return nil
 }
 
-// unpack is rows [lo, hi) of a stored packed weight. Whole panels around the
+// unpack is rows [lo, hi) of a stored packed weight. Whole units around the
 // range are unpacked; every member starts on one.
 func (v *evaluator) unpack(e *ir.Expr, u units, lo, hi int64, depth int) ([]byte, error) {
 	src, err := v.packedStored(e.Args[0])
@@ -261,7 +263,11 @@ func (v *evaluator) unpack(e *ir.Expr, u units, lo, hi int64, depth int) ([]byte
 		return nil, err
 	}
 	k := e.Shape[1]
-	panel, err := pack.PanelBytes(e.Type, k)
+	f, err := pack.Of(e.Args[0].Form)
+	if err != nil {
+		return nil, err
+	}
+	unit, err := f.UnitBytes(e.Type, k)
 	if err != nil {
 		return nil, err
 	}
@@ -270,17 +276,17 @@ func (v *evaluator) unpack(e *ir.Expr, u units, lo, hi int64, depth int) ([]byte
 	for _, n := range e.Rows {
 		from, to := max(lo, base)-base, min(hi, base+n)-base
 		if from < to {
-			first := from / pack.PanelRows
-			last := pack.Panels(to)
-			rows := min(last*pack.PanelRows, n) - first*pack.PanelRows
+			first := from / f.Unit
+			last := f.Units(to)
+			rows := min(last*f.Unit, n) - first*f.Unit
 			tmp := v.buffer(depth+1, rows*u.size)
-			if err := pack.Unpack(tmp, src[at+first*panel:at+last*panel], e.Type, rows, k); err != nil {
+			if err := f.Unpack(tmp, src[at+first*unit:at+last*unit], e.Type, rows, k); err != nil {
 				return nil, err
 			}
-			copy(buf[(base+from-lo)*u.size:(base+to-lo)*u.size], tmp[(from-first*pack.PanelRows)*u.size:])
+			copy(buf[(base+from-lo)*u.size:(base+to-lo)*u.size], tmp[(from-first*f.Unit)*u.size:])
 		}
 		base += n
-		at += pack.Panels(n) * panel
+		at += f.Units(n) * unit
 	}
 	return buf, nil
 }

@@ -96,7 +96,7 @@ func naive(t testing.TB, e *ir.Expr, src source) []byte {
 			at := int64(0)
 			for i, r := range e.Args[0].Rows {
 				if at == e.Lo && r == e.Hi-e.Lo {
-					b, err := pack.Slice(args[0], e.Type, e.Args[0].Rows, e.Shape[1], i)
+					b, err := pack.P16.Slice(args[0], e.Type, e.Args[0].Rows, e.Shape[1], i)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -136,12 +136,12 @@ func naive(t testing.TB, e *ir.Expr, src source) []byte {
 		var all []byte
 		r := rows(e, args[0])
 		for _, n := range e.Rows {
-			size, err := pack.Size(e.Type, []int64{n}, e.Shape[1])
+			size, err := pack.P16.Size(e.Type, []int64{n}, e.Shape[1])
 			if err != nil {
 				t.Fatal(err)
 			}
 			b := make([]byte, size)
-			if err := pack.Pack(b, args[0][:n*r], e.Type, n, e.Shape[1]); err != nil {
+			if err := pack.P16.Pack(b, args[0][:n*r], e.Type, n, e.Shape[1]); err != nil {
 				t.Fatal(err)
 			}
 			all, args[0] = append(all, b...), args[0][n*r:]

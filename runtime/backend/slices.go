@@ -36,19 +36,16 @@ func (s *slices) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 		return nil, err
 	}
 	k := w.Shape.Last()
-	if w.Form == ir.Rows {
-		size, err := w.Type.RowBytes(k)
-		if err != nil {
-			return nil, err
-		}
-		return data[w.Lo*size : w.Hi*size], nil
+	f, err := pack.Of(w.Form)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", w.Name, err)
 	}
-	var at int64
-	for i, rows := range whole.Rows {
-		if at == w.Lo && at+rows == w.Hi {
-			return pack.Slice(data, w.Type, whole.Rows, k, i)
-		}
-		at += rows
+	off, size, err := f.Span(w.Type, whole.Rows, k, w.Lo, w.Hi)
+	if err != nil {
+		return nil, fmt.Errorf("weight %s, a slice of %s: %w", w.Name, whole.Name, err)
 	}
-	return nil, fmt.Errorf("weight %s: rows %d to %d are no member of %s with members %v", w.Name, w.Lo, w.Hi, whole.Name, whole.Rows)
+	if off+size > int64(len(data)) {
+		return nil, fmt.Errorf("weight %s ends at byte %d of the %d of %s", w.Name, off+size, len(data), whole.Name)
+	}
+	return data[off : off+size], nil
 }

@@ -65,12 +65,12 @@ func randomWeight(name string, t tensor.Type, f ir.Form, rows []int64, k int64) 
 			all = append(all, member...)
 			continue
 		}
-		n, err := pack.Size(t, []int64{n}, k)
+		n, err := pack.P16.Size(t, []int64{n}, k)
 		if err != nil {
 			return nil, err
 		}
 		packed := make([]byte, n)
-		if err := pack.Pack(packed, member, t, int64(len(member))/size, k); err != nil {
+		if err := pack.P16.Pack(packed, member, t, int64(len(member))/size, k); err != nil {
 			return nil, err
 		}
 		all = append(all, packed...)

@@ -47,8 +47,12 @@ func (e *executable) weight(name string) (*matrix, error) {
 }
 
 func decodeRow(dst []float32, data []byte, w *ir.Weight, i int64) error {
-	if w.Form == ir.P16 {
-		return pack.GatherRow(dst, data, w.Type, w.Rows, w.Shape.Last(), i)
+	if w.Form != ir.Rows {
+		f, err := pack.Of(w.Form)
+		if err != nil {
+			return err
+		}
+		return f.Gather(dst, data, w.Type, w.Rows, w.Shape.Last(), i)
 	}
 	size, err := w.Type.RowBytes(w.Shape.Last())
 	if err != nil {

@@ -19,7 +19,7 @@ func TestCallBytes(t *testing.T) {
 			continue
 		}
 		k := int64(64 * Slab)
-		size, err := pack.Size(ty, []int64{16}, k)
+		size, err := pack.P16.Size(ty, []int64{16}, k)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func (p *quantPanel) scales(f *pack.Format, rec []byte, n int) {
 }
 
 // expandFloat decodes one slab of n channels of any type to w[channel][row].
-// A zero integer or scale gives +0, as in pack.GatherRow.
+// A zero integer or scale gives +0, as in pack.Form.Gather.
 func expandFloat(w *[Slab][16]float32, p *quantPanel, q *[Slab][16]int16, t tensor.Type, rec []byte, n int) {
 	le := binary.LittleEndian
 	switch t {

@@ -146,7 +146,7 @@ func randomWeight(r *rand.Rand, ty tensor.Type, n, k int64) []byte {
 // forms returns the weight in both packing forms.
 func forms(t testing.TB, ty tensor.Type, rows []int64, k int64, src []byte) [2]Weight {
 	t.Helper()
-	size, err := pack.Size(ty, rows, k)
+	size, err := pack.P16.Size(ty, rows, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +154,8 @@ func forms(t testing.TB, ty tensor.Type, rows []int64, k int64, src []byte) [2]W
 	row, _ := ty.RowBytes(k)
 	s, d := src, packed
 	for _, n := range rows {
-		one, _ := pack.Size(ty, []int64{n}, k)
-		if err := pack.Pack(d[:one], s[:n*row], ty, n, k); err != nil {
+		one, _ := pack.P16.Size(ty, []int64{n}, k)
+		if err := pack.P16.Pack(d[:one], s[:n*row], ty, n, k); err != nil {
 			t.Fatal(err)
 		}
 		s, d = s[n*row:], d[one:]

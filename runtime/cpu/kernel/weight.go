@@ -29,38 +29,35 @@ type Weight struct {
 // NewWeight checks data against the geometry: its length must be exact.
 func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weight, error) {
 	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), Data: data, format: pack.Lookup(t)}
-	size, err := pack.Size(t, rows, k)
+	if w.format == nil {
+		return w, fmt.Errorf("type %s has no records", t)
+	}
+	form, err := pack.Of(f)
+	if err != nil {
+		return w, err
+	}
+	size, err := form.Size(t, rows, k)
 	if err != nil {
 		return w, err
 	}
 	w.run, w.native = runAs(w.format)
 	w.codes = bytesOf(w.format)
-	stride, err := pack.PanelBytes(t, k)
+	stride, err := form.UnitBytes(t, k)
 	if err != nil {
 		return w, err
-	}
-	if f == Rows {
-		if stride, err = t.RowBytes(k); err != nil {
-			return w, err
-		}
-		n := int64(0)
-		for _, r := range rows {
-			n += r
-		}
-		size = n * stride // below the packed size, which was checked
 	}
 	if int64(len(data)) != size {
 		return w, fmt.Errorf("%s %s weight of %v rows, %d channels: got %d bytes, want %d", t, f, rows, k, len(data), size)
 	}
 	w.stride = int(stride)
 	for i, n := range rows {
-		if each := int(pack.Panels(n)); i == 0 {
+		if each := int(pack.P16.Units(n)); i == 0 {
 			w.each = each
 		} else if each != w.each {
 			w.each = 0
 		}
 		w.first = append(w.first, w.panels)
-		w.panels += int(pack.Panels(n))
+		w.panels += int(pack.P16.Units(n))
 	}
 	return w, nil
 }
