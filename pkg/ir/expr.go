@@ -11,8 +11,8 @@ import (
 // ExprKind names a way to make the bytes of a weight.
 type ExprKind uint8
 
-// Expression kinds. All but Cast and Quantize move stored values without
-// changing them.
+// Expression kinds. All but Cast, Quantize and PlusOne move stored values
+// without changing them.
 const (
 	ExprTensor     ExprKind = iota + 1 // a tensor of the checkpoint, by its name there
 	ExprConst                          // f32 values held by the graph itself
@@ -20,6 +20,9 @@ const (
 	ExprConcatRows                     // rows of Args one after the other; equal type and K
 	ExprSliceRows                      // rows [Lo, Hi) of Args[0]
 	ExprUnrotate                       // q/k rows from interleaved to half rotation
+	ExprTranspose                      // columns of Args[0], a matrix of floats, as rows
+	ExprFlatten                        // the matrices of a stack one below the other, each a member
+	ExprPlusOne                        // 1 + Args[0], a float vector, as f32
 	ExprCast                           // Args[0] as float type To
 	ExprQuantize                       // Args[0] as block type To
 	ExprPack                           // Args[0] in packing form Form, which may be rows again
@@ -27,7 +30,7 @@ const (
 
 var exprNames = map[ExprKind]string{
 	ExprTensor: "tensor", ExprConst: "const", ExprStored: "stored", ExprConcatRows: "concat", ExprSliceRows: "slice",
-	ExprUnrotate: "unrotate", ExprCast: "cast", ExprQuantize: "quantize", ExprPack: "pack",
+	ExprUnrotate: "unrotate", ExprTranspose: "transpose", ExprFlatten: "flatten", ExprPlusOne: "plus_one", ExprCast: "cast", ExprQuantize: "quantize", ExprPack: "pack",
 }
 
 func (k ExprKind) String() string { return exprNames[k] }
@@ -48,8 +51,8 @@ type Expr struct {
 	Type  tensor.Type
 	Shape tensor.Shape
 	Form  Form
-	// Rows lists the row counts of the members of a concatenation, in order;
-	// their sum is the number of rows. Every member starts on a panel in P16.
+	// Rows lists the row counts of the members of a concatenation or a stack, in
+	// order; their sum is the number of rows. Every member starts on a panel in P16.
 	Rows []int64
 }
 
@@ -149,6 +152,41 @@ func Unrotate(x *Expr, heads int64) (*Expr, error) {
 		return nil, fmt.Errorf("unrotate of a quantised vector")
 	}
 	return &Expr{Kind: ExprUnrotate, Args: []*Expr{x}, Heads: heads, Type: x.Type, Shape: slices.Clone(x.Shape), Rows: slices.Clone(x.Rows)}, nil
+}
+
+// Transpose is the columns of x as rows. Blocks of quantised types run along
+// rows, so x must be of floats.
+func Transpose(x *Expr) (*Expr, error) {
+	if len(x.Shape) != 2 || x.Form != Rows || !x.Type.Float() {
+		return nil, fmt.Errorf("transpose of %s%v %s, want a matrix of floats", x.Type, x.Shape, x.Form)
+	}
+	n := x.Shape[1]
+	return &Expr{Kind: ExprTranspose, Args: []*Expr{x}, Type: x.Type, Shape: tensor.Shape{n, x.Shape[0]}, Rows: []int64{n}}, nil
+}
+
+// Flatten is a stack [E, N, K] as [E·N, K]: the same bytes, every matrix of the
+// stack a member.
+func Flatten(x *Expr) (*Expr, error) {
+	if len(x.Shape) != 3 || x.Form != Rows {
+		return nil, fmt.Errorf("flatten of %v %s, want a stack of matrices", x.Shape, x.Form)
+	}
+	e, n := x.Shape[0], x.Shape[1]
+	if e < 1 || e > MaxMembers || n > math.MaxInt64/e {
+		return nil, fmt.Errorf("flatten of %v, want 1 to %d matrices", x.Shape, MaxMembers)
+	}
+	return &Expr{Kind: ExprFlatten, Args: []*Expr{x}, Type: x.Type, Shape: tensor.Shape{e * n, x.Shape[2]}, Rows: slices.Repeat([]int64{n}, int(e))}, nil
+}
+
+// MaxMembers bounds the matrices of a stack.
+const MaxMembers = 1 << 16
+
+// PlusOne is 1 + x in f32: norms that a checkpoint keeps as the distance from
+// one.
+func PlusOne(x *Expr) (*Expr, error) {
+	if len(x.Shape) != 1 || !x.Type.Float() || x.Form != Rows {
+		return nil, fmt.Errorf("plus one of %s%v, want a vector of floats", x.Type, x.Shape)
+	}
+	return &Expr{Kind: ExprPlusOne, Args: []*Expr{x}, Type: tensor.F32, Shape: slices.Clone(x.Shape), Rows: slices.Clone(x.Rows)}, nil
 }
 
 // Cast is x as float type to; x itself when it has that type already.

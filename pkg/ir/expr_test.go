@@ -24,6 +24,7 @@ func TestExprYields(t *testing.T) {
 	q := matrixOf(tensor.Q8_0, 40, 96)
 	two := must(Concat(q, matrixOf(tensor.Q8_0, 17, 96)))
 	packed := must(PackAs(two, P16))
+	stack := must(Flatten(TensorExpr("experts", tensor.Q8_0, tensor.Shape{3, 5, 96})))
 	for _, c := range []struct {
 		name  string
 		e     *Expr
@@ -46,6 +47,11 @@ func TestExprYields(t *testing.T) {
 		{"slice of a packed member", must(Slice(packed, 40, 57)), tensor.Q8_0, tensor.Shape{17, 96}, P16, []int64{17}},
 		{"unrotate", must(Unrotate(q, 4)), tensor.Q8_0, tensor.Shape{40, 96}, Rows, []int64{40}},
 		{"unrotate a bias", must(Unrotate(ConstExpr(make([]float32, 8)), 2)), tensor.F32, tensor.Shape{8}, Rows, []int64{8}},
+		{"transpose", must(Transpose(matrixOf(tensor.BF16, 2, 3))), tensor.BF16, tensor.Shape{3, 2}, Rows, []int64{3}},
+		{"flatten", stack, tensor.Q8_0, tensor.Shape{15, 96}, Rows, []int64{5, 5, 5}},
+		{"slice of a matrix of a stack", must(Slice(stack, 5, 10)), tensor.Q8_0, tensor.Shape{5, 96}, Rows, []int64{5}},
+		{"pack a stack", must(PackAs(stack, P16)), tensor.Q8_0, tensor.Shape{15, 96}, P16, []int64{5, 5, 5}},
+		{"plus one", must(PlusOne(TensorExpr("g", tensor.BF16, tensor.Shape{7}))), tensor.F32, tensor.Shape{7}, Rows, []int64{7}},
 		{"cast", must(Cast(matrixOf(tensor.BF16, 2, 3), tensor.F32)), tensor.F32, tensor.Shape{2, 3}, Rows, []int64{2}},
 		{"quantize", must(Quantize(matrixOf(tensor.F32, 2, 256), tensor.Q4_K)), tensor.Q4_K, tensor.Shape{2, 256}, Rows, []int64{2}},
 		{"pack", packed, tensor.Q8_0, tensor.Shape{57, 96}, P16, []int64{40, 17}},
@@ -100,6 +106,14 @@ func TestExprRefuses(t *testing.T) {
 		{"unrotate of negative heads", func() (*Expr, error) { return Unrotate(f, -4) }, "-4 heads"},
 		{"unrotate of packed", func() (*Expr, error) { return Unrotate(packed, 4) }, "unrotate"},
 		{"unrotate of a quantised vector", func() (*Expr, error) { return Unrotate(TensorExpr("v", tensor.Q8_0, tensor.Shape{64}), 2) }, "quantised vector"},
+		{"transpose of blocks", func() (*Expr, error) { return Transpose(matrixOf(tensor.Q8_0, 32, 32)) }, "matrix of floats"},
+		{"transpose of packed", func() (*Expr, error) { return Transpose(packed) }, "matrix of floats"},
+		{"transpose of a vector", func() (*Expr, error) { return Transpose(ConstExpr([]float32{1})) }, "matrix of floats"},
+		{"flatten of a matrix", func() (*Expr, error) { return Flatten(f) }, "stack of matrices"},
+		{"flatten of too many", func() (*Expr, error) { return Flatten(TensorExpr("s", tensor.F32, tensor.Shape{MaxMembers + 1, 1, 1})) }, "65536 matrices"},
+		{"flatten overflows", func() (*Expr, error) { return Flatten(TensorExpr("s", tensor.F32, tensor.Shape{3, math.MaxInt64, 1})) }, "matrices"},
+		{"plus one of blocks", func() (*Expr, error) { return PlusOne(TensorExpr("v", tensor.Q8_0, tensor.Shape{64})) }, "vector of floats"},
+		{"plus one of a matrix", func() (*Expr, error) { return PlusOne(f) }, "vector of floats"},
 		{"cast to blocks", func() (*Expr, error) { return Cast(f, tensor.Q8_0) }, "not a float type"},
 		{"quantize to floats", func() (*Expr, error) { return Quantize(f, tensor.F16) }, "not a block type"},
 		{"quantize of split blocks", func() (*Expr, error) { return Quantize(f, tensor.Q4_K) }, "q4_k"},

@@ -112,6 +112,14 @@ func (s *scanner) exprBody(kind string, depth int) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch kind { // those of one argument
+	case "transpose":
+		return Transpose(x)
+	case "flatten":
+		return Flatten(x)
+	case "plus_one":
+		return PlusOne(x)
+	}
 	if err := s.expect(','); err != nil {
 		return nil, err
 	}

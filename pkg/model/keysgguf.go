@@ -14,6 +14,10 @@ type ggufName struct {
 	kind gguf.ValueType
 }
 
+// rotaryDim stands for the channels of a head that rotate, which config.json
+// says as a fraction.
+const rotaryDim = "rope.dimension_count"
+
 // ggufNames gives the names that a GGUF has for keys of config.json, in the
 // order in which they are written. The first row of a key is the one that is
 // read; a further one repeats the value under another name. Names that only a
@@ -28,13 +32,13 @@ var ggufNames = []ggufName{
 	{"num_key_value_heads", "attention.head_count_kv", gguf.U32},
 	{"head_dim", "attention.key_length", gguf.U32},
 	{"head_dim", "attention.value_length", gguf.U32},
-	{"head_dim", "rope.dimension_count", gguf.U32},
+	{rotaryDim, "rope.dimension_count", gguf.U32},
 	{"rms_norm_eps", "attention.layer_norm_rms_epsilon", gguf.F32},
 	{"rope_theta", "rope.freq_base", gguf.F32},
 	{"sliding_window", "attention.sliding_window", gguf.U32},
 }
 
-// ggufKeys are the settings of an open GGUF.
+// ggufKeys are the settings of a GGUF.
 func ggufKeys(in *input, f *family, err *error) *keys {
 	pre := f.gguf + "."
 	k := &keys{arch: f.name, gguf: true, values: map[string]value{}, taken: map[string]bool{}, tensors: in, err: err}
@@ -48,6 +52,9 @@ func ggufKeys(in *input, f *family, err *error) *keys {
 			return key
 		}
 		return pre + key
+	}
+	if in.kv == nil {
+		return k // still to be written
 	}
 	for _, name := range in.kv.Keys() {
 		v, _ := in.kv.Value(name)

@@ -15,8 +15,8 @@ type turning func(k, scaling *keys, dim int64) int64
 // otherwise is refused.
 func wholeHead(k, scaling *keys, dim int64) int64 {
 	if k.gguf {
-		if d := k.intOr("rope.dimension_count", dim); d != dim {
-			k.fail("%s is %d, want the head dim %d: partial rotation is not part of %s", k.full("rope.dimension_count"), d, dim, k.arch)
+		if d := k.intOr(rotaryDim, dim); d != dim {
+			k.fail("%s is %d, want the head dim %d: partial rotation is not part of %s", k.full(rotaryDim), d, dim, k.arch)
 		}
 		return dim
 	}
@@ -34,7 +34,7 @@ func wholeHead(k, scaling *keys, dim int64) int64 {
 // partOfHead is for families that may rotate the first channels of a head only.
 func partOfHead(k, scaling *keys, dim int64) int64 {
 	if k.gguf {
-		return k.intOr("rope.dimension_count", dim)
+		return k.intOr(rotaryDim, dim)
 	}
 	f := k.floatOr("partial_rotary_factor", 1)
 	if scaling != nil {

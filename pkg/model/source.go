@@ -103,3 +103,67 @@ func (s unrotated) expr(at *place, want tensor.Shape) (*ir.Expr, error) {
 	return ir.Unrotate(x, s.heads(at.l))
 }
 func (s unrotated) here(at *place) bool { return s.of.here(at) }
+
+// stacked is the matrices of all experts one below the other, each a member.
+// With {E} in its name every expert has a tensor of its own, else they are one
+// tensor [E, N, K].
+type stacked struct {
+	name    string
+	experts func(l *Layer) int64
+}
+
+func (s stacked) expr(at *place, want tensor.Shape) (*ir.Expr, error) {
+	e := s.experts(at.l)
+	if len(want) != 2 || e < 1 || e > ir.MaxMembers || want[0]%e != 0 {
+		return nil, fmt.Errorf("tensor %q: %d experts in %v", at.name(s.name), e, want)
+	}
+	n := want[0] / e
+	if !strings.Contains(s.name, expertMark) {
+		x, err := at.r.tensor(at.name(s.name), tensor.Shape{e, n, want[1]})
+		if err != nil {
+			return nil, err
+		}
+		return ir.Flatten(x)
+	}
+	all := make([]*ir.Expr, e)
+	for i := range all {
+		var err error
+		if all[i], err = at.r.tensor(s.expert(at, int64(i)), tensor.Shape{n, want[1]}); err != nil {
+			return nil, err
+		}
+	}
+	return ir.Concat(all...)
+}
+
+func (s stacked) expert(at *place, e int64) string {
+	return strings.Replace(at.name(s.name), expertMark, fmt.Sprint(e), 1)
+}
+func (s stacked) here(at *place) bool { return at.r.has(s.expert(at, 0)) }
+
+// plusOne is 1 + a norm weight that the checkpoint keeps as the distance from
+// one.
+type plusOne struct{ of source }
+
+func (s plusOne) expr(at *place, want tensor.Shape) (*ir.Expr, error) {
+	x, err := s.of.expr(at, want)
+	if err != nil {
+		return nil, err
+	}
+	return ir.PlusOne(x)
+}
+func (s plusOne) here(at *place) bool { return s.of.here(at) }
+
+// transposed is a matrix that the checkpoint keeps as [K, N].
+type transposed struct{ of source }
+
+func (s transposed) expr(at *place, want tensor.Shape) (*ir.Expr, error) {
+	if len(want) != 2 {
+		return nil, fmt.Errorf("transposed weight of shape %v", want)
+	}
+	x, err := s.of.expr(at, tensor.Shape{want[1], want[0]})
+	if err != nil {
+		return nil, err
+	}
+	return ir.Transpose(x)
+}
+func (s transposed) here(at *place) bool { return s.of.here(at) }

@@ -25,9 +25,11 @@ type stored struct {
 
 // held is the rows of one weight.
 type held struct {
-	slot  int
-	lo    int64 // first row in the tensor
-	heads int64 // heads whose rows are interleaved; 0: none
+	slot    int
+	lo      int64 // first row in the tensor
+	heads   int64 // heads whose rows are interleaved; 0: none
+	less    bool  // the distance from one
+	columns bool  // the rows are columns of the tensor, which holds nothing else
 }
 
 // stored lists the tensors of a container; of chooses the expression for it.
@@ -41,6 +43,10 @@ func (j *job) stored(of func(*model.Slot) *ir.Expr) ([]stored, error) {
 				part.heads = x.Heads
 			case ir.ExprSliceRows:
 				part.lo = x.Lo
+			case ir.ExprPlusOne:
+				part.less = true
+			case ir.ExprTranspose:
+				part.columns = true
 			default:
 				return nil, fmt.Errorf("weight %q is made by %s, which is not written", j.slots[i].Name, x.Kind)
 			}
@@ -60,7 +66,9 @@ func (j *job) stored(of func(*model.Slot) *ir.Expr) ([]stored, error) {
 			if p.lo != rows || j.types[p.slot] != s.t {
 				return nil, fmt.Errorf("tensor %q: its weights leave a hole or have several types", s.name)
 			}
-			rows += j.slots[p.slot].Shape[0]
+			if rows += j.slots[p.slot].Shape[0]; p.columns {
+				rows = s.shape[0]
+			}
 		}
 		if rows != s.shape[0] {
 			return nil, fmt.Errorf("tensor %q has %d rows, its weights %d", s.name, s.shape[0], rows)
@@ -84,14 +92,43 @@ func (j *job) reader(ctx context.Context, s stored, t tensor.Type) (io.Reader, e
 
 func (j *job) part(s *model.Slot, p held, t tensor.Type) (io.Reader, error) {
 	if len(s.Shape) == 2 {
-		return newMatrix(j.pools, j.c, s, t, p.heads)
+		m, err := newMatrix(j.pools, j.c, s, t, p.heads)
+		if err != nil || !p.columns {
+			return m, err
+		}
+		return transposed(m, s.Shape, t)
 	}
 	x := vector(j.Seed, s)
+	for i := range x {
+		if p.less {
+			x[i]-- // exact: x is a bf16 number between 0.5 and 2
+		}
+	}
 	if p.heads > 0 {
 		x = interleaved(x, p.heads)
 	}
 	b := make([]byte, len(x)*t.BlockBytes())
 	return bytes.NewReader(b), quant.Encode(t, b, x)
+}
+
+// transposed is a matrix of floats with its columns as rows. It is the one kind
+// of tensor that is made whole before it is written.
+func transposed(m io.Reader, shape tensor.Shape, t tensor.Type) (io.Reader, error) {
+	if !t.Float() {
+		return nil, fmt.Errorf("columns of type %s", t)
+	}
+	rows, err := io.ReadAll(m)
+	if err != nil {
+		return nil, err
+	}
+	out, size := make([]byte, 0, len(rows)), t.BlockBytes()
+	n, k := int(shape[0]), int(shape[1])
+	for j := range k {
+		for i := range n {
+			out = append(out, rows[(i*k+j)*size:][:size]...)
+		}
+	}
+	return bytes.NewReader(out), nil
 }
 
 // interleaved reorders the elements of a bias as its rows are.

@@ -88,6 +88,12 @@ func (v *evaluator) rows(e *ir.Expr, lo, hi int64, depth int) ([]byte, error) {
 		return v.concat(e, u, lo, hi, depth)
 	case ir.ExprUnrotate:
 		return v.unrotate(e, u, lo, hi, depth)
+	case ir.ExprTranspose:
+		return v.transpose(e, u, lo, hi, depth)
+	case ir.ExprFlatten:
+		return v.flatten(e, u, lo, hi, depth)
+	case ir.ExprPlusOne:
+		return v.plusOne(e, lo, hi, depth)
 	case ir.ExprCast, ir.ExprQuantize:
 		return v.convert(e, u, lo, hi, depth)
 	case ir.ExprPack:
@@ -107,17 +113,25 @@ func (v *evaluator) buffer(depth int, n int64) []byte {
 	return v.spare[depth][:n]
 }
 
-// leaf is bytes [lo, hi) of a tensor of the checkpoint, checked for NaN and Inf.
-func (v *evaluator) leaf(e *ir.Expr, lo, hi int64) ([]byte, error) {
-	t, err := v.src.Tensor(e.Name)
-	if err != nil {
-		return nil, err
+// tensor is a tensor of the checkpoint, which must be what the expression says.
+func (v *evaluator) tensor(e *ir.Expr) (t tensor.Tensor, err error) {
+	if t, err = v.src.Tensor(e.Name); err != nil {
+		return t, err
 	}
 	if t.Type != e.Type || !t.Shape.Equal(e.Shape) {
-		return nil, fmt.Errorf("tensor %q in %s: %s %v, the graph was built for %s %v", e.Name, t.File, t.Type, t.Shape, e.Type, e.Shape)
+		return t, fmt.Errorf("tensor %q in %s: %s %v, the graph was built for %s %v", e.Name, t.File, t.Type, t.Shape, e.Type, e.Shape)
 	}
 	if size, err := tensor.Bytes(e.Type, e.Shape); err != nil || size != int64(len(t.Data)) {
-		return nil, fmt.Errorf("tensor %q in %s: %d bytes of %s %v, want %d", e.Name, t.File, len(t.Data), t.Type, t.Shape, size)
+		return t, fmt.Errorf("tensor %q in %s: %d bytes of %s %v, want %d", e.Name, t.File, len(t.Data), t.Type, t.Shape, size)
+	}
+	return t, nil
+}
+
+// leaf is bytes [lo, hi) of a tensor of the checkpoint, checked for NaN and Inf.
+func (v *evaluator) leaf(e *ir.Expr, lo, hi int64) ([]byte, error) {
+	t, err := v.tensor(e)
+	if err != nil {
+		return nil, err
 	}
 	data := t.Data[lo:hi]
 	if e.Type.Quantised() && (lo%int64(e.Type.BlockBytes()) != 0 || hi%int64(e.Type.BlockBytes()) != 0) {

@@ -120,6 +120,28 @@ func naive(t testing.TB, e *ir.Expr, src source) []byte {
 			}
 		}
 		return b
+	case ir.ExprFlatten:
+		return args[0]
+	case ir.ExprTranspose:
+		b, size := make([]byte, 0, len(args[0])), e.Type.BlockBytes()
+		for j := range int(e.Shape[0]) {
+			for i := range int(e.Shape[1]) {
+				b = append(b, args[0][(i*int(e.Shape[0])+j)*size:][:size]...)
+			}
+		}
+		return b
+	case ir.ExprPlusOne:
+		x, b := make([]float32, e.Shape[0]), make([]byte, 4*e.Shape[0])
+		if err := quant.Decode(e.Args[0].Type, x, args[0]); err != nil {
+			t.Fatal(err)
+		}
+		for i := range x {
+			x[i] = 1 + x[i]
+		}
+		if err := quant.Encode(tensor.F32, b, x); err != nil {
+			t.Fatal(err)
+		}
+		return b
 	case ir.ExprCast, ir.ExprQuantize:
 		n, _ := e.Shape.Elements()
 		x := make([]float32, n)
@@ -177,6 +199,7 @@ func exprs(t testing.TB, src source) map[string]*ir.Expr {
 	rotated := ok(ir.Unrotate(q4, 3))
 	group := ok(ir.Concat(q8, q8b, ok(ir.Slice(q8, 3, 20))))
 	packed := ok(ir.PackAs(group, ir.P16))
+	stack := ok(ir.Flatten(src.add(t, "experts", tensor.Q8_0, 3, 5, 96)))
 	return map[string]*ir.Expr{
 		"tensor":               f,
 		"const":                ir.ConstExpr([]float32{1, -2, 0.5, 3e-8}),
@@ -186,6 +209,15 @@ func exprs(t testing.TB, src source) map[string]*ir.Expr {
 		"unrotate blocks":      rotated,
 		"unrotate vector":      ok(ir.Cast(ok(ir.Unrotate(v, 4)), tensor.F32)),
 		"unrotate slice":       ok(ir.Unrotate(ok(ir.Slice(qkv, 32, 64)), 2)),
+		"transpose":            ok(ir.Transpose(f)),
+		"transpose bf16":       ok(ir.PackAs(ok(ir.Transpose(ok(ir.Slice(b, 3, 99)))), ir.P16)),
+		"quantise transposed":  ok(ir.Quantize(ok(ir.Transpose(ok(ir.Slice(f, 0, 64)))), tensor.Q8_0)),
+		"flatten":              stack,
+		"slice of a stack":     ok(ir.Slice(stack, 5, 10)),
+		"slice across a stack": ok(ir.Slice(stack, 3, 13)),
+		"pack a stack":         ok(ir.PackAs(stack, ir.P16)),
+		"plus one":             ok(ir.PlusOne(v)),
+		"plus one f32":         ok(ir.PlusOne(src.add(t, "gamma", tensor.F32, scratchElems+3))),
 		"cast f32":             ok(ir.Cast(b, tensor.F32)),
 		"cast bf16":            ok(ir.Cast(f, tensor.BF16)),
 		"cast f16":             ok(ir.Cast(b, tensor.F16)),
