@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/pkg/verify"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
 	"github.com/tessera-llm/tessera/runtime/reference"
@@ -13,13 +14,14 @@ import (
 
 type namedBackend struct {
 	backend.Backend
-	note string
+	note  string
+	judge verify.Judge // of what the backend promises
 }
 
 // backends are what --backend offers, the default first.
 var backends = []namedBackend{
-	{cpu.Backend{}, ""},
-	{reference.Backend{}, " (float64, slow)"},
+	{cpu.Backend{}, "", verify.Bits},
+	{reference.Backend{}, " (float64, slow)", verify.Bits},
 }
 
 // backendNames lists the backends for help and errors.
@@ -46,14 +48,14 @@ func pickBackend(c *cli.Context) (backend.Backend, error) {
 	return nil, usage(c, "--backend %q: want %s", name, backendNames(false))
 }
 
-// backendOf is the backend that executes graphs for t.
-func backendOf(c *cli.Context, t *target.Target) (backend.Backend, error) {
+// engineOf is the backend that executes graphs for a target, with its judge.
+func engineOf(c *cli.Context, target string) (verify.Engine, error) {
 	for _, b := range backends {
-		if b.Target() == t.Name {
-			return b.Backend, nil
+		if b.Target() == target {
+			return verify.Engine{Backend: b.Backend, Judge: b.judge}, nil
 		}
 	}
-	return nil, usage(c, "--target %s: no backend of this program runs its graphs", t.Name)
+	return verify.Engine{}, usage(c, "--target %s: no backend of this program runs its graphs", target)
 }
 
 // targets are those of --target, else the one that the chosen backend runs.

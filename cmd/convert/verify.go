@@ -17,7 +17,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/verify"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
-	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 func verifyCommand() *cli.Command {
@@ -41,6 +40,7 @@ Exit code 0: proven. 1: differences, listed.`,
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "sizes", Value: "1,4,64,65", Usage: "tokens of the calls that are run, one after the other"},
 			tokensFlag,
+			&cli.StringFlag{Name: "target", Usage: "the graphs for `TARGET` (default: cpu, or a bundle's first)"},
 			&cli.StringSliceFlag{Name: "only", Usage: "run and judge only `PASS` (repeatable): quicker on a large model"},
 			&cli.BoolFlag{Name: "reference", Usage: "also compare with the float64 interpreter (slow on large models)"},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor that differs"},
@@ -80,11 +80,18 @@ func verifyAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(o.Targets) > 1 {
+		return usage(c, "--target %s: verify one target at a time", c.String("target"))
+	}
+	engine, err := engineOf(c, o.Targets[0].Name)
+	if err != nil {
+		return err
+	}
 	mem := weights.NewMemory(ck.Source(), workers(c))
 	bar := progress.New(os.Stderr, "verify", "graphs")
 	n := int64(0)
 	res, err := verify.Passes(c.Context, plan.Model.Graph, mem, verify.Options{
-		Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
+		Engine: engine, Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
 		Progress: func(what string) { n++; bar.Set(n, int64(len(plan.Reports)+1)) },
 	})
 	bar.Done()
@@ -93,7 +100,7 @@ func verifyAction(c *cli.Context) error {
 	}
 	var variants []verify.VariantResult
 	if !c.Bool("no-variants") {
-		if variants, err = checkpointVariants(c, ck, plan, o, verify.Calls(ids, []int{65})[0]); err != nil {
+		if variants, err = checkpointVariants(c, engine, ck, plan, o, verify.Calls(ids, []int{65})[0]); err != nil {
 			return err
 		}
 	}
@@ -132,7 +139,7 @@ func verifyIDs(c *cli.Context, vocab int) ([]int32, error) {
 }
 
 // checkpointVariants runs the finished program in ways that must not matter.
-func checkpointVariants(c *cli.Context, ck *checkpoint.Checkpoint, plan *convert.Plan, o convert.Options, ids []int32) ([]verify.VariantResult, error) {
+func checkpointVariants(c *cli.Context, e verify.Engine, ck *checkpoint.Checkpoint, plan *convert.Plan, o convert.Options, ids []int32) ([]verify.VariantResult, error) {
 	mem := weights.NewMemory(ck.Source(), workers(c))
 	program := func(p *convert.Plan) func() (*runtime.Program, error) {
 		return func() (*runtime.Program, error) {
@@ -156,18 +163,22 @@ func checkpointVariants(c *cli.Context, ck *checkpoint.Checkpoint, plan *convert
 		list = append(list, verify.Variant{Name: fmt.Sprintf("%d decoder parts", parts), Threads: 2, Chunk: len(ids), Program: program(cut)})
 	}
 	for i := range list {
-		list[i].Backend, list[i].KVType = cpu.Backend{}, kv
+		list[i].Backend, list[i].KVType = e.Backend, kv
 	}
-	return verify.Variants(c.Context, ids, list)
+	return verify.Variants(c.Context, ids, e.Judge, list)
 }
 
 // verifyBundle compares a bundle with its own definition.
 func verifyBundle(c *cli.Context, path string, sizes []int) error {
-	b, err := format.Open(path)
+	b, err := format.OpenFor(path, c.String("target"))
 	if err != nil {
 		return err
 	}
 	defer b.Close()
+	engine, err := engineOf(c, b.Target)
+	if err != nil {
+		return err
+	}
 	bar := progress.New(os.Stderr, "check digests", "B")
 	var total, done int64
 	for _, f := range b.Manifest.Files {
@@ -182,7 +193,7 @@ func verifyBundle(c *cli.Context, path string, sizes []int) error {
 	if err != nil {
 		return err
 	}
-	results, err := verify.Bundle(c.Context, b, verify.Options{Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type")})
+	results, err := verify.Bundle(c.Context, b, verify.Options{Engine: engine, Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type")})
 	if err != nil {
 		return err
 	}

@@ -302,6 +302,21 @@ func (b *Bundle) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 	return b.data(e)
 }
 
+// Extent says where w, a weight of the named segment, lies in a file of the
+// bundle; false for a view that is not a run of stored bytes.
+func (b *Bundle) Extent(segment string, w *ir.Weight) (tensor.Extent, bool) {
+	data, err := b.Bytes(segment, w)
+	if err != nil {
+		return tensor.Extent{}, false
+	}
+	for _, m := range b.maps {
+		if at, ok := mmap.Offset(m.Data, data); ok {
+			return tensor.Extent{File: m.Path, Offset: at, Length: int64(len(data)), Mapping: m.Data}, true
+		}
+	}
+	return tensor.Extent{}, false
+}
+
 // Stored returns the mapped data of the weight called name, wherever it lies.
 // Where several files hold it, they hold the same.
 func (b *Bundle) Stored(name string) ([]byte, error) {

@@ -5,9 +5,9 @@ import (
 
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
-	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 // Bundle compares an open bundle with its own definition: every fused op
@@ -38,6 +38,9 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 	for _, c := range o.Calls {
 		ids = append(ids, c...)
 	}
+	if err := o.Engine.check(); err != nil {
+		return nil, err
+	}
 	list := []Variant{
 		{Name: "as stored", Chunk: len(ids), Program: program(false)},
 		{Name: "fused ops expanded", Chunk: len(ids), Program: program(true)},
@@ -45,14 +48,21 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 		{Name: "fused ops expanded, chunks of 7", Chunk: 7, Program: program(true)},
 	}
 	for i := range list {
-		list[i].Backend, list[i].Threads, list[i].KVType = cpu.Backend{}, o.Threads, o.KVType
+		list[i].Backend, list[i].Threads, list[i].KVType = o.Engine.Backend, o.Threads, o.KVType
 	}
-	return Variants(ctx, ids, list)
+	return Variants(ctx, ids, o.Engine.Judge, list)
 }
 
 // bySegment finds the weights of every segment.
 type bySegment map[string]backend.Weights
 
+var _ backend.Located = bySegment{}
+
 func (m bySegment) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 	return m[segment].Bytes(segment, w)
+}
+
+// Extent says where the segment's weights have it.
+func (m bySegment) Extent(segment string, w *ir.Weight) (tensor.Extent, bool) {
+	return backend.ExtentOf(m[segment], segment, w)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/quant"
+	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 // bundle converts a committed checkpoint.
@@ -47,7 +48,7 @@ func TestBundle(t *testing.T) {
 		parts     int
 	}{{"qwen3-f32-tied", "q8_0", 1}, {"mistral-window-f32", "q4_0", 3}, {"llama-bias-bf16", "q8_0", 2}} {
 		b := bundle(t, c.name, c.typ, c.parts)
-		o := Options{Calls: Calls(someIDs(int64(b.Manifest.Meta.Vocab)), []int{24}), Threads: 1}
+		o := Options{Calls: Calls(someIDs(int64(b.Manifest.Meta.Vocab)), []int{24}), Threads: 1, Engine: Engine{Backend: cpu.Backend{}}}
 		res, err := Bundle(context.Background(), b, o)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)

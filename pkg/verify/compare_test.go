@@ -92,7 +92,7 @@ func TestVariants(t *testing.T) {
 	for i := range list {
 		list[i].Backend = cpu.Backend{}
 	}
-	res, err := Variants(context.Background(), ids, list)
+	res, err := Variants(context.Background(), ids, Bits, list)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,9 @@
 // Package verify proves that rewrites keep the numbers.
 //
-// Passes runs a graph on the cpu backend as built and after every pass, on the
-// same tokens in several calls, and compares every value that two neighbouring
-// graphs have in common, by name. Behind an exact pass not one bit may differ.
+// Passes runs a graph on an engine, a backend with a judge, as built and after
+// every pass, on the same tokens in several calls, and compares every value that
+// two neighbouring graphs have in common, by name. Behind an exact pass not one
+// bit may differ, or no more than the judge of a backend without fixed bits allows.
 // quantize-activations, the one pass that changes numbers, must have inserted
 // quantize_act and nothing else (structure.go), and the logits are held to a
 // budget that the run itself measures (bound.go). Everything is held to the

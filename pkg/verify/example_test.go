@@ -11,6 +11,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/verify"
 	"github.com/tessera-llm/tessera/pkg/weights"
+	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 // The passes of a plan are proven: the graph runs before and after each of
@@ -27,6 +28,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	res, err := verify.Passes(ctx, plan.Model.Graph, weights.NewMemory(c.Source(), 1), verify.Options{
+		Engine: verify.Engine{Backend: cpu.Backend{}},
 		Passes: plan.PassOptions(),
 		Calls:  verify.Calls([]int32{1, 2, 3, 5, 7, 11}, []int{4, 1}),
 	})

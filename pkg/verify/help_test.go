@@ -13,6 +13,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/weights"
+	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 // subject is a model to verify: its plain graph and its weights.
@@ -64,7 +65,7 @@ func someIDs(vocab int64) []int32 {
 }
 
 func (s *subject) options() Options {
-	return Options{Passes: passes.Options{Target: target.CPU, Cuts: s.cuts}, Calls: s.calls, Threads: 1}
+	return Options{Passes: passes.Options{Target: target.CPU, Cuts: s.cuts}, Calls: s.calls, Threads: 1, Engine: Engine{Backend: cpu.Backend{}}}
 }
 
 // checkpoints lists the committed ones.

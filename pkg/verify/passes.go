@@ -9,13 +9,15 @@ import (
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
-	"github.com/tessera-llm/tessera/runtime/cpu"
 	"github.com/tessera-llm/tessera/runtime/reference"
 )
 
 // Options of a verification.
 type Options struct {
 	Passes passes.Options
+	// Engine runs and judges the graphs; its backend must execute those of
+	// Passes.Target. Required.
+	Engine Engine
 	// Calls are the token ids of successive calls of one session; each call
 	// is one step of its own size (S = 1, 4, 64, 65...).
 	Calls   [][]int32
@@ -67,6 +69,9 @@ type RefResult struct {
 // a graph that is not valid or has lost a property ends the run with an error
 // that names the pass, unless an earlier pass is blamed already.
 func Passes(ctx context.Context, g *ir.Graph, weights backend.Weights, o Options) (*Result, error) {
+	if err := o.Engine.check(); err != nil {
+		return nil, err
+	}
 	for _, name := range o.Only {
 		if _, err := passes.PassNamed(name); err != nil {
 			return nil, err
@@ -125,12 +130,12 @@ func (w *walk) after(_ int, p *passes.Pass, g *ir.Graph, rep *passes.Report) err
 	}
 	if p != nil && before == nil {
 		var err error
-		if before, err = w.execute(cpu.Backend{}, previous); err != nil {
+		if before, err = w.execute(w.o.Engine.Backend, previous); err != nil {
 			return err
 		}
 	}
 	w.progress(p)
-	t, err := w.execute(cpu.Backend{}, g)
+	t, err := w.execute(w.o.Engine.Backend, g)
 	w.before = t
 	if p == nil || w.ctx.Err() != nil {
 		return err
@@ -139,7 +144,7 @@ func (w *walk) after(_ int, p *passes.Pass, g *ir.Graph, rep *passes.Report) err
 	if err != nil {
 		pr.OK, pr.Why = false, "does not run: "+err.Error()
 	} else {
-		judge(&pr, p, g, before, t)
+		w.o.Engine.Judge.pass(&pr, p, g, before, t)
 	}
 	if err := sameStructure(p, previous, g); err != nil && pr.OK {
 		pr.OK, pr.Why = false, err.Error()
@@ -159,12 +164,12 @@ func (w *walk) progress(p *passes.Pass) {
 	}
 }
 
-// judge compares the values of two neighbouring graphs.
-func judge(pr *PassResult, p *passes.Pass, g *ir.Graph, before, after *trace) {
+// pass compares the values of two neighbouring graphs.
+func (j Judge) pass(pr *PassResult, p *passes.Pass, g *ir.Graph, before, after *trace) {
 	all, reshaped := differences(before, after)
 	pr.Compared = len(all)
 	for _, d := range all {
-		if d.Bits > 0 {
+		if !j.same(d) {
 			pr.Differ++
 			pr.Tensors = append(pr.Tensors, d)
 		}
@@ -281,7 +286,7 @@ func (w *walk) againstReference(plain, final *ir.Graph) error {
 		what string
 		g    *ir.Graph
 	}{{"as built, f32 activations", plain}, {"after all passes", final}} {
-		t, err := w.execute(cpu.Backend{}, c.g)
+		t, err := w.execute(w.o.Engine.Backend, c.g)
 		if err != nil {
 			return err
 		}
@@ -313,7 +318,7 @@ func (w *walk) roundingOf(g *ir.Graph, t *trace) (float64, error) {
 	if err := ir.Expand(open, hides); err != nil {
 		return 0, err
 	}
-	t, err := w.execute(cpu.Backend{}, open)
+	t, err := w.execute(w.o.Engine.Backend, open)
 	if err != nil {
 		return 0, err
 	}

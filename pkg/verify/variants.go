@@ -29,8 +29,8 @@ type VariantResult struct {
 }
 
 // Variants runs ids through every variant and compares the logits of all
-// tokens, bit by bit, with those of the first.
-func Variants(ctx context.Context, ids []int32, variants []Variant) ([]VariantResult, error) {
+// tokens, as j judges, with those of the first.
+func Variants(ctx context.Context, ids []int32, j Judge, variants []Variant) ([]VariantResult, error) {
 	var first []float32
 	var all []VariantResult
 	for i, v := range variants {
@@ -45,7 +45,7 @@ func Variants(ctx context.Context, ids []int32, variants []Variant) ([]VariantRe
 			return nil, fmt.Errorf("%s: %d logits, want %d", v.Name, len(logits), len(first))
 		}
 		d := compare(v.Name, first, logits)
-		all = append(all, VariantResult{Name: v.Name, Diff: d, OK: d.Bits == 0})
+		all = append(all, VariantResult{Name: v.Name, Diff: d, OK: j.same(d)})
 	}
 	return all, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Mapped holds weights in files of a folder, written and mapped as those of a
@@ -72,6 +73,23 @@ func (m *Mapped) Bytes(_ string, w *ir.Weight) ([]byte, error) {
 		return nil, fmt.Errorf("weight %s was not added, or the weights are closed", w.Name)
 	}
 	return data, nil
+}
+
+// Extent says where w, which must have been added, lies; false for a view of the
+// checkpoint.
+func (m *Mapped) Extent(segment string, w *ir.Weight) (tensor.Extent, bool) {
+	data, err := m.Bytes(segment, w)
+	if err != nil {
+		return tensor.Extent{}, false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range m.maps {
+		if at, ok := mmap.Offset(x.Data, data); ok {
+			return tensor.Extent{File: x.Path, Offset: at, Length: int64(len(data)), Mapping: x.Data}, true
+		}
+	}
+	return tensor.Extent{}, false
 }
 
 // Add evaluates those of ws that are new, into one file.

@@ -3,8 +3,10 @@ package backend
 import (
 	"fmt"
 
+	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Slices makes the weights of an expanded graph out of those of the graph it
@@ -17,6 +19,8 @@ func Slices(w Weights, from *ir.Graph) Weights {
 	}
 	return s
 }
+
+var _ Located = (*slices)(nil)
 
 type slices struct {
 	w     Weights
@@ -48,4 +52,26 @@ func (s *slices) Bytes(segment string, w *ir.Weight) ([]byte, error) {
 		return nil, fmt.Errorf("weight %s ends at byte %d of the %d of %s", w.Name, off+size, len(data), whole.Name)
 	}
 	return data[off : off+size], nil
+}
+
+// Extent is the part of the whole weight's.
+func (s *slices) Extent(segment string, w *ir.Weight) (tensor.Extent, bool) {
+	if w.Kind != ir.ExprSliceRows || s.whole[w.Expr] != nil {
+		return ExtentOf(s.w, segment, w)
+	}
+	whole := s.whole[w.Args[0]]
+	if whole == nil {
+		return tensor.Extent{}, false
+	}
+	e, ok := ExtentOf(s.w, segment, whole)
+	if !ok {
+		return tensor.Extent{}, false
+	}
+	part, err := s.Bytes(segment, w)
+	if err != nil {
+		return tensor.Extent{}, false
+	}
+	e.Offset, ok = mmap.Offset(e.Mapping, part)
+	e.Length = int64(len(part))
+	return e, ok
 }
