@@ -21,6 +21,13 @@ test: vet
 test-fakerows:
 	$(GO) test -tags fakerows -run 'TestFakeRows|TestTwoTargets|TestTargetMissing|TestRowsFirst' ./pkg/convert ./runtime/...
 
+# The logits' bits of every row of testdata/digests.txt, in every tier of this
+# machine. DIGESTS=-full computes them in every way, DIGESTS=-update adds rows
+# that are missing, DIGESTS='-model NAME' computes the rows that contain NAME.
+.PHONY: digests
+digests:
+	cd internal/digests && $(GO) test -run TestDigests -count=1 -timeout 6h -args -every $(DIGESTS)
+
 # Chats in a real terminal; needs tmux, skips without.
 test-terminal: build
 	cmd/convert/testdata/terminal/chat.sh
