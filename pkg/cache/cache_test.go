@@ -154,6 +154,9 @@ func TestKey(t *testing.T) {
 	p := tiny(t, convert.Options{})
 	p.Options.Targets = []*target.Target{&less}
 	add("another target table", p)
+	p = tiny(t, convert.Options{})
+	p.Options.IgnoreKeys = []string{"some_key"}
+	add("an ignored key", p)
 	add("another model", planOf(t, testutil.Model("llama-f32"), convert.Options{}))
 
 	// The same content elsewhere has the same key; one changed byte has not.

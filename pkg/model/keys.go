@@ -190,6 +190,7 @@ func (k *keys) leftover(ignore []string) (warnings []string, err error) {
 	}
 	all := k.untaken()
 	var unknown []string
+	first := ""
 	for _, key := range all {
 		v := key.value
 		switch off, isBool := v.boolean(); {
@@ -199,20 +200,18 @@ func (k *keys) leftover(ignore []string) (warnings []string, err error) {
 		case v.null(), isBool && !off:
 			warnings = append(warnings, fmt.Sprintf("key %q is %s and not known for %s: taken as absent", key.name, v, k.arch))
 		default:
-			unknown = append(unknown, key.text())
+			if unknown = append(unknown, key.text()); first == "" {
+				first = key.name
+			}
 		}
 	}
 	if len(unknown) > 0 {
-		them, name, it := "it", "", strings.Join(unknown, "; ")
-		for _, key := range all {
-			if key.text() == unknown[0] {
-				name = key.name
-			}
-		}
+		each := ""
 		if len(unknown) > 1 {
-			them = "each"
+			each = ", and so on for each,"
 		}
-		return nil, fmt.Errorf("%s: not known for %s and may change its numbers; to convert as if %s were absent say --ignore-key %s", it, k.arch, them, name)
+		return nil, fmt.Errorf("%s: not known for %s, and may change its numbers; --ignore-key %s%s converts as if it were absent",
+			strings.Join(unknown, ", "), k.arch, first, each)
 	}
 	for _, name := range ignore {
 		if !slices.ContainsFunc(all, func(l leftKey) bool { return l.name == name }) {
@@ -242,9 +241,9 @@ type leftKey struct {
 func (l leftKey) text() string {
 	switch {
 	case l.likely != "":
-		return fmt.Sprintf("key %q: want it spelled %q", l.name, l.likely)
+		return fmt.Sprintf("key %q (want it spelled %q)", l.name, l.likely)
 	case unsupported[l.name] != "":
-		return fmt.Sprintf("key %q: %s", l.name, unsupported[l.name])
+		return fmt.Sprintf("key %q (%s)", l.name, unsupported[l.name])
 	}
 	return fmt.Sprintf("key %q (%.60s)", l.name, l.value)
 }
