@@ -94,7 +94,7 @@ func visible(start, rows, window int) (pairs, read float64) {
 func costOf(t backend.NodeTime) *opCost {
 	c := &opCost{kind: string(t.Node.Op)}
 	var types []string
-	for _, name := range t.Node.Weights {
+	for i, name := range t.Node.Weights {
 		w := t.Graph.Weight(name)
 		if w == nil || len(w.Shape) != 2 {
 			continue
@@ -102,7 +102,7 @@ func costOf(t backend.NodeTime) *opCost {
 		if name := w.Type.String(); !slices.Contains(types, name) {
 			types = append(types, name)
 		}
-		if t.Node.Op == ir.OpEmbedding {
+		if t.Node.Row().ReadAs(i) == ir.Gather {
 			continue // reads rows, not the matrix
 		}
 		if size, err := weights.Size(w.Expr); err == nil {

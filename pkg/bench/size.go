@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
@@ -33,9 +34,9 @@ func WeightsOf(p *runtime.Program) (Weights, error) {
 	read := map[string]bool{}
 	for _, s := range p.Segments {
 		for _, n := range s.Graph.Nodes {
-			for _, name := range n.Weights {
+			for i, name := range n.Weights {
 				x := s.Graph.Weight(name)
-				if n.Op == "embedding" || x == nil || read[name] {
+				if n.Row().ReadAs(i) == ir.Gather || x == nil || read[name] {
 					continue
 				}
 				read[name] = true

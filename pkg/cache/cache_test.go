@@ -150,7 +150,7 @@ func TestKey(t *testing.T) {
 		add(name, tiny(t, o))
 	}
 	less := *target.CPU
-	less.Fused = less.Fused[1:]
+	less.Ops = less.Ops[1:]
 	p := tiny(t, convert.Options{})
 	p.Options.Targets = []*target.Target{&less}
 	add("another target table", p)

@@ -1,7 +1,8 @@
 package ir
 
-// OpName is the name of an op: a key of the op table. The constants below are
-// the names that code may know; who needs a fact about an op asks its row.
+// OpName is the name of an op: a key of the op table. Code that builds or
+// matches a certain op says it by these constants; who needs a fact about an op
+// asks its row.
 type OpName string
 
 // The ops.
@@ -25,10 +26,4 @@ const (
 	OpRopeQK      OpName = "rope_qk"
 	OpAddRMSNorm  OpName = "add_rms_norm"
 	OpGatedAct    OpName = "gated_act"
-
-	// Ops that quantise their own last output (Op.Quantises).
-	OpRMSNormQuant    OpName = OpRMSNorm + quantSuffix
-	OpAddRMSNormQuant OpName = OpAddRMSNorm + quantSuffix
-	OpGatedActQuant   OpName = OpGatedAct + quantSuffix
-	OpAttentionQuant  OpName = OpAttention + quantSuffix
 )

@@ -14,7 +14,10 @@ const quantSuffix = "_quant"
 // and quantize_act.
 func quantised(o Op) Op {
 	q := o
-	q.Name, q.Quantises = o.Name+quantSuffix, o.Name
+	q.Name, q.Quantises, q.HasQuant = o.Name+quantSuffix, o.Name, false
+	if o.AfterAdd != "" {
+		q.AfterAdd = o.AfterAdd + quantSuffix
+	}
 	q.Doc = o.Doc + "; the last output quantised"
 	q.Attrs = append(slices.Clone(o.Attrs), AttrSpec{"scheme", String, false})
 	q.Shape = func(s *Site) ([]Type, error) {

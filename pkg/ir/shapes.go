@@ -324,9 +324,8 @@ func shapeQuantizeAct(s *Site) ([]Type, error) {
 }
 
 func shapeGatedAct(s *Site) ([]Type, error) {
-	switch act := OpName(s.Node.Str("act")); act {
-	case OpSilu, OpGeluTanh:
-	default:
+	act := s.Node.Str(s.Node.Row().Applies)
+	if op := Lookup(OpName(act)); op == nil || !op.Activation {
 		return nil, fmt.Errorf("unknown activation %q", act)
 	}
 	if !s.In[0].Equal(s.In[1]) {

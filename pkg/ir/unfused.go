@@ -80,7 +80,7 @@ func expandNode(g *Graph, op *Op, n *Node) error {
 		if g.values[v].Layout == C4 {
 			raw := out[i]
 			g.values[raw].Name, g.values[v].Name = e.names[i], e.names[i]+".c4" // as assign-layout names them
-			g.InsertBefore(n, &Node{Op: OpRelayout, In: []ValueID{raw}, Out: []ValueID{v}, Attrs: []Attr{StringAttr("to", "c4")}})
+			g.InsertBefore(n, &Node{Op: OpRelayout, In: []ValueID{raw}, Out: []ValueID{v}, Attrs: []Attr{StringAttr("to", C4.String())}})
 			continue
 		}
 		p.Out[slices.Index(p.Out, out[i])] = v
@@ -155,7 +155,7 @@ func unfuseAddRMSNorm(e *Expansion, n *Node) ([]ValueID, error) {
 }
 
 func unfuseGatedAct(e *Expansion, n *Node) ([]ValueID, error) {
-	a, err := e.Add(Node{Op: OpName(n.Str("act")), In: n.In[:1]}, e.Name(0)+".act")
+	a, err := e.Add(Node{Op: OpName(n.Str(n.Row().Applies)), In: n.In[:1]}, e.Name(0)+".act")
 	if err != nil {
 		return nil, err
 	}

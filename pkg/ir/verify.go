@@ -243,7 +243,7 @@ func verifyNode(g *Graph, n *Node, infer func(*Node) ([]Type, error)) error {
 	if op.KeepsLayout && g.Value(n.In[0]).Layout == C4 && g.Value(n.Out[0]).Layout != C4 {
 		return broken("V6", "%s reads c4 and writes plain", n.Op)
 	}
-	if n.Op == OpRelayout {
+	if op.Relays {
 		if in, out := g.Value(n.In[0]).Layout, g.Value(n.Out[0]).Layout; in == out || n.Str("to") != out.String() {
 			return broken("V6", "relayout of %s from %s to %s, attribute %q", g.Value(n.In[0]).Name, in, out, n.Str("to"))
 		}
@@ -292,7 +292,7 @@ func verifyBoundaries(g *Graph) error {
 		}
 	}
 	for _, n := range g.Nodes {
-		if n.Op != OpBoundary {
+		if !n.Row().Wall {
 			continue
 		}
 		if n.Str("name") == "" {

@@ -16,7 +16,7 @@ import (
 func assignLayout(c *Context) error {
 	g := c.G
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != ir.OpMatmul && n.Op != ir.OpMatmulGroup {
+		if !multiplies(n) {
 			continue
 		}
 		x := g.Value(n.In[0])
@@ -27,9 +27,9 @@ func assignLayout(c *Context) error {
 			c.Report.refuse(string(n.Op), why)
 			continue
 		}
-		y := g.NewValue(freshName(g, x.Name+".c4"), x.Type)
+		y := g.NewValue(freshName(g, x.Name+"."+ir.C4.String()), x.Type)
 		y.Layout = ir.C4
-		g.InsertBefore(n, &ir.Node{Op: ir.OpRelayout, In: []ir.ValueID{x.ID}, Out: []ir.ValueID{y.ID}, Attrs: []ir.Attr{ir.StringAttr("to", "c4")}})
+		g.InsertBefore(n, &ir.Node{Op: ir.OpRelayout, In: []ir.ValueID{x.ID}, Out: []ir.ValueID{y.ID}, Attrs: []ir.Attr{ir.StringAttr("to", ir.C4.String())}})
 		n.In[0] = y.ID
 		c.Report.match("relayout in front of " + string(n.Op))
 	}

@@ -19,7 +19,7 @@ func chooseCuts(c *Context) error {
 	g := c.G
 	var have []string
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != ir.OpBoundary {
+		if !n.Row().Wall {
 			continue
 		}
 		name := n.Str("name")
@@ -53,7 +53,7 @@ func unmarkable(g *ir.Graph, x ir.ValueID) string {
 	switch {
 	case p == nil:
 		return "is a graph input"
-	case p.Op == ir.OpBoundary:
+	case p.Row().Wall:
 		return "is another boundary"
 	case g.Value(x).Mark != "":
 		return "is marked " + g.Value(x).Mark + " already"
@@ -65,7 +65,7 @@ func unmarkable(g *ir.Graph, x ir.ValueID) string {
 func Boundaries(g *ir.Graph) []string {
 	var names []string
 	for _, n := range g.Nodes {
-		if n.Op == ir.OpBoundary {
+		if n.Row().Wall {
 			names = append(names, n.Str("name"))
 		}
 	}

@@ -6,18 +6,15 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
-// gatedActs are the activations that gated_act knows.
-var gatedActs = []ir.OpName{ir.OpSilu, ir.OpGeluTanh}
-
 // fuse-gated-activation
 //
 //	mul(act(gate), up)  =>  gated_act(gate, up) {act}
 //
-// for act = silu or gelu_tanh and either order of mul's inputs (a product of
+// for every activation of the op table and either order of mul's inputs (a product of
 // two floats commutes exactly). The activated gate must have no other reader.
 func fuseGatedActivation(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused(ir.OpGatedAct) {
+	if !c.Target.Executes(ir.OpGatedAct) {
 		c.Report.refuse("mul", "the target has no gated_act")
 		return nil
 	}
@@ -31,7 +28,7 @@ func fuseGatedActivation(c *Context) error {
 			continue
 		}
 		g.Replace([]*ir.Node{act, mul}, mul, &ir.Node{Op: ir.OpGatedAct, In: []ir.ValueID{act.In[0], up}, Out: slices.Clone(mul.Out),
-			Attrs: []ir.Attr{ir.StringAttr("act", string(act.Op))}})
+			Attrs: []ir.Attr{ir.StringAttr(ir.Lookup(ir.OpGatedAct).Applies, string(act.Op))}})
 		c.Report.match(string(act.Op) + "(gate)·up")
 	}
 	return nil
@@ -44,7 +41,7 @@ func activated(g *ir.Graph, mul *ir.Node) (act *ir.Node, up ir.ValueID, why stri
 	for i, v := range mul.In {
 		p := g.Producer(v)
 		switch {
-		case p == nil || !slices.Contains(gatedActs, p.Op):
+		case p == nil || !p.Row().Activation:
 		case mul.In[1-i] == v:
 			why = "it squares the activation"
 		case !private(g, v):

@@ -44,7 +44,7 @@ func cannotQuantise(c *Context, p *ir.Node, x ir.ValueID, uses int) string {
 		return "it reads a graph input"
 	case ir.QuantisedForm(p.Op) == "":
 		return string(p.Op) + " writes f32 only"
-	case !c.Target.HasFused(ir.QuantisedForm(p.Op)):
+	case !c.Target.Executes(ir.QuantisedForm(p.Op)):
 		return "the target has no " + string(ir.QuantisedForm(p.Op))
 	case p.Out[len(p.Out)-1] != x:
 		return "it reads another output of " + string(p.Op)

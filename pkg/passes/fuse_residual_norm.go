@@ -17,23 +17,19 @@ import (
 // that is cut anew, keeps doing so: rms_norm_quant becomes add_rms_norm_quant.
 func fuseResidualNorm(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused(ir.OpAddRMSNorm) {
-		c.Report.refuse("add", "the target has no add_rms_norm")
-		return nil
-	}
 	for _, add := range slices.Clone(g.Nodes) {
 		if add.Op != ir.OpAdd {
 			continue
 		}
 		norm, why := normOf(g, add.Out[0])
-		if norm != nil && !c.Target.HasFused("add_"+norm.Op) {
-			norm, why = nil, "the target has no add_"+string(norm.Op)
+		if norm != nil && !c.Target.Executes(norm.Row().AfterAdd) {
+			norm, why = nil, "the target has no "+string(norm.Row().AfterAdd)
 		}
 		if norm == nil {
 			c.Report.refuse("add", why)
 			continue
 		}
-		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: "add_" + norm.Op, In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
+		g.Replace([]*ir.Node{add, norm}, add, &ir.Node{Op: norm.Row().AfterAdd, In: slices.Clone(add.In), Weights: slices.Clone(norm.Weights),
 			Out: []ir.ValueID{add.Out[0], norm.Out[0]}, Attrs: slices.Clone(norm.Attrs)})
 		c.Report.match("add and " + string(norm.Op))
 	}
@@ -44,9 +40,9 @@ func normOf(g *ir.Graph, sum ir.ValueID) (*ir.Node, string) {
 	why := "no norm reads it"
 	for _, u := range g.Uses(sum) {
 		switch {
-		case isNorm(u):
+		case u.Row().AfterAdd != "":
 			return u, ""
-		case u.Op == ir.OpBoundary:
+		case u.Row().Wall:
 			why = "a cut stands before the norm"
 		case u.Op == ir.OpSelectRows:
 			why = "the norm reads selected rows only"

@@ -16,7 +16,7 @@ import (
 // one over head_dim with the same eps, and every inner value has one reader.
 func fuseRope(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused(ir.OpRopeQK) {
+	if !c.Target.Executes(ir.OpRopeQK) {
 		c.Report.refuse("attention", "the target has no rope_qk")
 		return nil
 	}

@@ -21,14 +21,14 @@ import (
 // nothing but x and weights.
 func groupProjections(c *Context) error {
 	g := c.G
-	if !c.Target.HasFused(ir.OpMatmulGroup) {
+	if !c.Target.Executes(ir.OpMatmulGroup) {
 		c.Report.refuse("matmul", "the target has no matmul_group")
 		return nil
 	}
 	readers := weightReaders(g)
 	done := map[ir.ValueID]bool{}
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != ir.OpMatmul || done[n.In[0]] {
+		if n.Row().Grouped != ir.OpMatmulGroup || n.Op == ir.OpMatmulGroup || done[n.In[0]] {
 			continue
 		}
 		done[n.In[0]] = true
@@ -48,7 +48,7 @@ func groupProjections(c *Context) error {
 func projections(g *ir.Graph, x ir.ValueID) []*ir.Node {
 	var m []*ir.Node
 	for _, u := range g.Uses(x) {
-		if u.Op == ir.OpMatmul {
+		if u.Op != ir.OpMatmulGroup && u.Row().Grouped == ir.OpMatmulGroup {
 			m = append(m, u)
 		}
 	}

@@ -57,9 +57,9 @@ func cannotRaise(g *ir.Graph, f *ir.Node, x ir.ValueID) string {
 	switch {
 	case f == nil:
 		return "it reads a graph input"
-	case f.Op == ir.OpBoundary:
+	case f.Row().Wall:
 		return "a cut stands above it"
-	case !ir.Lookup(f.Op).RowWise:
+	case !f.Row().RowWise:
 		return string(f.Op) + " mixes rows"
 	case len(f.In) != 1 || len(f.Out) != 1:
 		return string(f.Op) + " has several operands"

@@ -16,7 +16,7 @@ import (
 func packWeights(c *Context) error {
 	readers := weightReaders(c.G)
 	for _, w := range c.G.Weights {
-		if readers[w.Name].matmul == 0 {
+		if readers[w.Name].matrix == 0 {
 			continue
 		}
 		form, why := packedForm(c, w, readers[w.Name])
@@ -42,11 +42,11 @@ func packWeights(c *Context) error {
 func packedForm(c *Context, w *ir.Weight, r readers) (ir.Form, string) {
 	row, ok := c.Target.Matmul(w.Type)
 	switch {
-	case r.matmul == 0:
+	case r.matrix == 0:
 		return w.Form, "no matmul reads it"
 	case !ok:
 		return w.Form, "no kernel for it"
-	case r.embedding > 0 && !c.Target.CanGather(w.Type, row.Form):
+	case r.gather > 0 && !c.Target.CanGather(w.Type, row.Form):
 		return w.Form, "an embedding reads its rows"
 	}
 	return row.Form, ""

@@ -17,7 +17,7 @@ func propagateLayout(c *Context) error {
 	g := c.G
 	mergeRelayouts(c)
 	for _, r := range slices.Clone(g.Nodes) {
-		if r.Op != ir.OpRelayout || r.Str("to") != ir.C4.String() {
+		if !isRelayout(r) || r.Str("to") != ir.C4.String() {
 			continue
 		}
 		x, y := r.In[0], r.Out[0]
@@ -40,7 +40,7 @@ func cannotWriteC4(c *Context, p *ir.Node, x ir.ValueID, uses int) string {
 	switch {
 	case p == nil:
 		return "it reads a graph input"
-	case !c.Target.CanWriteC4(p.Op, slices.Index(p.Out, x)):
+	case isRelayout(p) || !c.Target.CanWriteC4(p.Op, slices.Index(p.Out, x)):
 		return string(p.Op) + " writes plain only"
 	case uses != 1 || c.G.IsOutput(x):
 		return "others read " + string(p.Op) + "'s result plain"
@@ -59,7 +59,7 @@ func mergeRelayouts(c *Context) {
 	g := c.G
 	first := map[relayoutKey]*ir.Node{}
 	for _, r := range slices.Clone(g.Nodes) {
-		if r.Op != ir.OpRelayout {
+		if !isRelayout(r) {
 			continue
 		}
 		k := relayoutKey{r.In[0], r.Str("to")}

@@ -61,11 +61,15 @@ func holdsCutsChosen(c *Context) error {
 	return nil
 }
 
-func isMatmul(n *ir.Node) bool { return n.Op == ir.OpMatmul || n.Op == ir.OpMatmulGroup }
+// multiplies reports whether n reads a weight as a matrix: such nodes want int8
+// activations, layouts and packed weights, whatever their op.
+func multiplies(n *ir.Node) bool { return n.Reads(ir.Matrix) }
+
+func isRelayout(n *ir.Node) bool { return n.Row().Relays }
 
 func holdsActsQuantised(c *Context) error {
 	for _, n := range c.G.Nodes {
-		if !isMatmul(n) {
+		if !multiplies(n) {
 			continue
 		}
 		x := c.G.Value(n.In[0])
@@ -79,39 +83,36 @@ func holdsActsQuantised(c *Context) error {
 }
 
 func holdsGrouped(c *Context) error {
-	if !c.Target.HasFused(ir.OpMatmulGroup) {
-		return nil
+	type key struct {
+		x     ir.ValueID
+		group ir.OpName
 	}
-	reader := map[ir.ValueID]*ir.Node{}
+	reader := map[key]*ir.Node{}
 	for _, n := range c.G.Nodes {
-		if !isMatmul(n) {
+		k := key{n.In[0], n.Row().Grouped}
+		if k.group == "" || !c.Target.Executes(k.group) {
 			continue
 		}
-		if o := reader[n.In[0]]; o != nil {
-			return fmt.Errorf("%s and %s read %s", o.Op, n.Op, c.G.Value(n.In[0]).Name)
+		if o := reader[k]; o != nil {
+			return fmt.Errorf("%s and %s read %s", o.Op, n.Op, c.G.Value(k.x).Name)
 		}
-		reader[n.In[0]] = n
+		reader[k] = n
 	}
 	return nil
 }
 
 func holdsNormsFused(c *Context) error {
-	if !c.Target.HasFused(ir.OpAddRMSNorm) {
-		return nil
-	}
 	sums := map[ir.ValueID]bool{}
 	for _, n := range c.G.Nodes {
 		if n.Op == ir.OpAdd {
 			sums[n.Out[0]] = true
 		}
-		if isNorm(n) && sums[n.In[0]] && c.Target.HasFused("add_"+n.Op) {
+		if add := n.Row().AfterAdd; add != "" && sums[n.In[0]] && c.Target.Executes(add) {
 			return fmt.Errorf("%s reads the sum %s", n.Op, c.G.Value(n.In[0]).Name)
 		}
 	}
 	return nil
 }
-
-func isNorm(n *ir.Node) bool { return n.Base() == ir.OpRMSNorm }
 
 func holdsQuantsFused(c *Context) error {
 	producer, uses := map[ir.ValueID]*ir.Node{}, countUses(c.G)
@@ -128,7 +129,7 @@ func holdsQuantsFused(c *Context) error {
 
 func holdsLayoutsRight(c *Context) error {
 	for _, n := range c.G.Nodes {
-		if isMatmul(n) && wantsPlain(c, n) == "" && c.G.Value(n.In[0]).Layout != ir.C4 {
+		if multiplies(n) && wantsPlain(c, n) == "" && c.G.Value(n.In[0]).Layout != ir.C4 {
 			return fmt.Errorf("%s reads %s plain", n.Op, c.G.Value(n.In[0]).Name)
 		}
 	}
@@ -142,7 +143,7 @@ func holdsLayoutsSettled(c *Context) error {
 		for _, v := range n.Out {
 			producer[v] = n
 		}
-		if n.Op != ir.OpRelayout {
+		if !isRelayout(n) {
 			continue
 		}
 		k := relayoutKey{n.In[0], n.Str("to")}
@@ -180,20 +181,22 @@ func countUses(g *ir.Graph) map[ir.ValueID]int {
 	return uses
 }
 
-// readers counts the nodes that name a weight.
-type readers struct{ all, matmul, embedding int }
+// readers counts the nodes that name a weight, and those that read it as a
+// matrix or gather its rows.
+type readers struct{ all, matrix, gather int }
 
 func weightReaders(g *ir.Graph) map[string]readers {
 	m := map[string]readers{}
 	for _, n := range g.Nodes {
-		for _, w := range n.Weights {
+		op := n.Row()
+		for i, w := range n.Weights {
 			r := m[w]
 			r.all++
-			switch {
-			case isMatmul(n):
-				r.matmul++
-			case n.Op == ir.OpEmbedding:
-				r.embedding++
+			switch op.ReadAs(i) {
+			case ir.Matrix:
+				r.matrix++
+			case ir.Gather:
+				r.gather++
 			}
 			m[w] = r
 		}

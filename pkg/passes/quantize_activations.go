@@ -22,13 +22,13 @@ func quantizeActivations(c *Context) error {
 	}
 	made := map[key]ir.ValueID{}
 	for _, n := range slices.Clone(g.Nodes) {
-		if n.Op != ir.OpMatmul || g.Value(n.In[0]).Type.Elem != ir.F32 {
+		if !multiplies(n) || n.Row().Quantisable&1 == 0 || g.Value(n.In[0]).Type.Elem != ir.F32 {
 			continue
 		}
 		x, w := n.In[0], g.Weight(n.Weights[0])
 		scheme := c.Target.Scheme(w.Expr)
 		if scheme == "" {
-			c.Report.refuse("matmul", w.Type.String()+" weights take f32 activations")
+			c.Report.refuse(string(n.Op), w.Type.String()+" weights take f32 activations")
 			continue
 		}
 		k := key{x, scheme}
@@ -43,7 +43,7 @@ func quantizeActivations(c *Context) error {
 			c.Report.match("quantize_act")
 		}
 		n.In[0] = q
-		c.Report.match("matmul " + w.Type.String() + " reads i8")
+		c.Report.match(string(n.Op) + " " + w.Type.String() + " reads i8")
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ type Relayouts struct {
 func CountRelayouts(g *ir.Graph) Relayouts {
 	var r Relayouts
 	for _, n := range g.Nodes {
-		if n.Op != ir.OpRelayout {
+		if !isRelayout(n) {
 			continue
 		}
 		v := g.Value(n.Out[0])

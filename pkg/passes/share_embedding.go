@@ -12,7 +12,7 @@ import "github.com/tessera-llm/tessera/pkg/ir"
 func shareEmbedding(c *Context) error {
 	g := c.G
 	for _, n := range g.Nodes {
-		if n.Op != ir.OpEmbedding {
+		if !n.Reads(ir.Gather) {
 			continue
 		}
 		e := g.Weight(n.Weights[0])
@@ -34,7 +34,7 @@ func shareEmbedding(c *Context) error {
 }
 
 func untied(g *ir.Graph, e *ir.Weight) string {
-	if weightReaders(g)[e.Name].matmul > 0 {
+	if weightReaders(g)[e.Name].matrix > 0 {
 		return "shared already"
 	}
 	return "not tied"
@@ -43,7 +43,7 @@ func untied(g *ir.Graph, e *ir.Weight) string {
 // matmulTwin finds a matmul weight that is another name for e.
 func matmulTwin(g *ir.Graph, e *ir.Weight) *ir.Weight {
 	for _, n := range g.Nodes {
-		if n.Op != ir.OpMatmul {
+		if !multiplies(n) || len(n.Weights) != 1 {
 			continue
 		}
 		if w := g.Weight(n.Weights[0]); w.Name != e.Name && w.Expr.Equal(e.Expr) {

@@ -53,7 +53,7 @@ func partition(g *ir.Graph) (map[*ir.Node]int, []string, error) {
 		}
 		for _, v := range n.Out {
 			at[v] = p
-			if n.Op == ir.OpBoundary {
+			if n.Row().Wall {
 				if p != len(cuts) {
 					return nil, nil, fmt.Errorf("boundaries %s and %s stand side by side", cuts[p], n.Str("name"))
 				}
@@ -92,11 +92,11 @@ func extract(g *ir.Graph, part map[*ir.Node]int, p int) (*ir.Graph, error) {
 	copies := g.Clone().Nodes
 	for i, n := range g.Nodes {
 		switch {
-		case part[n] == p && n.Op == ir.OpBoundary:
+		case part[n] == p && n.Row().Wall:
 			c.Outputs = append(c.Outputs, n.In[0])
 			out := c.Value(n.In[0])
 			out.Name, out.Mark = g.Value(n.Out[0]).Name, n.Str("name")
-		case part[n] == p-1 && n.Op == ir.OpBoundary:
+		case part[n] == p-1 && n.Row().Wall:
 			c.Inputs = append(c.Inputs, n.Out[0])
 		case part[n] == p:
 			c.Nodes = append(c.Nodes, copies[i])

@@ -25,27 +25,54 @@ type MatmulRow struct {
 	KMod   int64     // K must be a multiple of this for Scheme to apply
 }
 
+// OpRow says that the target executes an op, and how.
+type OpRow struct {
+	Op ir.OpName
+	// C4In and C4Out: bit i for input or output i that the kernel can read or
+	// write as c4 itself.
+	C4In, C4Out uint32
+	// Quant: there is a kernel, too, that quantises the last output
+	// (ir.QuantisedForm).
+	Quant bool
+}
+
 // Target is one table.
 type Target struct {
-	Name    string
+	Name string
+	// Ops lists what the target executes.
+	Ops []OpRow
+	// Matmuls lists the weight types that an op may read as a matrix, Gathers
+	// those that it may pick rows of, with their forms.
 	Matmuls []MatmulRow
-	// WritesC4 lists the ops whose kernels can write output i as c4 themselves,
-	// as a bit mask by op.
-	WritesC4 map[ir.OpName]uint32
-	// Gathers lists the weight types and forms that embedding reads.
 	Gathers map[tensor.Type][]ir.Form
-	// Fused lists the fused ops that have a kernel.
-	Fused []ir.OpName
 }
 
 // CPU is the table of runtime/cpu.
 var CPU = &Target{
-	Name:    "cpu",
+	Name: "cpu",
+	Ops: []OpRow{
+		{Op: ir.OpEmbedding},
+		{Op: ir.OpRMSNorm, C4Out: 1, Quant: true},
+		{Op: ir.OpMatmul, C4In: 1},
+		{Op: ir.OpAddBias},
+		{Op: ir.OpAdd},
+		{Op: ir.OpMul},
+		{Op: ir.OpSilu},
+		{Op: ir.OpGeluTanh},
+		{Op: ir.OpRope},
+		{Op: ir.OpAttention, C4Out: 1, Quant: true},
+		{Op: ir.OpSelectRows},
+		{Op: ir.OpTopK},
+		{Op: ir.OpBoundary},
+		{Op: ir.OpQuantizeAct, C4In: 1, C4Out: 1},
+		{Op: ir.OpRelayout, C4In: 1, C4Out: 1},
+		{Op: ir.OpMatmulGroup, C4In: 1},
+		{Op: ir.OpRopeQK},
+		{Op: ir.OpAddRMSNorm, C4Out: 2, Quant: true},
+		{Op: ir.OpGatedAct, C4Out: 1, Quant: true},
+	},
 	Matmuls: matmuls(ir.P16),
-	WritesC4: map[ir.OpName]uint32{ir.OpRMSNorm: 1, ir.OpAddRMSNorm: 2, ir.OpGatedAct: 1, ir.OpAttention: 1, ir.OpQuantizeAct: 1,
-		ir.OpRMSNormQuant: 1, ir.OpAddRMSNormQuant: 2, ir.OpGatedActQuant: 1, ir.OpAttentionQuant: 1},
 	Gathers: gathers(ir.Rows, ir.P16),
-	Fused:   []ir.OpName{ir.OpMatmulGroup, ir.OpRopeQK, ir.OpAddRMSNorm, ir.OpGatedAct, ir.OpRMSNormQuant, ir.OpAddRMSNormQuant, ir.OpGatedActQuant, ir.OpAttentionQuant},
 }
 
 // matmuls has a row for every weight type with a packed form: quantised ones want
@@ -106,13 +133,33 @@ func (t *Target) Scheme(w *ir.Expr) string {
 	return r.Scheme
 }
 
+// row is the row that executes op, which for a quantised form is that of what
+// it quantises; nil when the target does not execute op.
+func (t *Target) row(op ir.OpName) *OpRow {
+	o := ir.Lookup(op)
+	if o == nil {
+		return nil
+	}
+	name, quant := op, o.Quantises != ""
+	if quant {
+		name = o.Quantises
+	}
+	for i := range t.Ops {
+		if r := &t.Ops[i]; r.Op == name && (r.Quant || !quant) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Executes reports whether the target has a kernel for op.
+func (t *Target) Executes(op ir.OpName) bool { return t.row(op) != nil }
+
 // CanWriteC4 reports whether op's kernel can write output i as c4.
 func (t *Target) CanWriteC4(op ir.OpName, i int) bool {
-	return i < 32 && t.WritesC4[op]&(1<<i) != 0
+	r := t.row(op)
+	return r != nil && i < 32 && r.C4Out&(1<<i) != 0
 }
 
 // CanGather reports whether embedding reads type w in form f.
 func (t *Target) CanGather(w tensor.Type, f ir.Form) bool { return slices.Contains(t.Gathers[w], f) }
-
-// HasFused reports whether the fused op has a kernel.
-func (t *Target) HasFused(op ir.OpName) bool { return slices.Contains(t.Fused, op) }

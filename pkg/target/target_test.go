@@ -45,7 +45,7 @@ func TestCPU(t *testing.T) {
 	if !CPU.CanGather(tensor.Q4_K, ir.P16) || CPU.CanGather(tensor.I32, ir.Rows) {
 		t.Error("gathers are wrong")
 	}
-	if !CPU.HasFused("rope_qk") || CPU.HasFused("matmul") {
-		t.Error("fused ops are wrong")
+	if !CPU.Executes(ir.OpRopeQK) || CPU.Executes("conjure") || !CPU.Executes("attention_quant") || CPU.Executes("matmul_quant") {
+		t.Error("what it executes is wrong")
 	}
 }

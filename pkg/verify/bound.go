@@ -74,11 +74,11 @@ const (
 func floatBound(g *ir.Graph, o Options) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
-		switch n.Base() {
-		case ir.OpMatmul, ir.OpMatmulGroup:
+		switch {
+		case n.Reads(ir.Matrix):
 			k := float64(g.Value(n.In[0]).Channels())
 			sum += k * u2 / 6
-		case ir.OpAttention:
+		case len(n.States) > 0:
 			sum += float64(total(o.Calls)) * u2 / 6
 			switch kvType(g, o) {
 			case "f16":

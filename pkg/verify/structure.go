@@ -50,7 +50,7 @@ func interfaceOf(g *ir.Graph) string {
 		at[boundary] = g.Value(v).Name
 	}
 	for _, n := range g.Nodes {
-		if n.Op == ir.OpBoundary {
+		if n.Row().Wall {
 			add(n.Str("name"), n.Out[0])
 		}
 		for _, v := range n.Out {

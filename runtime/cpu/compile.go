@@ -6,6 +6,7 @@ import (
 
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
@@ -56,6 +57,16 @@ func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executabl
 	if err := ir.Verify(g); err != nil {
 		return nil, err
 	}
+	for _, n := range g.Nodes {
+		if err := target.CPU.Supports(g, n); err != nil {
+			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
+		}
+	}
+	return d.build(segment, g, maxTokens)
+}
+
+// build turns a graph into tasks.
+func (d *device) build(segment string, g *ir.Graph, maxTokens int) (*executable, error) {
 	e := &executable{d: d, g: g, segment: segment, maxTokens: maxTokens}
 	places, size, err := planValues(g, maxTokens)
 	if err != nil {
@@ -65,11 +76,7 @@ func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executabl
 	e.arena = kernel.AlignedBytes(size)
 	var tasks []kernel.Task
 	for _, n := range g.Nodes {
-		compile := compilers[n.Op]
-		if compile == nil {
-			return nil, fmt.Errorf("the cpu has no kernel for op %q", n.Op)
-		}
-		s, err := compile(e, n)
+		s, err := e.step(n)
 		if err != nil {
 			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
 		}
@@ -88,7 +95,7 @@ func (e *executable) Graph() *ir.Graph { return e.g }
 func (e *executable) Stats() backend.Stats {
 	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena))}
 	for _, st := range e.steps {
-		if st.node.Op == ir.OpRelayout {
+		if st.node.Row().Relays {
 			s.Relayout++
 		}
 	}

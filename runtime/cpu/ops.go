@@ -10,35 +10,6 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-// compilers turns nodes into steps: one row per op of the table.
-var compilers = map[ir.OpName]func(*executable, *ir.Node) (step, error){
-	ir.OpEmbedding:   compileEmbedding,
-	ir.OpRMSNorm:     compileRMSNorm,
-	ir.OpMatmul:      compileMatmul,
-	ir.OpAddBias:     compileAddBias,
-	ir.OpAdd:         compileAdd,
-	ir.OpMul:         compileMul,
-	ir.OpSilu:        compileSilu,
-	ir.OpGeluTanh:    compileGelu,
-	ir.OpRope:        compileRope,
-	ir.OpAttention:   compileAttention,
-	ir.OpSelectRows:  compileSelectRows,
-	ir.OpTopK:        compileTopK,
-	ir.OpBoundary:    compileBoundary,
-	ir.OpQuantizeAct: compileQuantizeAct,
-	ir.OpRelayout:    compileRelayout,
-	ir.OpMatmulGroup: compileMatmul,
-	ir.OpRopeQK:      compileRopeQK,
-	ir.OpAddRMSNorm:  compileAddRMSNorm,
-	ir.OpGatedAct:    compileGatedAct,
-
-	// The kernel sees from its output whether it quantises.
-	ir.OpRMSNormQuant:    compileRMSNorm,
-	ir.OpAddRMSNormQuant: compileAddRMSNorm,
-	ir.OpGatedActQuant:   compileGatedAct,
-	ir.OpAttentionQuant:  compileAttention,
-}
-
 func decodeVector(t tensor.Type, dst []float32, src []byte) error { return quant.Decode(t, dst, src) }
 
 func one(t kernel.Task, bind func(*run) error) step {
@@ -144,27 +115,24 @@ func compileMul(e *executable, n *ir.Node) (step, error) {
 	}), nil
 }
 
-func compileSilu(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.Silu{Tier: e.d.tier}
-	return one(t, func(r *run) error {
-		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
-		return nil
-	}), nil
-}
-
-func compileGelu(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.GeluTanh{Tier: e.d.tier}
-	return one(t, func(r *run) error {
-		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
-		return nil
-	}), nil
+// unary compiles the op that is an activation.
+func unary(f *kernel.Activation) func(*executable, *ir.Node) (step, error) {
+	return func(e *executable, n *ir.Node) (step, error) {
+		t := &kernel.Unary{Tier: e.d.tier, F: f}
+		return one(t, func(r *run) error {
+			t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
+			return nil
+		}), nil
+	}
 }
 
 func compileGatedAct(e *executable, n *ir.Node) (step, error) {
-	t := &kernel.GatedAct{Tier: e.d.tier, Kind: kernel.SiluAct}
-	if ir.OpName(n.Str("act")) == ir.OpGeluTanh {
-		t.Kind = kernel.GeluAct
+	act := n.Str(n.Row().Applies)
+	f := methods[ir.OpName(act)].act
+	if f == nil {
+		return step{}, fmt.Errorf("the cpu has no activation %q", act)
 	}
+	t := &kernel.GatedAct{Tier: e.d.tier, F: f}
 	return one(t, func(r *run) error {
 		t.Gate, t.Up, t.Out = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]]
 		return nil

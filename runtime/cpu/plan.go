@@ -22,15 +22,6 @@ type place struct {
 	over  *place // the value whose memory it takes; nil: none
 }
 
-// inPlace lists, by op, outputs that may be written over an input, as (output,
-// input): the kernel reads an element of that input before it writes the same
-// element, and nowhere else.
-var inPlace = map[ir.OpName][][2]int{
-	ir.OpAdd: {{0, 0}, {0, 1}}, ir.OpMul: {{0, 0}, {0, 1}}, ir.OpSilu: {{0, 0}}, ir.OpGeluTanh: {{0, 0}}, ir.OpAddBias: {{0, 0}},
-	ir.OpRope: {{0, 0}}, ir.OpRopeQK: {{0, 0}, {1, 1}},
-	ir.OpAddRMSNorm: {{0, 0}, {0, 1}}, ir.OpAddRMSNormQuant: {{0, 0}, {0, 1}},
-}
-
 // planValues gives every value a place: graph inputs and outputs in the
 // caller's buffers, everything else in one arena, where values whose lives do
 // not overlap share memory, and an output takes the memory of an input that ends
@@ -82,11 +73,11 @@ func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 	return places, size, nil
 }
 
-// overwrite lets outputs take the memory of inputs (inPlace) and returns the
+// overwrite lets outputs take the memory of inputs (Op.InPlace) and returns the
 // values that need memory of their own.
 func overwrite(g *ir.Graph, places []place, inArena []*place) []*place {
 	for ni, n := range g.Nodes {
-		for _, pair := range inPlace[n.Op] {
+		for _, pair := range n.Row().InPlace {
 			out, in := &places[n.Out[pair[0]]], &places[n.In[pair[1]]]
 			once := 0
 			for _, v := range n.In {
@@ -95,7 +86,7 @@ func overwrite(g *ir.Graph, places []place, inArena []*place) []*place {
 				}
 			}
 			if out.over != nil || out.ext >= 0 || in.ext >= 0 || in.death != ni || once != 1 || in.size != out.size ||
-				in.v.Type.Elem != ir.F32 || in.v.Layout != ir.Plain || out.v.Layout != ir.Plain {
+				in.v.Type.Elem != ir.F32 || out.v.Type.Elem != ir.F32 || in.v.Layout != ir.Plain || out.v.Layout != ir.Plain {
 				continue
 			}
 			out.over = in

@@ -104,8 +104,8 @@ func TestPlanValues(t *testing.T) {
 	}
 }
 
-// inPlaceOnly fails when a value takes the memory of another that the table
-// inPlace does not let it take, or that somebody reads later; and when none does.
+// inPlaceOnly fails when a value takes the memory of another that the op
+// table (InPlace) does not let it take, or that somebody reads later; and when none does.
 func inPlaceOnly(t *testing.T, g *ir.Graph, places []place) {
 	t.Helper()
 	took := 0
@@ -117,7 +117,7 @@ func inPlaceOnly(t *testing.T, g *ir.Graph, places []place) {
 			}
 			took++
 			ok := false
-			for _, pair := range inPlace[n.Op] {
+			for _, pair := range n.Row().InPlace {
 				in := &places[n.In[pair[1]]]
 				ok = ok || pair[0] == o && in.ext < 0 && in.off == out.off && in.death == ni
 			}

@@ -1,133 +1,335 @@
 package cpu
 
 import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/tessera-llm/tessera/internal/testutil"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-func elemFor(scheme string) kernel.Elem {
-	if scheme != "" {
-		return kernel.I8
+// zeros hands out weights of zeros in the type and form asked for.
+type zeros struct{}
+
+func (zeros) Bytes(_ string, w *ir.Weight) ([]byte, error) {
+	size, err := tensor.Bytes(w.Type, w.Shape)
+	if w.Form == ir.P16 {
+		size, err = pack.Size(w.Type, w.Rows, w.Shape.Last())
 	}
-	return kernel.F32
+	if err != nil {
+		return nil, err
+	}
+	return kernel.AlignedBytes(int(size)), nil
 }
 
-// claims lists, from the target table and the op table, every kernel that a
-// verified graph for this target may ask for, fused or not, with any pass left
-// out: layouts as the table says or plain, weights in the table's form or rows,
-// activations quantised or not.
-func claims() []kernel.Key {
-	t := target.CPU
-	var keys []kernel.Key
-	layouts := []kernel.Layout{kernel.Plain, kernel.C4}
-	for _, row := range t.Matmuls {
-		for _, op := range []kernel.Op{kernel.OpMatmul, kernel.OpMatmulGroup} {
-			for _, f := range []kernel.Form{kernel.Rows, row.Form} {
-				for _, l := range []kernel.Layout{kernel.Plain, row.Input} {
-					keys = append(keys, kernel.Key{Op: op, Weight: row.Weight, Form: f, Elem: kernel.F32, Layout: l})
-					if row.Scheme != "" {
-						keys = append(keys, kernel.Key{Op: op, Weight: row.Weight, Form: f, Elem: elemFor(row.Scheme), Layout: l})
+// scale makes the sizes of pkg/ir's graph with every op large enough for blocks
+// of 256.
+const scale = 8
+
+// site is a graph of one node, n, between relayouts and quantisations that bring
+// its inputs into the wanted elements and layouts.
+type site struct {
+	g    *ir.Graph
+	n    *ir.Node
+	what string
+}
+
+// variant is what a site is asked to be.
+type variant struct {
+	op      ir.OpName
+	act     string
+	i8      bool            // inputs that may be quantised are
+	in, out uint32          // c4 bits
+	weight  tensor.Type     // of matrices and gathers, and of vectors
+	form    ir.Form         // of matrices and gathers
+	reads   map[ir.Read]int // what the node reads
+}
+
+// newSite builds v out of node old of g, which is the same op, or an activation
+// when v is one.
+func newSite(g *ir.Graph, old *ir.Node, v variant) (*site, error) {
+	s := &site{g: ir.NewGraph("site"), n: &ir.Node{Op: v.op}}
+	op := ir.Lookup(v.op)
+	for i, id := range old.In {
+		t := g.Value(id).Type
+		t.Elem, t.Scheme = map[bool]ir.Elem{true: ir.I32, false: ir.F32}[t.Elem == ir.I32], ""
+		t.Shape = slices.Clone(t.Shape)
+		for j, d := range t.Shape {
+			if !d.Symbolic() {
+				t.Shape[j] = d * scale
+			}
+		}
+		name := fmt.Sprintf("in%d", i)
+		x, err := s.g.AddInput(name, t), error(nil)
+		if v.i8 && op.Quantisable>>i&1 != 0 {
+			x, err = s.add(ir.Node{Op: ir.OpQuantizeAct, In: []ir.ValueID{x}, Attrs: []ir.Attr{ir.StringAttr("scheme", ir.Schemes[0])}}, name+".q", ir.Plain)
+		} else if v.i8 && op.Relays {
+			x, err = s.add(ir.Node{Op: ir.OpQuantizeAct, In: []ir.ValueID{x}, Attrs: []ir.Attr{ir.StringAttr("scheme", ir.Schemes[0])}}, name+".q", ir.Plain)
+		}
+		if err == nil && v.in>>i&1 != 0 {
+			x, err = s.add(ir.Node{Op: ir.OpRelayout, In: []ir.ValueID{x}, Attrs: []ir.Attr{ir.StringAttr("to", ir.C4.String())}}, name+".c4", ir.C4)
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.n.In = append(s.n.In, x)
+	}
+	for i, name := range old.Weights {
+		w := g.Weight(name)
+		shape, rows, form := slices.Clone(w.Shape), slices.Clone(w.Rows), v.form
+		for j := range shape {
+			shape[j] *= scale
+		}
+		for j := range rows {
+			rows[j] *= scale
+		}
+		if op.ReadAs(i) == ir.Vector {
+			form = ir.Rows
+		}
+		name := fmt.Sprintf("w%d", i)
+		if _, err := s.g.AddWeight(name, ir.StoredExpr(name, v.weight, shape, form, rows)); err != nil {
+			return nil, err
+		}
+		s.n.Weights = append(s.n.Weights, name)
+	}
+	for _, name := range old.States {
+		st := *g.State(name)
+		st.HeadDim *= scale
+		s.g.AddState(&st)
+		s.n.States = append(s.n.States, name)
+	}
+	for _, a := range old.Attrs {
+		switch {
+		case a.Kind == ir.Int && slices.Contains([]string{"dim", "head_dim", "rotary_dim", "k"}, a.Key):
+			a = ir.IntAttr(a.Key, a.I*scale)
+		case a.Kind == ir.Ints:
+			many := slices.Clone(a.L)
+			for i := range many {
+				many[i] *= scale
+			}
+			a = ir.IntsAttr(a.Key, many...)
+		case a.Key == op.Applies:
+			a = ir.StringAttr(a.Key, v.act)
+		case op.Relays:
+			a = ir.StringAttr(a.Key, map[uint32]ir.Layout{0: ir.Plain, 1: ir.C4}[v.out].String())
+		}
+		s.n.Attrs = append(s.n.Attrs, a)
+	}
+	types, err := s.g.Infer(s.n)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range types {
+		out := s.g.NewValue(fmt.Sprintf("out%d", i), t)
+		if v.out>>i&1 != 0 {
+			out.Layout = ir.C4
+		}
+		s.n.Out = append(s.n.Out, out.ID)
+	}
+	s.g.Nodes = append(s.g.Nodes, s.n)
+	s.what = fmt.Sprintf("%s %s i8=%v c4 in %b out %b, weights %s %s", v.op, v.act, v.i8, v.in, v.out, v.weight, v.form)
+	return s, ir.Verify(s.g)
+}
+
+func (s *site) add(n ir.Node, name string, l ir.Layout) (ir.ValueID, error) {
+	out, err := s.g.Add(n, name)
+	if err != nil {
+		return ir.None, err
+	}
+	s.g.Value(out[0]).Layout = l
+	return out[0], nil
+}
+
+// run executes the site on d without asking the target table: five tokens, inputs
+// that any op takes.
+func (s *site) run(d *device) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	e, err := d.build("site", s.g, 5)
+	if err != nil {
+		return err
+	}
+	st, err := d.NewState(s.g.States, "f32", 16)
+	if err != nil {
+		return err
+	}
+	var in []backend.Buffer
+	for _, id := range s.g.Inputs {
+		t := s.g.Value(id).Type
+		b, err := d.NewBuffer(t, 5)
+		if err != nil {
+			return err
+		}
+		cols := 1
+		if len(t.Shape) == 2 {
+			cols = int(t.Shape[1])
+		}
+		ints, floats := make([]int32, 5*cols), make([]float32, 5*cols)
+		for i := range ints {
+			ints[i], floats[i] = int32(i), 1+float32(i%7)
+		}
+		if t.Elem == ir.I32 {
+			err = b.SetInt32(ints)
+		} else {
+			err = b.SetFloat32(floats)
+		}
+		if err != nil {
+			return err
+		}
+		in = append(in, b)
+	}
+	return e.Run(context.Background(), st, in, nil)
+}
+
+// variants lists all that op might be asked for.
+func variants(op *ir.Op, old *ir.Node) []variant {
+	acts := []string{""}
+	if op.Applies != "" {
+		acts = nil
+		for _, o := range ir.Ops() {
+			acts = append(acts, string(o.Name))
+		}
+	}
+	types := []tensor.Type{tensor.F32}
+	forms := []ir.Form{ir.Rows}
+	if op.Weights != 0 {
+		types = nil
+		for ty := tensor.Type(1); ty.Valid(); ty++ {
+			types = append(types, ty)
+		}
+		if op.Reads[0] != ir.Vector {
+			forms = append(forms, ir.P16)
+		}
+	}
+	quants := []bool{false}
+	if op.Quantisable != 0 || op.Relays {
+		quants = append(quants, true)
+	}
+	var all []variant
+	for in := range uint32(1) << len(old.In) {
+		for out := range uint32(1) << min(len(old.Out), 3) {
+			for _, act := range acts {
+				for _, q := range quants {
+					for _, ty := range types {
+						for _, f := range forms {
+							all = append(all, variant{op: op.Name, act: act, i8: q, in: in, out: out, weight: ty, form: f})
+						}
 					}
 				}
 			}
 		}
 	}
-	for w, forms := range t.Gathers {
-		for _, f := range forms {
-			keys = append(keys, kernel.Key{Op: kernel.OpEmbedding, Weight: w, Form: f, Elem: kernel.F32})
-		}
+	return all
+}
+
+// What the target table claims runs, at every tier; what it does not claim is
+// refused by the kernels too, with an error and not with a panic. Every op of the
+// table in every element, layout, weight type and form that Verify allows.
+func TestTargetTableAndKernelsAgree(t *testing.T) {
+	text, err := os.ReadFile(testutil.Root() + "/pkg/ir/testdata/ops.ir")
+	if err != nil {
+		t.Fatal(err)
 	}
+	g, err := ir.Parse(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := map[ir.OpName]*ir.Node{}
+	for _, n := range g.Nodes {
+		nodes[n.Op] = n
+	}
+	var devices []*device
+	for _, tier := range kernel.Available() {
+		d, err := Backend{}.Open(zeros{}, backend.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		d.(*device).tier = tier
+		devices = append(devices, d.(*device))
+	}
+	claimed, refused := 0, 0
 	for _, op := range ir.Ops() {
-		if op.Fused() && !t.HasFused(op.Name) {
+		old := nodes[op.Name]
+		if old == nil && op.Activation {
+			old = nodes[ir.OpSilu]
+		}
+		if old == nil {
+			t.Errorf("ops.ir has no %s", op.Name)
 			continue
 		}
-		switch op.Name {
-		case "matmul", "matmul_group", "embedding", "boundary": // above; boundary is a copy of its own
-		case "attention", "attention_quant":
-			elem := kernel.F32
-			if op.Quantises != "" {
-				elem = kernel.I8
+		ran := false
+		for _, v := range variants(op, old) {
+			s, err := newSite(g, old, v)
+			if err != nil {
+				continue // no graph may hold it
 			}
-			for _, ty := range kernel.CacheTypes {
-				for _, l := range layouts {
-					if l == kernel.Plain || t.WritesC4[op.Name] != 0 {
-						keys = append(keys, kernel.Key{Op: kernel.OpAttention, Weight: ty, Elem: elem, Layout: l})
-					}
+			want := target.CPU.Supports(s.g, s.n)
+			for _, d := range devices {
+				switch err := s.run(d); {
+				case want == nil && err != nil:
+					t.Errorf("%s: the target table claims it, at tier %s: %v", s.what, d.tier, err)
+				case want != nil && err == nil:
+					t.Errorf("%s: runs at tier %s, the target table: %v", s.what, d.tier, want)
+				case err != nil && err.Error()[:min(5, len(err.Error()))] == "panic":
+					t.Errorf("%s at tier %s: %v", s.what, d.tier, err)
 				}
 			}
-		case "relayout":
-			for _, l := range layouts {
-				keys = append(keys, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.F32, Layout: l}, kernel.Key{Op: kernel.OpRelayout, Elem: kernel.I8, Layout: l})
-			}
-		default:
-			k := kernel.Key{Op: kernel.Op(op.Name), Elem: kernel.F32}
-			if op.Quantises != "" {
-				k = kernel.Key{Op: kernel.Op(op.Quantises), Elem: kernel.I8}
-			}
-			keys = append(keys, k)
-			if t.WritesC4[op.Name] != 0 {
-				k.Layout = kernel.C4
-				keys = append(keys, k)
+			if want == nil {
+				claimed++
+				ran = true
+			} else {
+				refused++
 			}
 		}
+		if !ran {
+			t.Errorf("%s runs in no way", op.Name)
+		}
 	}
-	return keys
+	if claimed < 100 || refused < 100 {
+		t.Errorf("%d variants claimed, %d refused: too few to be all", claimed, refused)
+	}
+	t.Logf("%d variants claimed, %d refused, %d tiers", claimed, refused, len(devices))
 }
 
-// Whatever the target table claims runs, at every tier; whatever has a kernel
-// is claimed.
-func TestTargetTableAndKernelsAgree(t *testing.T) {
-	claimed := map[kernel.Key]bool{}
-	for _, k := range claims() {
-		claimed[k] = true
-		for tier := kernel.Generic; ; tier++ {
-			if _, err := kernel.Lookup(k, tier); err != nil {
-				t.Errorf("the target table claims %s: %v", k, err)
-			}
-			if best, err := kernel.Best(); err != nil || tier == best {
-				break
-			}
+// Every row of the tables is about an op, the methods are those of the target's
+// rows, and c4 claims lie within what the op table allows.
+func TestTargetRowsAndMethodsAgree(t *testing.T) {
+	rows := map[ir.OpName]bool{}
+	for _, r := range target.CPU.Ops {
+		op := ir.Lookup(r.Op)
+		if op == nil || op.Quantises != "" || rows[r.Op] {
+			t.Errorf("target row %q is no op, a quantised form, or stands twice", r.Op)
+			continue
+		}
+		rows[r.Op] = true
+		if r.C4In&^op.C4In != 0 || r.C4Out&^op.C4Out != 0 || r.Quant && !op.HasQuant {
+			t.Errorf("target row %+v goes beyond the op table", r)
+		}
+		if m := methods[r.Op]; m.compile == nil || op.Activation != (m.act != nil) {
+			t.Errorf("the target claims %s, which has no method or one that does not fit its traits", r.Op)
 		}
 	}
-	for _, row := range kernel.Table() {
-		if !claimed[row.Key] {
-			t.Errorf("kernel %s is not claimed by the target table", row.Key)
+	for name := range maps.Keys(methods) {
+		if !rows[name] {
+			t.Errorf("there is a method for %s, which the target does not claim", name)
 		}
 	}
-}
-
-// Every op of the table compiles here; every fused op the target claims has a
-// row, and c4 claims lie within what the op table allows.
-func TestOpTableAndCompilersAgree(t *testing.T) {
 	for _, op := range ir.Ops() {
-		if compilers[op.Name] == nil {
-			t.Errorf("op %s has no compiler", op.Name)
-		}
-		if mask := target.CPU.WritesC4[op.Name]; mask&^op.C4Out != 0 {
-			t.Errorf("the target lets %s write outputs %b as c4, the op table %b", op.Name, mask, op.C4Out)
-		}
-		if op.Fused() && !target.CPU.HasFused(op.Name) {
-			t.Errorf("fused op %s is not claimed", op.Name)
-		}
-	}
-	for name := range compilers {
-		if ir.Lookup(name) == nil {
-			t.Errorf("there is a compiler for %s, which is no op", name)
-		}
-	}
-	for _, f := range target.CPU.Fused {
-		if op := ir.Lookup(f); op == nil || !op.Fused() {
-			t.Errorf("the target claims %s, which is no fused op", f)
-		}
-	}
-	for op := range target.CPU.WritesC4 {
-		if ir.Lookup(op) == nil {
-			t.Errorf("the target lets %s write c4, which is no op", op)
+		if !target.CPU.Executes(op.Name) {
+			t.Errorf("op %s is not claimed", op.Name)
 		}
 	}
 	seen := []tensor.Type{}
@@ -139,5 +341,10 @@ func TestOpTableAndCompilersAgree(t *testing.T) {
 			t.Errorf("%s wants scheme %q, which is unknown", row.Weight, row.Scheme)
 		}
 		seen = append(seen, row.Weight)
+	}
+	for _, row := range kernel.Table() {
+		if !slices.Contains(seen, row.Weight) {
+			t.Errorf("kernel %s is not claimed", row.Key)
+		}
 	}
 }

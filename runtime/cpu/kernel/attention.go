@@ -76,9 +76,6 @@ func (a *Attention) Prepare() error {
 	if a.Start < 0 || a.Window < 0 || a.Start+s > len(c.chunks)*Chunk {
 		return fmt.Errorf("attention: positions %d to %d, window %d, the cache has room for %d", a.Start, a.Start+s-1, a.Window, len(c.chunks)*Chunk)
 	}
-	if _, err := Lookup(Key{Op: OpAttention, Weight: c.Type, Elem: a.Out.Elem, Layout: a.Out.Layout}, a.Tier); err != nil {
-		return err
-	}
 	a.tile = a.tileSize()
 	a.slabHeads = 1
 	if a.Out.Elem == I8 {

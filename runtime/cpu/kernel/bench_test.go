@@ -233,8 +233,8 @@ func BenchmarkRuns(b *testing.B) {
 				{"add_rms_norm_quant", &AddRMSNorm{Tier: tier, A: x, B: y, Sum: z, Out: q4, Weight: y.F[:c], Dim: c, Eps: 1e-6}},
 				{"quantize_act", &QuantizeAct{Tier: tier, X: f4, Out: q4}},
 				{"quantize_act plain", &QuantizeAct{Tier: tier, X: x, Out: q4}},
-				{"gated_act", &GatedAct{Tier: tier, Gate: x, Up: y, Out: f4}},
-				{"gated_act_quant", &GatedAct{Tier: tier, Gate: x, Up: y, Out: q4}},
+				{"gated_act", &GatedAct{Tier: tier, F: Silu, Gate: x, Up: y, Out: f4}},
+				{"gated_act_quant", &GatedAct{Tier: tier, F: Silu, Gate: x, Up: y, Out: q4}},
 				{"rope", &Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab}},
 			} {
 				b.Run(fmt.Sprintf("%s/S=%d C=%d/%s", op.name, s, c, tier), func(b *testing.B) {

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // run of elements per work item of an element-wise op.
 const runLen = 4096
@@ -65,38 +68,6 @@ func (o *Mul) Run(lo, hi int, _ []byte) {
 	mulRun(o.Out.F[i:j], o.A.F[i:j], o.B.F[i:j], vectorTier(o.Tier))
 }
 
-// Silu is Out = X / (1 + exp(-X)).
-type Silu struct {
-	Tier   Tier
-	X, Out Act
-	pointwise
-}
-
-// Prepare checks shapes.
-func (o *Silu) Prepare() error { return o.prepare("silu", &o.Out, &o.X) }
-
-// Run maps a range of elements.
-func (o *Silu) Run(lo, hi int, _ []byte) {
-	i, j := o.span(lo, hi)
-	silu.run(o.Out.F[i:j], o.X.F[i:j], vectorTier(o.Tier))
-}
-
-// GeluTanh is the tanh form of gelu.
-type GeluTanh struct {
-	Tier   Tier
-	X, Out Act
-	pointwise
-}
-
-// Prepare checks shapes.
-func (o *GeluTanh) Prepare() error { return o.prepare("gelu_tanh", &o.Out, &o.X) }
-
-// Run maps a range of elements.
-func (o *GeluTanh) Run(lo, hi int, _ []byte) {
-	i, j := o.span(lo, hi)
-	gelu.run(o.Out.F[i:j], o.X.F[i:j], vectorTier(o.Tier))
-}
-
 // AddBias is Out[s] = X[s] + Bias, plain. One item per token.
 type AddBias struct {
 	Tier   Tier
@@ -129,28 +100,19 @@ func (o *AddBias) Run(lo, hi int, _ []byte) {
 	}
 }
 
-// GatedKind is the activation of a GatedAct.
-type GatedKind uint8
-
-// Gated activations.
-const (
-	SiluAct GatedKind = iota
-	GeluAct
-)
-
-// GatedAct is Out = act(Gate) * Up; Gate and Up are plain, Out is f32, plain or c4,
+// GatedAct is Out = F(Gate) * Up; Gate and Up are plain, Out is f32, plain or c4,
 // or i8, plain or c4: what QuantizeAct would make of the f32, which is never
 // written. One item per (tile of four tokens, slab of 256 channels).
 type GatedAct struct {
 	Tier          Tier
-	Kind          GatedKind
+	F             *Activation
 	Gate, Up, Out Act
 }
 
 // Prepare checks shapes.
 func (o *GatedAct) Prepare() error {
-	if o.Kind > GeluAct {
-		return fmt.Errorf("gated_act: unknown activation %d", o.Kind)
+	if o.F == nil {
+		return fmt.Errorf("gated_act: no activation")
 	}
 	s, c := o.Gate.S, o.Gate.C
 	if err := wantPlain("gated_act", "gate", &o.Gate, s, c); err != nil {
@@ -165,48 +127,56 @@ func (o *GatedAct) Prepare() error {
 // Items is tiles times slabs.
 func (o *GatedAct) Items() int { return ceil(o.Gate.S, 4) * ceil(o.Gate.C, Slab) }
 
-// Scratch is none.
-func (o *GatedAct) Scratch() int { return 0 }
+// gatedScratch is what a worker of GatedAct keeps: a tile of products and a run
+// of activated gates. It is no local, since a call of F would move it to the heap.
+type gatedScratch struct {
+	y   slabTile
+	act [Slab]float32
+}
+
+// Scratch is a gatedScratch.
+func (o *GatedAct) Scratch() int { return int(unsafe.Sizeof(gatedScratch{})) }
 
 // Run computes items lo to hi-1; the slabs of a tile follow each other, as they
 // do in memory.
-func (o *GatedAct) Run(lo, hi int, _ []byte) {
+func (o *GatedAct) Run(lo, hi int, scratch []byte) {
+	m := (*gatedScratch)(unsafe.Pointer(unsafe.SliceData(scratch[:o.Scratch()])))
 	vec := vectorTier(o.Tier)
 	slabs := ceil(o.Gate.C, Slab)
 	if o.Out.Elem == F32 && lo == 0 {
 		o.Out.zeroPads()
 	}
-	var y slabTile
 	for i := lo; i < hi; i++ {
 		if o.Out.Elem == I8 {
-			o.quantise(&y, i%slabs, i/slabs*4, vec)
+			o.quantise(m, i%slabs, i/slabs*4, vec)
 		} else {
-			o.store(&y[0], i%slabs, i/slabs*4, vec)
+			o.store(m, i%slabs, i/slabs*4, vec)
 		}
 	}
 }
 
 // store computes slab s of four tokens from t on into an f32 output.
-func (o *GatedAct) store(buf *[Slab]float32, s, t int, vec Tier) {
+func (o *GatedAct) store(m *gatedScratch, s, t int, vec Tier) {
 	c, k := o.Gate.C, s*Slab
 	n := min(Slab, c-k)
 	for end := min(t+4, o.Gate.S); t < end; t++ {
 		g, u := o.Gate.F[t*c+k:][:n], o.Up.F[t*c+k:][:n]
 		if o.Out.Layout == Plain || o.Out.S == 1 {
-			o.gate(o.Out.F[t*c+k:][:n], g, u, vec)
+			o.gate(o.Out.F[t*c+k:][:n], g, u, &m.act, vec)
 			continue
 		}
-		o.gate(buf[:n], g, u, vec)
+		buf := m.y[0][:n]
+		o.gate(buf, g, u, &m.act, vec)
 		if vec != Generic {
-			putVec(&o.Out, t, k, buf[:n])
+			putVec(&o.Out, t, k, buf)
 		} else {
-			o.Out.putRun(t, k, buf[:n])
+			o.Out.putRun(t, k, buf)
 		}
 	}
 }
 
 // quantise computes slab s of four tokens from t on into an i8 output.
-func (o *GatedAct) quantise(y *slabTile, s, t int, vec Tier) {
+func (o *GatedAct) quantise(m *gatedScratch, s, t int, vec Tier) {
 	c, k := o.Gate.C, s*Slab
 	n := min(Slab, c-k)
 	w, _ := tile(o.Out.Layout, o.Out.S)
@@ -215,21 +185,20 @@ func (o *GatedAct) quantise(y *slabTile, s, t int, vec Tier) {
 			got := 0
 			if t+l < end {
 				got = n
-				o.gate(y[l][:n], o.Gate.F[(t+l)*c+k:][:n], o.Up.F[(t+l)*c+k:][:n], vec)
+				o.gate(m.y[l][:n], o.Gate.F[(t+l)*c+k:][:n], o.Up.F[(t+l)*c+k:][:n], &m.act, vec)
 			}
-			clear(y[l][got:])
+			clear(m.y[l][got:])
 		}
-		o.Out.quantiseTile(y, s, t/w, vec)
+		o.Out.quantiseTile(&m.y, s, t/w, vec)
 	}
 }
 
-// gate is dst = act(g) * u.
-func (o *GatedAct) gate(dst, g, u []float32, vec Tier) {
-	if vec != Generic && o.Kind == SiluAct && vecSiluMul(vec, dst, g, u) {
+// gate is dst = F(g) * u; dst may be u.
+func (o *GatedAct) gate(dst, g, u []float32, act *[Slab]float32, vec Tier) {
+	if vec != Generic && o.F.mul != nil && o.F.mul(vec, dst, g, u) {
 		return
 	}
-	var act [Slab]float32 // dst may be u
-	activation(o.Kind).run(act[:len(g)], g, vec)
+	o.F.run(vec, act[:len(g)], g)
 	mulRun(dst, act[:len(g)], u, vec)
 }
 

@@ -33,13 +33,13 @@ func TestFusedQuantisation(t *testing.T) {
 			return &AddRMSNorm{Tier: tier, A: x, B: y, Sum: sum, Out: out, Weight: w, Dim: dim, Eps: 1e-5}
 		}}
 	}
-	gate := func(kind GatedKind) fused {
-		return fused{fmt.Sprintf("gated_act %d", kind), func(tier Tier, x, y, out Act) Task {
-			return &GatedAct{Tier: tier, Kind: kind, Gate: x, Up: y, Out: out}
+	gate := func(f *Activation) fused {
+		return fused{fmt.Sprintf("gated_act %s", f), func(tier Tier, x, y, out Act) Task {
+			return &GatedAct{Tier: tier, F: f, Gate: x, Up: y, Out: out}
 		}}
 	}
 	for _, c := range []int{32, 96, 256, 300, 640, 1536} {
-		ops := []fused{norm(c), addNorm(c), gate(SiluAct), gate(GeluAct)}
+		ops := []fused{norm(c), addNorm(c), gate(Silu), gate(GeluTanh)}
 		if c == 1536 {
 			ops = append(ops, norm(512), addNorm(96), norm(384)) // runs beside, in and across slabs
 		}

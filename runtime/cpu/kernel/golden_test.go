@@ -51,8 +51,8 @@ func TestGolden(t *testing.T) {
 		out, sum := newAct(t, F32, C4, 6, 320), newAct(t, F32, Plain, 6, 320)
 		run(t, &AddRMSNorm{Tier: tier, A: x, B: y, Sum: sum, Out: out, Weight: gauss(r, 64), Dim: 64, Eps: 1e-5})
 		digest(h, sum, out)
-		for _, kind := range []GatedKind{SiluAct, GeluAct} {
-			run(t, &GatedAct{Tier: tier, Kind: kind, Gate: x, Up: y, Out: out})
+		for _, f := range []*Activation{Silu, GeluTanh} {
+			run(t, &GatedAct{Tier: tier, F: f, Gate: x, Up: y, Out: out})
 			digest(h, out)
 		}
 		tab := RopeTable{make([]float32, 6*32), make([]float32, 6*32), 32}

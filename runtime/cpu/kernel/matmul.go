@@ -64,10 +64,11 @@ func (m *Matmul) Prepare() error {
 			return err
 		}
 	}
-	impl, err := lookupMatmul(Key{OpMatmul, m.W.Type, m.W.Form, m.X.Elem, m.X.Layout}, m.Tier)
+	row, err := Lookup(Key{m.W.Type, m.W.Form, m.X.Elem, m.X.Layout}, m.Tier)
 	if err != nil {
 		return err
 	}
+	impl := row.impl
 	m.tokens = impl.pass(m)
 	m.run, m.unit, m.scratch = impl.run, impl.unit(m.X.S, m.W.panels), impl.scratch(m)
 	m.stride = roundUp(m.W.panels, m.unit)
@@ -154,9 +155,6 @@ type Embedding struct {
 func (e *Embedding) Prepare() error {
 	if e.W == nil {
 		return fmt.Errorf("embedding: no weight")
-	}
-	if _, err := Lookup(Key{Op: OpEmbedding, Weight: e.W.Type, Form: e.W.Form, Elem: e.Out.Elem}, e.Tier); err != nil {
-		return err
 	}
 	n := e.W.N()
 	for i, id := range e.IDs {

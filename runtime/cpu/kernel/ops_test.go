@@ -81,11 +81,11 @@ func TestElementwise(t *testing.T) {
 		}{
 			{"add", func(ti Tier, o Act) Task { return &Add{Tier: ti, A: a, B: b, Out: o} }, func(x, y, _ float64) float64 { return x + y }, 1},
 			{"mul", func(ti Tier, o Act) Task { return &Mul{Tier: ti, A: a, B: b, Out: o} }, func(x, y, _ float64) float64 { return x * y }, 1},
-			{"silu", func(ti Tier, o Act) Task { return &Silu{Tier: ti, X: a, Out: o} }, func(x, _, _ float64) float64 { return sig(x) }, 6},
-			{"gelu", func(ti Tier, o Act) Task { return &GeluTanh{Tier: ti, X: a, Out: o} }, func(x, _, _ float64) float64 { return gel(x) }, 0},
+			{"silu", func(ti Tier, o Act) Task { return &Unary{Tier: ti, F: Silu, X: a, Out: o} }, func(x, _, _ float64) float64 { return sig(x) }, 6},
+			{"gelu", func(ti Tier, o Act) Task { return &Unary{Tier: ti, F: GeluTanh, X: a, Out: o} }, func(x, _, _ float64) float64 { return gel(x) }, 0},
 			{"bias", func(ti Tier, o Act) Task { return &AddBias{Tier: ti, X: a, Bias: bias, Out: o} }, func(x, _, b float64) float64 { return x + b }, 1},
-			{"gated silu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return sig(x) * y }, 7},
-			{"gated gelu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, Kind: GeluAct, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return gel(x) * y }, 0},
+			{"gated silu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, F: Silu, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return sig(x) * y }, 7},
+			{"gated gelu", func(ti Tier, o Act) Task { return &GatedAct{Tier: ti, F: GeluTanh, Gate: a, Up: b, Out: o} }, func(x, y, _ float64) float64 { return gel(x) * y }, 0},
 		}
 		for _, c := range cases {
 			want := newAct(t, F32, Plain, 3, n)
@@ -274,7 +274,7 @@ func TestNoAllocation(t *testing.T) {
 			&QuantizeAct{Tier: tier, X: x, Out: q},
 			&RMSNorm{Tier: tier, X: x, Out: newAct(t, F32, C4, 5, 256), Weight: gauss(r, 256), Dim: 256, Eps: 1},
 			&Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab},
-			&GatedAct{Tier: tier, Gate: x, Up: x, Out: newAct(t, F32, C4, 5, 256)},
+			&GatedAct{Tier: tier, F: Silu, Gate: x, Up: x, Out: newAct(t, F32, C4, 5, 256)},
 			&TopK{Tier: tier, Logits: x, K: 5, IDs: make([]int32, 25), Vals: make([]float32, 25), LSE: make([]float32, 5)},
 		}
 		for _, task := range tasks {

@@ -7,15 +7,13 @@ import "github.com/tessera-llm/tessera/pkg/pack"
 func addArch(add func(Key, Tier, *matmulImpl)) {
 	for _, ty := range WeightTypes {
 		_, n := runAs(pack.Lookup(ty))
-		for _, op := range []Op{OpMatmul, OpMatmulGroup} {
-			for _, l := range []Layout{Plain, C4} {
-				for _, f := range []Form{Rows, P16} {
-					if n != nil && ty.Quantised() {
-						add(Key{op, ty, f, I8, l}, NEON, &neonQuant)
-						add(Key{op, ty, f, I8, l}, I8MM, &i8mmQuant)
-					}
-					add(Key{op, ty, f, F32, l}, NEON, &neonFloat)
+		for _, l := range []Layout{Plain, C4} {
+			for _, f := range []Form{Rows, P16} {
+				if n != nil && ty.Quantised() {
+					add(Key{ty, f, I8, l}, NEON, &neonQuant)
+					add(Key{ty, f, I8, l}, I8MM, &i8mmQuant)
 				}
+				add(Key{ty, f, F32, l}, NEON, &neonFloat)
 			}
 		}
 	}

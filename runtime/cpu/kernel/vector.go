@@ -56,30 +56,6 @@ func sumSquares(x []float32, vec Tier) float32 {
 	return f32.Tree16(&l)
 }
 
-// activation is one of silu and gelu_tanh.
-type activation uint8
-
-const (
-	silu activation = iota
-	gelu
-)
-
-func (a activation) run(dst, x []float32, vec Tier) {
-	x = x[:len(dst)]
-	switch {
-	case a == silu && vec != Generic:
-		vecSilu(vec, dst, x)
-	case a == silu:
-		for i, v := range x {
-			dst[i] = f32.Silu(v)
-		}
-	default:
-		for i, v := range x {
-			dst[i] = f32.GeluTanh(v)
-		}
-	}
-}
-
 // putRow stores a whole row of token t of a c4 activation.
 func putRow(out *Act, t int, row []float32, vec Tier) {
 	if vec == Generic || out.S == 1 {

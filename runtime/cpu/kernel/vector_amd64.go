@@ -140,7 +140,7 @@ func vecSilu(vec Tier, dst, x []float32) {
 	if n &^= 7; n > 0 {
 		silu256(&dst[0], &x[0], n)
 	}
-	silu.run(dst[n:], x[n:], Generic)
+	siluRun(Generic, dst[n:], x[n:])
 }
 
 // vecSiluMul is silu(x) * u in one pass; it reports whether the tier has it.

@@ -109,7 +109,7 @@ func vecSilu(_ Tier, dst, x []float32) {
 	if n > 0 {
 		neonSilu(&dst[0], &x[0], n)
 	}
-	silu.run(dst[n:], x[n:], Generic)
+	siluRun(Generic, dst[n:], x[n:])
 }
 
 func vecExpSum(_ Tier, l *[16]float32, x []float32, m float32) {
