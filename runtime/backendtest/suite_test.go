@@ -107,7 +107,7 @@ func TestPlanted(t *testing.T) {
 		{"another epsilon", ir.OpRMSNorm, planted{graph: each(ir.OpRMSNorm, func(n *ir.Node) { n.Set(ir.FloatAttr("eps", 1e-2)) })}},
 		{"one row in five", ir.OpMatmul, planted{after: nudge(func(rows, _ int) bool { return rows == 5 })}},
 		{"an odd number of channels", ir.OpAdd, planted{after: nudge(func(_, cols int) bool { return cols%16 == 11 })}},
-		{"quantised norms", ir.OpRMSNormQuant, planted{after: nudge(always)}},
+		{"quantised norms", ir.QuantisedForm(ir.OpRMSNorm), planted{after: nudge(always)}},
 		{"the log-sum-exp", ir.OpTopK, planted{after: func(_, out []backend.Buffer) { nudge(always)(nil, out[2:]) }}},
 	} {
 		for _, exact := range []bool{false, true} {

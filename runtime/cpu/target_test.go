@@ -21,10 +21,11 @@ import (
 type zeros struct{}
 
 func (zeros) Bytes(_ string, w *ir.Weight) ([]byte, error) {
-	size, err := tensor.Bytes(w.Type, w.Shape)
-	if w.Form == ir.P16 {
-		size, err = pack.Size(w.Type, w.Rows, w.Shape.Last())
+	form, err := pack.Of(w.Form)
+	if err != nil {
+		return nil, err
 	}
+	size, err := form.Bytes(w.Type, w.Shape, w.Rows)
 	if err != nil {
 		return nil, err
 	}

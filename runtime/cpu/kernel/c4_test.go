@@ -74,10 +74,10 @@ func TestWidthsOfEveryResidue(t *testing.T) {
 					return &AddRMSNorm{Tier: tier, A: x, B: y, Sum: newAct(t, F32, Plain, s, c), Out: out, Weight: w, Dim: c, Eps: 1e-5}
 				},
 				"gated_act silu": func(tier Tier, out Act) Task {
-					return &GatedAct{Tier: tier, Kind: SiluAct, Gate: x, Up: y, Out: out}
+					return &GatedAct{Tier: tier, F: Silu, Gate: x, Up: y, Out: out}
 				},
 				"gated_act gelu": func(tier Tier, out Act) Task {
-					return &GatedAct{Tier: tier, Kind: GeluAct, Gate: x, Up: y, Out: out}
+					return &GatedAct{Tier: tier, F: GeluTanh, Gate: x, Up: y, Out: out}
 				},
 			} {
 				want := newAct(t, F32, Plain, s, c)
