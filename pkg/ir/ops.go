@@ -36,6 +36,9 @@ type Op struct {
 	// RowWise: row i of every output depends on row i of the inputs only, so
 	// selecting rows commutes with the op.
 	RowWise bool
+	// Quantiser: the output is the input as int8 by the scheme of the attribute,
+	// and nothing else.
+	Quantiser bool
 	// Wall: an identity at which the graph may be cut, at the boundary that its
 	// attribute name names.
 	Wall bool
@@ -135,7 +138,7 @@ func ops() []Op {
 		{Name: OpTopK, Doc: "the k largest of each row (higher logit, then lower id, NaN last) and the log-sum-exp, after l = (l > 0 ? l/scale : l·scale) + bias at the adjusted ids; inputs logits, adj_ids, adj_scale, adj_bias",
 			In: 4, Attrs: []AttrSpec{{"k", Int, false}}, Shape: shapeTopK},
 		{Name: OpBoundary, Doc: "identity; a place where the graph may be cut", In: 1, Wall: true, Attrs: []AttrSpec{{"name", String, false}}, Shape: shapeSame, RowWise: true},
-		{Name: OpQuantizeAct, Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Attrs: []AttrSpec{{"scheme", String, false}},
+		{Name: OpQuantizeAct, Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Quantiser: true, Attrs: []AttrSpec{{"scheme", String, false}},
 			C4In: 1, C4Out: 1, KeepsLayout: true, Shape: shapeQuantizeAct, RowWise: true},
 		{Name: OpRelayout, Doc: "the same numbers in layout to", In: 1, Attrs: []AttrSpec{{"to", String, false}},
 			C4In: 1, C4Out: 1, Relays: true, Shape: shapeRelayout, RowWise: true},

@@ -20,7 +20,7 @@ import (
 func fuseQuantize(c *Context) error {
 	g := c.G
 	for _, q := range slices.Clone(g.Nodes) {
-		if q.Op != ir.OpQuantizeAct {
+		if !q.Row().Quantiser {
 			continue
 		}
 		p := g.Producer(q.In[0])

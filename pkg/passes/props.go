@@ -120,7 +120,7 @@ func holdsQuantsFused(c *Context) error {
 		for _, v := range n.Out {
 			producer[v] = n
 		}
-		if n.Op == ir.OpQuantizeAct && cannotQuantise(c, producer[n.In[0]], n.In[0], uses[n.In[0]]) == "" {
+		if n.Row().Quantiser && cannotQuantise(c, producer[n.In[0]], n.In[0], uses[n.In[0]]) == "" {
 			return fmt.Errorf("quantize_act of %s, which %s can quantise", c.G.Value(n.In[0]).Name, producer[n.In[0]].Op)
 		}
 	}

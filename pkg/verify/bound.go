@@ -35,7 +35,7 @@ const gain = 4
 func activationBound(g *ir.Graph, t *trace) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
-		if n.Op != ir.OpQuantizeAct {
+		if !n.Row().Quantiser {
 			continue
 		}
 		x, q := t.vals[g.Value(n.In[0]).Name], t.vals[g.Value(n.Out[0]).Name]

@@ -70,7 +70,7 @@ func interfaceOf(g *ir.Graph) string {
 func erased(g *ir.Graph) *ir.Graph {
 	c := g.Clone()
 	for _, n := range c.Nodes {
-		if n.Op == ir.OpQuantizeAct {
+		if n.Row().Quantiser {
 			c.ReplaceUses(n.Out[0], n.In[0])
 		}
 	}
