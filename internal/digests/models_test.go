@@ -30,6 +30,8 @@ type shape struct {
 // Their vocabularies are small: what widths do to slabs, panels and tiles is all
 // in the layers.
 var synthetic = map[string]shape{
+	"synth:llama-1b":   {"llama-1b", 2048, 8192, 32, 8, 64, 1024},
+	"synth:qwen2-0.5b": {"qwen2-0.5b", 896, 4864, 14, 2, 64, 1024},
 	// 11 slabs and a quarter, 90 blocks: the width of gpt-oss.
 	"synth:hidden-2880": {"llama-3b", 2880, 2880, 64, 8, 64, 1024},
 	// Heads that begin inside a group of 4 channels.
