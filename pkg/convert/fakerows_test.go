@@ -5,6 +5,7 @@ package convert_test
 import (
 	"context"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,10 +14,13 @@ import (
 	"github.com/tessera-llm/tessera/internal/testutil"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
 var walk = []int32{5, 200, 17, 3, 90, 41, 8, 25, 0, 1, 2}
@@ -38,7 +42,7 @@ func logitsOn(t *testing.T, b backend.Backend, bundle string) [][]float32 {
 func TestTwoTargets(t *testing.T) {
 	both := []*target.Target{target.CPU, target.Rows}
 	for _, c := range []struct{ model, typ string }{
-		{"qwen3-f32-tied", "keep"}, {"qwen3-f32-tied", "q8_0"}, {"qwen2-f32", "q4_0"}, {"llama-f32", "q4_k_m"}, {"war-and-peace", "q8_0"}, {"qwen3-bf16-sharded", "keep"},
+		{"qwen3-f32-tied", "keep"}, {"qwen3-f32-tied", "q8_0"}, {"qwen3-f32-tied", "fake_lut"}, {"qwen2-f32", "q4_0"}, {"llama-f32", "q4_k_m"}, {"war-and-peace", "q8_0"}, {"qwen3-bf16-sharded", "keep"},
 	} {
 		path := testutil.Model(c.model)
 		one := write(t, path, convert.Options{Type: typed(t, c.typ)})
@@ -71,6 +75,54 @@ func TestTwoTargets(t *testing.T) {
 			t.Errorf("%s %s on rows in memory: logits differ", c.model, c.typ)
 		}
 		m.Close()
+	}
+}
+
+// distance is the largest difference.
+func distance(a, b [][]float32) (far float64) {
+	for i, row := range a {
+		for j, v := range row {
+			far = max(far, math.Abs(float64(v-b[i][j])))
+		}
+	}
+	return far
+}
+
+// TestFakeRowsType: a type that has rows in pkg/tensor, pkg/quant and pkg/pack only is
+// converted to and runs, with the same bits, on every tier of this machine.
+func TestFakeRowsType(t *testing.T) {
+	path := testutil.Model("llama-f32")
+	bundle := write(t, path, convert.Options{Type: quant.FakeLUT})
+	b, err := format.Open(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := 0
+	for _, w := range b.Manifest.Weights {
+		if w.Type == tensor.FakeLUT.String() && w.Form == "p16" {
+			packed++
+		}
+	}
+	b.Close()
+	if packed < 8 {
+		t.Errorf("%d weights are %s in form p16", packed, tensor.FakeLUT)
+	}
+	var want [][]float32
+	for _, tier := range kernel.Available() {
+		t.Setenv(kernel.TierEnv, tier.String())
+		got := logitsOn(t, cpu.Backend{}, bundle)
+		if want == nil {
+			want = got
+		}
+		if !slices.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: logits differ from those of the generic tier", tier)
+		}
+	}
+	t.Setenv(kernel.TierEnv, "")
+	floats := logitsOn(t, cpu.Backend{}, write(t, path, convert.Options{}))
+	near := distance(floats, logitsOn(t, cpu.Backend{}, write(t, path, convert.Options{Type: quant.Q4_0})))
+	if far := distance(floats, want); far == 0 || far > 2*near {
+		t.Errorf("the logits are %v from those of the floats, those of q4_0 %v", far, near)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestDocument(t *testing.T) {
 	}
 	n := 0
 	for typ := range tensor.Type(255) {
-		if typ.Valid() && pack.Supported(typ) {
+		if typ.Valid() && pack.Supported(typ) && !strings.HasPrefix(typ.String(), "fake_") {
 			n++
 		}
 	}

@@ -17,20 +17,10 @@ type group struct {
 	mn   [8]uint8   // k-quant mins
 }
 
-// zeroPoint is the stored value that decodes to zero.
-func zeroPoint(t tensor.Type) uint8 {
-	switch t {
-	case tensor.Q8_0:
-		return 128
-	case tensor.Q4_0:
-		return 8
-	case tensor.Q5_0:
-		return 16
-	case tensor.Q6_K:
-		return 32
-	}
-	return 0
-}
+// zeroPoints lists the stored values that decode to zero, where they are not 0.
+var zeroPoints = map[tensor.Type]uint8{tensor.Q8_0: 128, tensor.Q4_0: 8, tensor.Q5_0: 16, tensor.Q6_K: 32}
+
+func zeroPoint(t tensor.Type) uint8 { return zeroPoints[t] }
 
 // clear makes g decode to zeros.
 func (g *group) clear(t tensor.Type) {
@@ -101,7 +91,8 @@ func (g *group) write32(t tensor.Type, b []byte, h int) {
 
 // rewrite32 replaces a zero scale of half h and the values under it.
 func (g *group) rewrite32(t tensor.Type, h int) {
-	if !isZero(g.d[h]) {
+	table, ok := tables[t]
+	if !isZero(g.d[h]) || ok && table[zeroPoint(t)] != 0 {
 		return
 	}
 	g.d[h] = smallest
@@ -232,6 +223,9 @@ type at struct {
 	mins          int // offset of fp16 m[2][16] (0: none)
 }
 
+// tables lists the values of the types that index some.
+var tables = map[tensor.Type][16]int{}
+
 var parts = map[tensor.Type]at{
 	tensor.Q4_0: {nibbles: 64},
 	tensor.Q4_1: {nibbles: 128, mins: 64},
@@ -252,7 +246,10 @@ func (g *group) put(rec []byte, t tensor.Type, r int) {
 		}
 		return
 	}
-	p := parts[t]
+	p, ok := parts[t]
+	if !ok {
+		panic("no definition of the records of " + t.String())
+	}
 	nib := rec[p.nibbles:]
 	for k := 0; k < n; k += 8 {
 		v := nib[8*k+4*r : 8*k+4*r+4]
@@ -314,7 +311,11 @@ func (g *group) decode(dst []float32, t tensor.Type) {
 		q := g.q[k:][:len(run)]
 		for i := range run {
 			v := float32(0)
-			if n := int(q[i]) - zp; n != 0 && d != 0 {
+			n := int(q[i]) - zp
+			if table, ok := tables[t]; ok {
+				n = table[q[i]]
+			}
+			if n != 0 && d != 0 {
 				v = float32(d * float32(n))
 			}
 			if hasMin {

@@ -13,7 +13,7 @@ import (
 // TestDefinition compares Pack, Interleave and the decoders with the
 // definition, bit by bit, over tails of rows and channels.
 func TestDefinition(t *testing.T) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		e := int64(ty.BlockElems())
 		ks := []int64{e, 2 * e, 3 * e, 5 * e, 9 * e}
 		if e == 1 {
@@ -115,7 +115,7 @@ func TestTiers(t *testing.T) {
 
 // TestInterleaveSlice interleaves a part of the channels of rows that lie apart.
 func TestInterleaveSlice(t *testing.T) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		k := int64(768)
 		row, _ := ty.RowBytes(k)
 		src := randomRows(ty, 16, k, 11, true)
@@ -150,7 +150,7 @@ func TestHalves(t *testing.T) {
 }
 
 func BenchmarkPack(b *testing.B) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(64), int64(2048)
 			src := randomRows(ty, n, k, 1, false)
@@ -167,7 +167,7 @@ func BenchmarkPack(b *testing.B) {
 }
 
 func BenchmarkUnpack(b *testing.B) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(64), int64(2048)
 			src := randomRows(ty, n, k, 1, false)
@@ -187,7 +187,7 @@ func BenchmarkUnpack(b *testing.B) {
 }
 
 func BenchmarkGatherRow(b *testing.B) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		b.Run(ty.String(), func(b *testing.B) {
 			n, k := int64(1024), int64(2048)
 			src := randomRows(ty, n, k, 1, false)

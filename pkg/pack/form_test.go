@@ -18,7 +18,7 @@ func TestForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, ty := range all {
+		for _, ty := range Types() {
 			var stored []byte
 			var src [][]byte
 			for m, n := range rows {

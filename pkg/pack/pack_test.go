@@ -11,20 +11,18 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-var all = []tensor.Type{tensor.F32, tensor.F16, tensor.BF16, tensor.Q8_0, tensor.Q4_0, tensor.Q4_1,
-	tensor.Q5_0, tensor.Q5_1, tensor.Q4_K, tensor.Q5_K, tensor.Q6_K}
-
 // scaleOffsets lists where the fp16 fields of a block are.
 func scaleOffsets(t tensor.Type) []int {
 	switch t {
-	case tensor.Q4_0, tensor.Q5_0, tensor.Q8_0:
-		return []int{0}
 	case tensor.Q4_1, tensor.Q5_1, tensor.Q4_K, tensor.Q5_K:
 		return []int{0, 2}
 	case tensor.Q6_K:
 		return []int{208}
 	}
-	return nil
+	if !t.Quantised() {
+		return nil
+	}
+	return []int{0}
 }
 
 // randomRows returns n rows with arbitrary bits and finite scales, a share of
@@ -69,7 +67,7 @@ func randomRows(t tensor.Type, n, k int64, seed uint64, zeros bool) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		for _, n := range []int64{1, 15, 16, 17, 48} {
 			for _, blocks := range []int64{1, 2, 3, 9} {
 				k := blocks * int64(ty.BlockElems())
@@ -99,7 +97,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestZeroScales checks that the rewrite keeps every decoded value.
 func TestZeroScales(t *testing.T) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		n, k := int64(19), 5*int64(ty.BlockElems())
 		src := randomRows(ty, n, k, 7, true)
 		size, _ := P16.Size(ty, []int64{n}, k)
@@ -265,7 +263,7 @@ func TestMembers(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	for _, ty := range all {
+	for _, ty := range Types() {
 		for f, o := range scaleOffsets(ty) {
 			src := randomRows(ty, 20, 2*256, 3, false)
 			row, _ := ty.RowBytes(512)
@@ -300,11 +298,11 @@ func TestRefusals(t *testing.T) {
 
 // FuzzPack packs arbitrary bytes: an error, or values that survive.
 func FuzzPack(f *testing.F) {
-	for i := range all {
-		f.Add(uint8(i), uint8(17), randomRows(all[i], 17, 256, 1, true))
+	for i := range Types() {
+		f.Add(uint8(i), uint8(17), randomRows(Types()[i], 17, 256, 1, true))
 	}
 	f.Fuzz(func(t *testing.T, which, n uint8, src []byte) {
-		ty := all[int(which)%len(all)]
+		ty := Types()[int(which)%len(Types())]
 		k := int64(256)
 		row, _ := ty.RowBytes(k)
 		rows := min(int64(n%40), int64(len(src))/row)

@@ -67,15 +67,16 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
+// steps lists the largest step of the types as a fraction of the largest magnitude.
+var steps = map[tensor.Type]float64{
+	tensor.Q2_K: 2.0 / 3, tensor.Q3_K: 1.0 / 4, tensor.Q4_0: 1.0 / 8, tensor.Q4_1: 2.0 / 15, tensor.Q5_0: 1.0 / 16, tensor.Q5_1: 2.0 / 31,
+	tensor.Q8_0: 1.0 / 127, tensor.Q4_K: 2.0 / 15, tensor.Q5_K: 2.0 / 31, tensor.Q6_K: 1.0 / 32,
+	tensor.IQ4_NL: 24.0 / 127, tensor.IQ4_XS: 24.0 / 127, tensor.MXFP4: 1.0 / 2,
+}
+
 // TestEdgeBlocks encodes blocks that are easily got wrong and bounds what is
 // decoded again by the coarsest step of the type.
 func TestEdgeBlocks(t *testing.T) {
-	// Largest step of the types as a fraction of the largest magnitude.
-	steps := map[tensor.Type]float64{
-		tensor.Q2_K: 2.0 / 3, tensor.Q3_K: 1.0 / 4, tensor.Q4_0: 1.0 / 8, tensor.Q4_1: 2.0 / 15, tensor.Q5_0: 1.0 / 16, tensor.Q5_1: 2.0 / 31,
-		tensor.Q8_0: 1.0 / 127, tensor.Q4_K: 2.0 / 15, tensor.Q5_K: 2.0 / 31, tensor.Q6_K: 1.0 / 32,
-		tensor.IQ4_NL: 24.0 / 127, tensor.IQ4_XS: 24.0 / 127, tensor.MXFP4: 1.0 / 2,
-	}
 	blocks := map[string]func(i int) float32{
 		"zero":      func(int) float32 { return 0 },
 		"minus 0":   func(int) float32 { return float32(math.Copysign(0, -1)) },

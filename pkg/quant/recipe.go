@@ -34,7 +34,7 @@ const (
 	IQ4_NL
 	IQ4_XS
 	MXFP4_MoE
-	numRecipes
+	numRecipes // the next free number
 )
 
 // recipeInfo is one row of the table of recipes.
@@ -45,7 +45,7 @@ type recipeInfo struct {
 	fileType uint32      // general.file_type of GGUF
 }
 
-var recipes = [numRecipes]recipeInfo{
+var recipes = []recipeInfo{
 	Keep:      {name: "keep"},
 	F32:       {"f32", "", tensor.F32, 0},
 	F16:       {"f16", "", tensor.F16, 1},
@@ -71,7 +71,7 @@ var recipes = [numRecipes]recipeInfo{
 
 // String is the lower-case name, "q4_k_m".
 func (t Recipe) String() string {
-	if t >= numRecipes {
+	if int(t) >= len(recipes) {
 		return fmt.Sprintf("recipe(%d)", uint8(t))
 	}
 	return recipes[t].name
@@ -80,7 +80,7 @@ func (t Recipe) String() string {
 // Base is the type of the matrices that no rule of the mixture mentions;
 // tensor.Invalid for Keep.
 func (t Recipe) Base() tensor.Type {
-	if t >= numRecipes {
+	if int(t) >= len(recipes) {
 		return tensor.Invalid
 	}
 	return recipes[t].base
@@ -89,7 +89,7 @@ func (t Recipe) Base() tensor.Type {
 // FileType is the number that GGUF files carry as general.file_type; Keep has
 // none.
 func (t Recipe) FileType() (n uint32, ok bool) {
-	if t == Keep || t >= numRecipes {
+	if t == Keep || int(t) >= len(recipes) {
 		return 0, false
 	}
 	return recipes[t].fileType, true
@@ -97,7 +97,7 @@ func (t Recipe) FileType() (n uint32, ok bool) {
 
 // Recipes lists all recipes in table order.
 func Recipes() []Recipe {
-	all := make([]Recipe, numRecipes)
+	all := make([]Recipe, len(recipes))
 	for i := range all {
 		all[i] = Recipe(i)
 	}

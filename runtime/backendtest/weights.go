@@ -45,6 +45,10 @@ func (t weightTable) expand(segment string, from, g *ir.Graph) error {
 // as t and packed in form f.
 func randomWeight(name string, t tensor.Type, f ir.Form, rows []int64, k int64) ([]byte, error) {
 	r := seeded(name)
+	form, err := pack.Of(f)
+	if err != nil {
+		return nil, err
+	}
 	size, err := t.RowBytes(k)
 	if err != nil {
 		return nil, err
@@ -61,16 +65,12 @@ func randomWeight(name string, t tensor.Type, f ir.Form, rows []int64, k int64) 
 				return nil, err
 			}
 		}
-		if f == ir.Rows {
-			all = append(all, member...)
-			continue
-		}
-		n, err := pack.P16.Size(t, []int64{n}, k)
+		bytes, err := form.Size(t, []int64{n}, k)
 		if err != nil {
 			return nil, err
 		}
-		packed := make([]byte, n)
-		if err := pack.P16.Pack(packed, member, t, int64(len(member))/size, k); err != nil {
+		packed := make([]byte, bytes)
+		if err := form.Pack(packed, member, t, n, k); err != nil {
 			return nil, err
 		}
 		all = append(all, packed...)

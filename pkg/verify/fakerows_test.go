@@ -1,0 +1,5 @@
+//go:build fakerows
+
+package verify
+
+func init() { types = append(types, "fake_lut") }
