@@ -92,6 +92,7 @@ release:
 # Generated code is committed; this reproduces it.
 generate:
 	cd internal/generate && $(GO) run . ../../pkg/format/tesserapb graph.proto
+	cd internal/generate/kernels && $(GO) run . ../../../runtime/cpu/kernel
 
 # Every fuzz target for FUZZTIME each.
 FUZZTIME ?= 30s

@@ -11,11 +11,13 @@
 // other tier returns the same bits; the tests compare with ==. How the files are
 // named: x.go is the task, x_generic.go the definition, x_amd64.s the AVX-512
 // VNNI tier, x_amx_amd64.s AMX, x256_amd64.s AVX2, x256vnni_amd64.s AVX-VNNI, x_arm64.s NEON,
-// x_i8mm_arm64.s its products of matrices. A matmul is expand* (packed records to
+// x_i8mm_arm64.s its products of matrices; gen_* is written by internal/generate/kernels
+// from the rows of pkg/pack (make generate). A matmul is expand* (packed records to
 // bytes or f32 in scratch) and gemm* for many tokens, gemv* (records read in place) for
-// one to sixteen; all follow one order of operations. What a type has in assembly is one
-// row of native_*.go; a type without a row borrows the kernels of bytes or is left to
-// the generic tier (runas.go).
+// one to sixteen, stream* on arm64; all follow one order of operations. What a type has
+// in assembly is one row of gen_amd64.go and gen_arm64.go; a type without a row borrows
+// the kernels of bytes or is left to the generic tier (runas.go). Structs of arguments
+// are read by the names of their fields (go_asm.h).
 //
 // Main types: Task, Act (an activation: f32, or i8 with its planes; plain or
 // c4), Weight, KVCache, Tier, Row (of the kernel table).

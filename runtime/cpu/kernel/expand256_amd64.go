@@ -2,42 +2,6 @@ package kernel
 
 import "github.com/tessera-llm/tessera/pkg/pack"
 
-//go:noescape
-func nibbles256(w, nib *byte, n, reps, stride int)
-
-//go:noescape
-func highBits256(w, high *byte, n, reps, stride int)
-
-//go:noescape
-func high2Bits256(w, high *byte, n int)
-
-//go:noescape
-func scales256(dst *float32, src *byte, reps, stride int)
-
-//go:noescape
-func half256(dst *float32, src *byte, n int)
-
-//go:noescape
-func kScales256(scale, d *float32, sc *byte, n int)
-
-//go:noescape
-func q6Scales256(scale, d *float32, sc *byte, n int)
-
-//go:noescape
-func kMins256(min *int16, mn *byte)
-
-//go:noescape
-func bf16Pairs256(dst *float32, src *byte, n int)
-
-//go:noescape
-func wideWeights256(w, src *byte, reps, stride int)
-
-//go:noescape
-func wideActs256(dst *int16, q *int8, n int)
-
-//go:noescape
-func pairSums256(dst *int16, q *int8, n int)
-
 // expand fills the scratch from the records of one slab; wide asks for the
 // int16 form of bytes.
 func (v *scratch256) expand(f *pack.Format, rec []byte, wide bool) {

@@ -2,33 +2,6 @@ package kernel
 
 import "github.com/tessera-llm/tessera/pkg/pack"
 
-//go:noescape
-func neonFlip(w, src *byte, n int)
-
-//go:noescape
-func neonNibbles(w, nib *byte, n int, zero uint8)
-
-//go:noescape
-func neonHigh1(w, high *byte, n int, zero uint8)
-
-//go:noescape
-func neonHigh2(w, high *byte, n int, zero uint8)
-
-//go:noescape
-func neonHalf(dst *float32, src *byte, n int)
-
-//go:noescape
-func neonBF16(dst *float32, src *byte, n int)
-
-//go:noescape
-func neonScales(scale, d *float32, sc *byte, n int)
-
-//go:noescape
-func neonScalesSigned(scale, d *float32, sc *byte, n int)
-
-//go:noescape
-func neonMins(min *int16, mn *byte, n int)
-
 // expand fills the scratch from the records of one slab: signed integers,
 // scales, terms.
 func (v *neonScratch) expand(f *pack.Format, rec []byte) {

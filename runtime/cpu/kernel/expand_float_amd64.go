@@ -6,15 +6,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-//go:noescape
-func expandF16(dst *float32, src *byte, n int)
-
-//go:noescape
-func expandBF16(dst *float32, src *byte, n int)
-
-//go:noescape
-func expandBytes(dst *float32, src *byte, n int, scale, min *float32, groups, zero int)
-
 // floatBytes is one slab of a quantised panel on its way to f32: the bytes and
 // scales of the integer kernels, and what is subtracted in a block.
 type floatBytes struct {

@@ -6,30 +6,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-//go:noescape
-func gemmFloat256x6(w, x0, x1, x2, c *float32, groups int)
-
-//go:noescape
-func gemmFloat256x4(w, x, c *float32, groups int)
-
-//go:noescape
-func gemv256F16(a *gemvFloatArgs)
-
-//go:noescape
-func gemv256BF16(a *gemvFloatArgs)
-
-//go:noescape
-func gemv256F32(a *gemvFloatArgs)
-
-//go:noescape
-func gemv256F16x2(a *gemvFloatArgs)
-
-//go:noescape
-func gemv256BF16x2(a *gemvFloatArgs)
-
-//go:noescape
-func gemv256F32x2(a *gemvFloatArgs)
-
 // floatScratch256 is one slab of one expanded panel.
 type floatScratch256 struct {
 	w   [Slab][16]float32

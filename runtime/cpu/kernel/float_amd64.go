@@ -6,32 +6,14 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
-// gemvFloatArgs is read by the kernels at fixed offsets.
+// gemvFloatArgs is read by the kernels by the names of its fields.
 type gemvFloatArgs struct {
-	w     uintptr // 0
-	slab  int     // 8: bytes of a slab (256-bit forms)
-	x     uintptr // 16
-	c     uintptr // 24: f32 [16], added to
-	pairs int     // 32: channels / 2; in gemvSlabs the number of slabs
+	w     uintptr
+	slab  int // bytes of a slab (256-bit forms)
+	x     uintptr
+	c     uintptr // f32 [16], added to
+	pairs int     // channels / 2; in gemvSlabs the number of slabs
 }
-
-//go:noescape
-func gemvSlabsF16(a *gemvFloatArgs)
-
-//go:noescape
-func gemvSlabsBF16(a *gemvFloatArgs)
-
-//go:noescape
-func gemvSlabsF32(a *gemvFloatArgs)
-
-//go:noescape
-func gemv1F16(a *gemvFloatArgs)
-
-//go:noescape
-func gemv1BF16(a *gemvFloatArgs)
-
-//go:noescape
-func gemv1F32(a *gemvFloatArgs)
 
 // gemvFloat computes panels [p0, p1) for token t of an f32 activation whose
 // tokens are contiguous.

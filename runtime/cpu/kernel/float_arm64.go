@@ -4,40 +4,25 @@ import (
 	"unsafe"
 )
 
-// neonFloatArgs is read by the float32 GEMM kernel at fixed offsets.
+// neonFloatArgs is read by the float32 GEMM kernel by the names of its fields.
 type neonFloatArgs struct {
-	w      unsafe.Pointer // 0: channels of 16 rows
-	x      unsafe.Pointer // 8: c4 slab
-	c      unsafe.Pointer // 16: f32 [tokens][16], added to
-	tiles  int            // 24
-	groups int            // 32: groups of 4 channels
-	step   int            // 40: bytes of a tile of x
+	w      unsafe.Pointer // channels of 16 rows
+	x      unsafe.Pointer // c4 slab
+	c      unsafe.Pointer // f32 [tokens][16], added to
+	tiles  int
+	groups int // groups of 4 channels
+	step   int // bytes of a tile of x
 }
 
-// neonFloatGemvArgs is read by the float32 GEMV kernels at fixed offsets.
+// neonFloatGemvArgs is read by the float32 GEMV kernels by the names of its fields.
 type neonFloatGemvArgs struct {
-	w      uintptr // 0: channels of 16 rows
-	x      uintptr // 8: the channels of one token
-	c      uintptr // 16: f32 [16], added to
+	w      uintptr // channels of 16 rows
+	x      uintptr // the channels of one token
+	c      uintptr // f32 [16], added to
 	_      int
-	groups int // 32: groups of 4 channels (gemv4: always 64)
-	step   int // 40: bytes of a slab of w (gemv4)
+	groups int // groups of 4 channels (gemv4: always 64)
+	step   int // bytes of a slab of w (gemv4)
 }
-
-//go:noescape
-func neonGemmFloat(a *neonFloatArgs)
-
-//go:noescape
-func neonGemv4F32(a *neonFloatGemvArgs)
-
-//go:noescape
-func neonGemv4F16(a *neonFloatGemvArgs)
-
-//go:noescape
-func neonGemv4BF16(a *neonFloatGemvArgs)
-
-//go:noescape
-func neonGemv1F32(a *neonFloatGemvArgs)
 
 // matmulFloatNEON computes panels [p0, p1) for f32 activations.
 func matmulFloatNEON(m *Matmul, p0, p1 int, scratch []byte) {

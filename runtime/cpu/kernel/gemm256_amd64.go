@@ -6,68 +6,23 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// gemm256Args is read by the GEMM kernels of 256 bits at fixed offsets.
+// gemm256Args is read by the GEMM kernels of 256 bits by the names of its fields.
 type gemm256Args struct {
-	w      uintptr // 0: bytes [64][64], or int16 for q8_0 without VNNI
-	scale  uintptr // 8: f32 [8 or 16][16]
-	act    uintptr // 16: the slab of the c4 activation
-	plane  uintptr // 24: init, init16 (pair sums without VNNI), minpair or bsum plane of the slab
-	exp    uintptr // 32
-	base   uintptr // 40
-	c      uintptr // 48: f32 [tiles][4][16]
-	tiles  int     // 56
-	blocks int     // 64: blocks of 32 in the slab
-	skip   int     // 72: plane bytes of the blocks a short slab lacks
-	min    uintptr // 80: int16 pairs [4][16][2] or f32 [8][16]
-	dmin   uintptr // 88
+	w      uintptr // bytes [64][64], or int16 for q8_0 without VNNI
+	scale  uintptr // f32 [8 or 16][16]
+	act    uintptr // the slab of the c4 activation
+	plane  uintptr // init, init16 (pair sums without VNNI), minpair or bsum plane of the slab
+	exp    uintptr
+	base   uintptr
+	c      uintptr // f32 [tiles][4][16]
+	tiles  int
+	blocks int     // blocks of 32 in the slab
+	skip   int     // plane bytes of the blocks a short slab lacks
+	min    uintptr // int16 pairs [4][16][2] or f32 [8][16]
+	dmin   uintptr
 	_      int64
-	acc    uintptr // 104: 512 bytes
+	acc    uintptr // 512 bytes
 }
-
-//go:noescape
-func gemm256Q8_0(a *gemm256Args)
-
-//go:noescape
-func gemm256Q4_0(a *gemm256Args)
-
-//go:noescape
-func gemm256Q4_1(a *gemm256Args)
-
-//go:noescape
-func gemm256Q5_0(a *gemm256Args)
-
-//go:noescape
-func gemm256Q5_1(a *gemm256Args)
-
-//go:noescape
-func gemm256Q4_K(a *gemm256Args)
-
-//go:noescape
-func gemm256Q5_K(a *gemm256Args)
-
-//go:noescape
-func gemm256Q6_K(a *gemm256Args)
-
-//go:noescape
-func gemm256VOffset8(a *gemm256Args)
-
-//go:noescape
-func gemm256VOffset5(a *gemm256Args)
-
-//go:noescape
-func gemm256VOffset4(a *gemm256Args)
-
-//go:noescape
-func gemm256VOffset16(a *gemm256Args)
-
-//go:noescape
-func gemm256VMin(a *gemm256Args)
-
-//go:noescape
-func gemm256VMinK(a *gemm256Args)
-
-//go:noescape
-func storeRows256(dst *float32, stride int, src *float32, n int)
 
 const (
 	panels256 = 4   // panels of one item of a GEMM: they share the widened activations
@@ -140,7 +95,7 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 	_, all := tile(C4, x.S)
 	gemm, wideW, pairs := w.native.gemm256V, false, false
 	if tier == AVX2 {
-		gemm, wideW, pairs = w.native.gemm256, w.run.LowBits == 8, w.run.Plane == pack.PlaneInit16
+		gemm, wideW, pairs = w.native.gemm256, w.steps.LowBits == 8, w.run.Plane == pack.PlaneInit16
 	}
 	a := &v.gemm
 	*a = gemm256Args{w: addr(&v.w), scale: addr(&v.scale), acc: addr(&v.acc), tiles: tiles}
@@ -161,7 +116,7 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 		a.exp, a.base = addr(&x.Exp[g*32]), addr(&x.Base[g*4])
 		a.blocks, a.skip = width/32, (8-width/32)*16
 		for i := range n {
-			v.expand(w.run, w.runSlab(p+i, s, v.gen.slab[:]), wideW)
+			v.expand(w.steps, w.slabAs(w.steps, p+i, s, v.gen.slab[:]), wideW)
 			a.c = addr(&c[i*tiles*64])
 			gemm(a)
 		}

@@ -6,75 +6,22 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// gemmArgs is read by the GEMM kernels at fixed offsets.
+// gemmArgs is read by the GEMM kernels by the names of its fields.
 type gemmArgs struct {
-	w      uintptr // 0: bytes [3][64][64]
-	scale  uintptr // 8: f32 [3][8 or 16][16]
-	act    uintptr // 16: the slab of the c4 activation
-	init   uintptr // 24: init, init16, minpair or bsum plane of the slab
-	exp    uintptr // 32
-	base   uintptr // 40
-	c      uintptr // 48: f32 [tiles][4][48]
-	tiles  int     // 56
-	blocks int     // 64: blocks of 32 in the slab
-	skip   int     // 72: plane bytes of the blocks a short slab lacks
-	min    uintptr // 80
-	dmin   uintptr // 88
-	buf    uintptr // 96: 512 bytes, FMA forms only
+	w      uintptr // bytes [3][64][64]
+	scale  uintptr // f32 [3][8 or 16][16]
+	act    uintptr // the slab of the c4 activation
+	init   uintptr // init, init16, minpair or bsum plane of the slab
+	exp    uintptr
+	base   uintptr
+	c      uintptr // f32 [tiles][4][48]
+	tiles  int
+	blocks int // blocks of 32 in the slab
+	skip   int // plane bytes of the blocks a short slab lacks
+	min    uintptr
+	dmin   uintptr
+	buf    uintptr // 512 bytes, FMA forms only
 }
-
-//go:noescape
-func gemmOffset(a *gemmArgs)
-
-//go:noescape
-func gemmOffset16(a *gemmArgs)
-
-//go:noescape
-func gemmMin(a *gemmArgs)
-
-//go:noescape
-func gemmMinF(a *gemmArgs)
-
-// The FMA forms compute the same with other instructions, see gemm_fma_amd64.s.
-
-//go:noescape
-func gemmOffsetFMA(a *gemmArgs)
-
-//go:noescape
-func gemmOffset16FMA(a *gemmArgs)
-
-//go:noescape
-func gemmMinFMA(a *gemmArgs)
-
-//go:noescape
-func gemmMinFFMA(a *gemmArgs)
-
-//go:noescape
-func storeRows3(dst *float32, stride int, src *float32, n int)
-
-//go:noescape
-func expandQ8_0(w *byte, scale *float32, rec *byte, n int)
-
-//go:noescape
-func expandQ4_0(w *byte, scale *float32, rec *byte, n int)
-
-//go:noescape
-func expandQ4_1(w *byte, scale, min *float32, rec *byte, n int)
-
-//go:noescape
-func expandQ5_0(w *byte, scale *float32, rec *byte, n int)
-
-//go:noescape
-func expandQ5_1(w *byte, scale, min *float32, rec *byte, n int)
-
-//go:noescape
-func expandQ4_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
-
-//go:noescape
-func expandQ5_K(w *byte, scale *float32, min *int16, dmin *float32, rec *byte)
-
-//go:noescape
-func expandQ6_K(w *byte, scale *float32, rec *byte)
 
 // fmaForms selects the FMA forms of the GEMM kernels: on Intel, where 512-bit
 // conversions and integer adds take slots of the dot products. The bits are

@@ -6,63 +6,27 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// neonArgs is read by the integer kernels at fixed offsets. The GEMM kernels
+// neonArgs is read by the integer kernels by the names of its fields. The GEMM kernels
 // compute half a panel: w, scale, c, min and dmin point at its first row.
 type neonArgs struct {
-	w      uintptr // 0: int8 [groups][16][4]
-	scale  uintptr // 8: f32 [8 or 16][16]
-	act    uintptr // 16: the slab of the activation
-	exp    uintptr // 24
-	base   uintptr // 32
-	c      uintptr // 40: f32 [tokens][16], added to
-	tiles  int     // 48: GEMM only
-	blocks int     // 56: blocks of 32 in the slab
-	skip   int     // 64: plane bytes of the blocks a short slab lacks
-	min    uintptr // 72: int16 or f32 [8][16]
-	plane  uintptr // 80: minpair or bsum
-	dmin   uintptr // 88: f32 [16]
+	w      uintptr // int8 [groups][16][4]
+	scale  uintptr // f32 [8 or 16][16]
+	act    uintptr // the slab of the activation
+	exp    uintptr
+	base   uintptr
+	c      uintptr // f32 [tokens][16], added to
+	tiles  int     // GEMM only
+	blocks int     // blocks of 32 in the slab
+	skip   int     // plane bytes of the blocks a short slab lacks
+	min    uintptr // int16 or f32 [8][16]
+	plane  uintptr // minpair or bsum
+	dmin   uintptr // f32 [16]
 }
-
-//go:noescape
-func neonGemm(a *neonArgs)
-
-//go:noescape
-func neonGemm16(a *neonArgs)
-
-//go:noescape
-func neonGemmMin(a *neonArgs)
-
-//go:noescape
-func neonGemmMinF(a *neonArgs)
 
 // The i8mm forms take weights that neonPairs has put in pairs of rows.
 
 //go:noescape
-func i8mmGemm(a *neonArgs)
-
-//go:noescape
-func i8mmGemm16(a *neonArgs)
-
-//go:noescape
-func i8mmGemmMin(a *neonArgs)
-
-//go:noescape
-func i8mmGemmMinF(a *neonArgs)
-
-//go:noescape
 func neonPairs(w *byte, n int)
-
-//go:noescape
-func neonGemv(a *neonArgs)
-
-//go:noescape
-func neonGemv16(a *neonArgs)
-
-//go:noescape
-func neonGemvMin(a *neonArgs)
-
-//go:noescape
-func neonGemvMinF(a *neonArgs)
 
 // neonScratch is one slab of one expanded panel.
 type neonScratch struct {
@@ -112,7 +76,7 @@ func matmulQuantARM(m *Matmul, p0, p1 int, scratch []byte, pairs bool) {
 				continue
 			}
 			for s := range ceil(m.W.K, Slab) {
-				v.expand(m.W.run, m.W.runSlab(p, s, v.gen.slab[:]))
+				v.expand(m.W.steps, m.W.slabAs(m.W.steps, p, s, v.gen.slab[:]))
 				if tiled {
 					if pairs {
 						neonPairs(&v.w[0], Slab/8)

@@ -2,24 +2,21 @@ package kernel
 
 import "unsafe"
 
-// floatArgs is read by gemmFloat at fixed offsets. The kernel advances next.
+// floatArgs is read by gemmFloat by the names of its fields. The kernel advances next.
 type floatArgs struct {
-	w       unsafe.Pointer    // 0: f32 [2][channels][16]
-	panel   int               // 8: bytes from panel to panel
-	x       unsafe.Pointer    // 16: c4 f32 slab
-	tile    int               // 24: bytes of a tile
-	groups  int               // 32: groups of 4 channels
-	tiles   int               // 40
-	in      unsafe.Pointer    // 48: C so far, rows of 32
-	inStep  int               // 56: bytes from token to token
-	out     unsafe.Pointer    // 64: C
-	outStep int               // 72
-	next    [2]unsafe.Pointer // 80: records to prefetch
-	lines   int               // 96: lines of each per three tiles
+	w       unsafe.Pointer // f32 [2][channels][16]
+	panel   int            // bytes from panel to panel
+	x       unsafe.Pointer // c4 f32 slab
+	tile    int            // bytes of a tile
+	groups  int            // groups of 4 channels
+	tiles   int
+	in      unsafe.Pointer // C so far, rows of 32
+	inStep  int            // bytes from token to token
+	out     unsafe.Pointer // C
+	outStep int
+	next    [2]unsafe.Pointer // records to prefetch
+	lines   int               // lines of each per three tiles
 }
-
-//go:noescape
-func gemmFloat(a *floatArgs)
 
 const (
 	floatPanels = 2 // panels of the kernel

@@ -6,54 +6,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-//go:noescape
-func gemv256Q8_0(a *gemvArgs)
-
-//go:noescape
-func gemv256Q4_0(a *gemvArgs)
-
-//go:noescape
-func gemv256Q4_1(a *gemvArgs)
-
-//go:noescape
-func gemv256Q5_0(a *gemvArgs)
-
-//go:noescape
-func gemv256Q5_1(a *gemvArgs)
-
-//go:noescape
-func gemv256Q4_K(a *gemvArgs)
-
-//go:noescape
-func gemv256Q5_K(a *gemvArgs)
-
-//go:noescape
-func gemv256Q6_K(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ8_0(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ4_0(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ4_1(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ5_0(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ5_1(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ4_K(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ5_K(a *gemvArgs)
-
-//go:noescape
-func gemv256VQ6_K(a *gemvArgs)
-
 // gemvQuant256 computes panels [p0, p1) for token t of an i8 activation whose
 // tokens are contiguous. Packed panels are read in place, in as few calls as
 // callBytes allows; rows are interleaved slab by slab. The kernels add to C.

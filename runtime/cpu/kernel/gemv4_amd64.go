@@ -6,54 +6,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-//go:noescape
-func gemv4xQ8_0(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ4_0(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ4_1(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ5_0(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ5_1(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ4_K(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ5_K(a *gemvArgs)
-
-//go:noescape
-func gemv4xQ6_K(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ8_0(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ4_0(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ4_1(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ5_0(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ5_1(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ4_K(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ5_K(a *gemvArgs)
-
-//go:noescape
-func gemv8xQ6_K(a *gemvArgs)
-
 // tileTokens is the most tokens for which panels are read in place and expanded
 // for eight tokens at a time; with more the GEMM, which expands a panel once, is faster.
 var tileTokens = 16

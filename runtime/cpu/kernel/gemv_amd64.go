@@ -6,45 +6,21 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// gemvArgs is read by the GEMV kernels at fixed offsets.
+// gemvArgs is read by the GEMV kernels by the names of its fields.
 type gemvArgs struct {
-	rec     uintptr // 0: panel
-	act     uintptr // 8: integers of one token, contiguous
-	init    uintptr // 16: init, init16, minpair or bsum plane of the token
-	exp     uintptr // 24
-	base    uintptr // 32
-	c       uintptr // 40: f32 [16], added to; gemv4: [4][16]
-	records int     // 48
+	rec     uintptr // panel
+	act     uintptr // integers of one token, contiguous
+	init    uintptr // init, init16, minpair or bsum plane of the token
+	exp     uintptr
+	base    uintptr
+	c       uintptr // f32 [16], added to; gemv4: [4][16]
+	records int
 	// Behind a slab, in bytes: tiles of other tokens to skip (gemv4, gemv8).
-	actSkip  int // 56
-	initSkip int // 64
-	expSkip  int // 72
-	baseStep int // 80
+	actSkip  int
+	initSkip int
+	expSkip  int
+	baseStep int
 }
-
-//go:noescape
-func gemvQ8_0(a *gemvArgs)
-
-//go:noescape
-func gemvQ4_0(a *gemvArgs)
-
-//go:noescape
-func gemvQ4_1(a *gemvArgs)
-
-//go:noescape
-func gemvQ5_0(a *gemvArgs)
-
-//go:noescape
-func gemvQ5_1(a *gemvArgs)
-
-//go:noescape
-func gemvQ4_K(a *gemvArgs)
-
-//go:noescape
-func gemvQ5_K(a *gemvArgs)
-
-//go:noescape
-func gemvQ6_K(a *gemvArgs)
 
 // callBytes is the most bytes of weights that one call into assembly reads. Go
 // cannot stop a goroutine inside; at 2.6 GB/s, a sixth of what a core reads

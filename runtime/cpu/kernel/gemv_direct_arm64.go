@@ -1,28 +1,16 @@
 package kernel
 
-// neonGemvArgs is read by the kernels that stream packed records, at fixed
-// offsets.
+// neonGemvArgs is read by the kernels that stream packed records, by the names of
+// its fields.
 type neonGemvArgs struct {
-	rec     uintptr // 0: panel
-	act     uintptr // 8: integers of one token, contiguous
-	exp     uintptr // 16
-	base    uintptr // 24
-	init    uintptr // 32: init, init16 or minpair plane of the token
-	c       uintptr // 40: f32 [16], added to
-	records int     // 48
+	rec     uintptr // panel
+	act     uintptr // integers of one token, contiguous
+	exp     uintptr
+	base    uintptr
+	init    uintptr // init, init16 or minpair plane of the token
+	c       uintptr // f32 [16], added to
+	records int
 }
-
-//go:noescape
-func neonGemvQ8_0(a *neonGemvArgs)
-
-//go:noescape
-func neonGemvQ4_0(a *neonGemvArgs)
-
-//go:noescape
-func neonGemvQ4_K(a *neonGemvArgs)
-
-//go:noescape
-func neonGemvQ6_K(a *neonGemvArgs)
 
 // gemvStream adds panel p for token t to c [16].
 func (v *neonScratch) gemvStream(m *Matmul, p, t int, c []float32) {

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"github.com/tessera-llm/tessera/pkg/pack"
-	"github.com/tessera-llm/tessera/pkg/tensor"
-)
+import "github.com/tessera-llm/tessera/pkg/pack"
 
 // native is what the tiers of arm64 have in assembly for one weight type. A quantised
 // type needs no more than its recipe: records are expanded to signed bytes.
@@ -13,19 +10,8 @@ type native struct {
 	widen  func(dst *float32, src *byte, n int) // floats: n pairs of channels to f32, nil: they are f32
 }
 
-var natives = map[tensor.Type]*native{
-	tensor.F32:  {gemv4: neonGemv4F32},
-	tensor.F16:  {gemv4: neonGemv4F16, widen: func(dst *float32, src *byte, n int) { neonHalf(dst, src, 32*n) }},
-	tensor.BF16: {gemv4: neonGemv4BF16, widen: neonBF16},
-	tensor.Q8_0: {stream: neonGemvQ8_0},
-	tensor.Q4_0: {stream: neonGemvQ4_0},
-	tensor.Q4_1: {},
-	tensor.Q5_0: {},
-	tensor.Q5_1: {},
-	tensor.Q4_K: {stream: neonGemvQ4_K},
-	tensor.Q5_K: {},
-	tensor.Q6_K: {stream: neonGemvQ6_K},
-}
+// neonHalfPairs widens n pairs of channels of 16 rows.
+func neonHalfPairs(dst *float32, src *byte, n int) { neonHalf(dst, src, 32*n) }
 
 // The kernels of an expanded slab differ by what corrects their sums. The pairs
 // take weights that neonPairs has put in pairs of rows.
@@ -35,9 +21,6 @@ var planeKernels = [pack.NumPlanes]struct{ gemv, gemm, pairs func(*neonArgs) }{
 	pack.PlaneMinPair: {neonGemvMin, neonGemmMin, i8mmGemmMin},
 	pack.PlaneBSum:    {neonGemvMinF, neonGemmMinF, i8mmGemmMinF},
 }
-
-//go:noescape
-func neonLookup(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte)
 
 // lookupBytes writes, for each of n records of 64 channels, the bytes of its nibbles.
 func lookupBytes(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte) {

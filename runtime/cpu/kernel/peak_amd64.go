@@ -1,26 +1,5 @@
 package kernel
 
-//go:noescape
-func dotLoop(n int)
-
-//go:noescape
-func fmaLoop(n int)
-
-//go:noescape
-func readLoop(p *byte, n int) (sum uint64)
-
-//go:noescape
-func dotLoop256(n int)
-
-//go:noescape
-func dotLoop256V(n int)
-
-//go:noescape
-func fmaLoop256(n int)
-
-//go:noescape
-func readLoop256(p *byte, n int) (sum uint64)
-
 const peakSteps = 4096 // one call stays below 100 microseconds
 
 // DotPeak executes about n million byte products and sums with the dot-product

@@ -1,17 +1,5 @@
 package kernel
 
-//go:noescape
-func neonDotLoop(n int)
-
-//go:noescape
-func i8mmLoop(n int)
-
-//go:noescape
-func neonFMALoop(n int)
-
-//go:noescape
-func neonReadLoop(p *byte, n int) (sum uint64)
-
 const peakSteps = 8192 // one call stays below 100 microseconds
 
 // DotPeak executes about n million byte products and sums with the dot-product

@@ -49,20 +49,23 @@ func (w *Weight) records(p, r int, buf []byte) *byte {
 }
 
 // runSlab returns slab s of panel p as records of w.run.
-func (w *Weight) runSlab(p, s int, buf []byte) []byte {
-	if w.run == w.format {
+func (w *Weight) runSlab(p, s int, buf []byte) []byte { return w.slabAs(w.run, p, s, buf) }
+
+// slabAs returns slab s of panel p as records of to: w.run or w.steps.
+func (w *Weight) slabAs(to *pack.Format, p, s int, buf []byte) []byte {
+	if to == w.format {
 		return w.slab(p, s, buf)
 	}
 	half := len(buf) / 2
-	return recode(buf[:half], w.slab(p, s, buf[half:]), w)
+	return recode(buf[:half], w.slab(p, s, buf[half:]), w, to)
 }
 
 // recode writes the records src of w as records of bytesType, with the same scales
 // and integers. A zero scale, which a type without a zero keeps, becomes the smallest
 // over zeros.
-func recode(dst, src []byte, w *Weight) []byte {
+func recode(dst, src []byte, w *Weight, to *pack.Format) []byte {
 	const scales = 4 * pack.PanelRows // bytes of fp16 d[2][16]
-	f, to := w.format, w.run
+	f := w.format
 	n := len(src) / f.Size
 	dst = dst[:n*to.Size]
 	lookupBytes(&dst[to.Low], &src[f.Low], n, to.Size, f.Size, &w.codes)

@@ -19,7 +19,8 @@ type Weight struct {
 	format *pack.Format // of the packed records
 	run    *pack.Format // of the records that kernels in assembly read, see runAs
 	native *native      // those kernels, nil if there are none
-	codes  [16]byte     // bytes that stored values become where run is not format
+	steps  *pack.Format // of the records that are expanded step by step: run, or bytes in place of a table
+	codes  [16]byte     // bytes that stored values become where run or steps is not format
 	first  []int        // first panel of each member
 	each   int          // panels of every member, 0 if they differ
 	panels int          // panels of all members; a rows-form weight is cut the same way
@@ -41,6 +42,10 @@ func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weigh
 		return w, err
 	}
 	w.run, w.native = runAs(w.format)
+	w.steps = w.run
+	if w.run.LUT != nil {
+		w.steps = pack.Lookup(bytesType)
+	}
 	w.codes = bytesOf(w.format)
 	stride, err := form.UnitBytes(t, k)
 	if err != nil {
