@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // Attention kernels, AVX-512: twelve query rows, f32 K and V. Two vectors of K
 // or V by twelve rows are 24 chains; a step of all of them is 24 FMAs for 14
@@ -87,38 +88,38 @@
 // the rows, DX runs from -4d to 0.
 TEXT ·qk12(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), DX
-	MOVQ 0(DX), SI
-	MOVQ 112(DX), R15
+	MOVQ rows12Args_k(DX), SI
+	MOVQ rows12Args_dBytes(DX), R15
 	MOVQ R15, DI
 	NEGQ DI
 	MOVQ DI, end-8(SP)
 	MOVQ R15, R8
-	ADDQ 8(DX), R8
+	ADDQ rows12Args_q(DX), R8
 	MOVQ R15, R9
-	ADDQ 16(DX), R9
+	ADDQ rows12Args_q+8(DX), R9
 	MOVQ R15, R10
-	ADDQ 24(DX), R10
+	ADDQ rows12Args_q+16(DX), R10
 	MOVQ R15, R11
-	ADDQ 32(DX), R11
+	ADDQ rows12Args_q+24(DX), R11
 	MOVQ R15, R12
-	ADDQ 40(DX), R12
+	ADDQ rows12Args_q+32(DX), R12
 	MOVQ R15, R13
-	ADDQ 48(DX), R13
+	ADDQ rows12Args_q+40(DX), R13
 	MOVQ R15, R14
-	ADDQ 56(DX), R14
+	ADDQ rows12Args_q+48(DX), R14
 	MOVQ R15, BP
-	ADDQ 64(DX), BP
+	ADDQ rows12Args_q+56(DX), BP
 	MOVQ R15, AX
-	ADDQ 72(DX), AX
+	ADDQ rows12Args_q+64(DX), AX
 	MOVQ R15, BX
-	ADDQ 80(DX), BX
+	ADDQ rows12Args_q+72(DX), BX
 	MOVQ R15, CX
-	ADDQ 88(DX), CX
+	ADDQ rows12Args_q+80(DX), CX
 	MOVQ R15, DI
-	ADDQ 96(DX), DI
+	ADDQ rows12Args_q+88(DX), DI
 	SHLQ $4, R15 // bytes of a panel
 pair:
-	SUBQ $2, 120(DX)
+	SUBQ $2, rows12Args_panels(DX)
 	JLT  odd
 	ZEROLOW
 	ZEROHIGH
@@ -132,8 +133,8 @@ loop2:
 	ADDQ $16, DX
 	JNZ  loop2
 	MOVQ a+0(FP), DX
-	ADDQ $128, 104(DX)
-	MOVQ 104(DX), DX
+	ADDQ $128, rows12Args_scores(DX)
+	MOVQ rows12Args_scores(DX), DX
 	SUBQ $128, DX
 	PUT2(0, Z0, Z12)
 	PUT2(1, Z1, Z13)
@@ -151,7 +152,7 @@ loop2:
 	MOVQ a+0(FP), DX
 	JMP  pair
 odd:
-	CMPQ 120(DX), $-1
+	CMPQ rows12Args_panels(DX), $-1
 	JNE  done
 	ZEROLOW
 	MOVQ end-8(SP), DX
@@ -164,7 +165,7 @@ loop1:
 	ADDQ $16, DX
 	JNZ  loop1
 	MOVQ a+0(FP), DX
-	MOVQ 104(DX), DX
+	MOVQ rows12Args_scores(DX), DX
 	PUT1(0, Z0)
 	PUT1(1, Z1)
 	PUT1(2, Z2)
@@ -244,9 +245,9 @@ out:
 
 // o = fma(o, a, p*b) in the rows that have an o already
 #define MERGE(r, z, y, done) \
-	KMOVW (616+2*r)(DX), K1              \
-	VBROADCASTSS (400+4*r)(DX), Z24      \
-	VBROADCASTSS (464+4*r)(DX), Z25      \
+	KMOVW (rows12Args_merged+2*r)(DX), K1              \
+	VBROADCASTSS (rows12Args_a+4*r)(DX), Z24      \
+	VBROADCASTSS (rows12Args_b+4*r)(DX), Z25      \
 	VMOVUPS (DI)(CX*1), Z26              \
 	VMOVUPS 64(DI)(CX*1), Z27            \
 	VMULPS Z25, z, K1, z                 \
@@ -260,20 +261,20 @@ out:
 // are merged into what the rows hold.
 TEXT ·pv12(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
-	MOVQ 544(DX), R12
-	MOVQ 552(DX), R9
+	MOVQ rows12Args_oStep(DX), R12
+	MOVQ rows12Args_vStep(DX), R9
 	LEAQ (R9)(R9*2), R10
 	XORQ CX, CX
 wide:
-	MOVQ 528(DX), SI
+	MOVQ rows12Args_v(DX), SI
 	ADDQ CX, SI
-	MOVQ 600(DX), R8
-	MOVQ 568(DX), R13
+	MOVQ rows12Args_e(DX), R8
+	MOVQ rows12Args_masks(DX), R13
 	ZEROLOW
 	ZEROHIGH
-	MOVQ 576(DX), BX
+	MOVQ rows12Args_head(DX), BX
 	MASKED(headloop, common)
-	MOVQ 584(DX), BX
+	MOVQ rows12Args_n(DX), BX
 	SUBQ $4, BX
 	JLT  rest
 loop4:
@@ -305,11 +306,11 @@ loop1:
 	DECQ BX
 	JNZ  loop1
 tail:
-	MOVQ 592(DX), BX
+	MOVQ rows12Args_tail(DX), BX
 	MASKED(tailloop, finish)
-	MOVQ 536(DX), DI
-	MOVQ 144(DX), AX
-	CMPL 268(DX), $0
+	MOVQ rows12Args_o(DX), DI
+	MOVQ rows12Args_rows(DX), AX
+	CMPL rows12Args_merges(DX), $0
 	JNE  mix
 	STORE(Z0, Z12, next)
 	STORE(Z1, Z13, next)
@@ -339,7 +340,7 @@ mix:
 	MERGE(11, Z11, Z23, next)
 next:
 	ADDQ $128, CX
-	DECQ 560(DX)
+	DECQ rows12Args_pairs(DX)
 	JNZ  wide
 	VZEROUPPER
 	RET

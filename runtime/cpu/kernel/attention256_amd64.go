@@ -11,24 +11,24 @@ import (
 // f32, or as fp16 in place for few rows. AVX-512 uses it too for what its own kernels
 // do not take.
 
-// qkArgs and pvArgs are read by the kernels at fixed offsets.
+// qkArgs and pvArgs are read by the kernels by the names of their fields.
 type qkArgs struct {
-	k      unsafe.Pointer    // 0
-	q      [4]unsafe.Pointer // 8
-	scores [4]unsafe.Pointer // 40
-	d      int               // 72
-	groups int               // 80: groups of four panels
-	step   int               // 88: bytes of a panel
+	k      unsafe.Pointer
+	q      [4]unsafe.Pointer
+	scores [4]unsafe.Pointer
+	d      int
+	groups int // groups of four panels
+	step   int // bytes of a panel
 }
 
 type pvArgs struct {
-	v      unsafe.Pointer    // 0: first position
-	e      [4]unsafe.Pointer // 8: first probability
-	o      [4]unsafe.Pointer // 40
+	v      unsafe.Pointer    // first position
+	e      [4]unsafe.Pointer // first probability
+	o      [4]unsafe.Pointer
 	_      int
-	n      int // 80: positions
-	stride int // 88: bytes of a row of V
-	vecs   int // 96: vectors of 16 channels
+	n      int // positions
+	stride int // bytes of a row of V
+	vecs   int // vectors of 16 channels
 }
 
 //go:noescape

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // Attention kernels, AVX-512: up to four or eight query rows, which a cache
 // far away feeds: K and V are read in the type of the cache, in the order of
@@ -51,15 +52,15 @@
 // CX at the channels, DI at the scores.
 #define QK4ARGS \
 	MOVQ a+0(FP), DX  \
-	MOVQ 0(DX), SI    \
-	MOVQ 8(DX), R8    \
-	MOVQ 16(DX), R9   \
-	MOVQ 24(DX), R10  \
-	MOVQ 32(DX), R11  \
-	MOVQ 128(DX), R12 \
+	MOVQ rows12Args_k(DX), SI    \
+	MOVQ rows12Args_q(DX), R8    \
+	MOVQ rows12Args_q+8(DX), R9   \
+	MOVQ rows12Args_q+16(DX), R10  \
+	MOVQ rows12Args_q+24(DX), R11  \
+	MOVQ rows12Args_kStep(DX), R12 \
 	LEAQ (R12)(R12*2), R13 \
 	LEAQ (SI)(R12*4), BX   \
-	MOVQ 104(DX), DI
+	MOVQ rows12Args_scores(DX), DI
 
 #define PUT4(r, a, b, c, d) \
 	VMOVUPS a, (1024*r)(DI)     \
@@ -75,7 +76,7 @@
 	ADDQ $256, DI             \
 	LEAQ (SI)(R12*4), SI      \
 	LEAQ (SI)(R12*4), BX      \
-	SUBQ $4, 120(DX)
+	SUBQ $4, rows12Args_panels(DX)
 
 #define AHEAD4 \
 	PREFETCHT1 (BX)    \
@@ -106,7 +107,7 @@ loop:
 	QK4STEP(VMOVUPS, 64, 1)
 	ADDQ $128, CX
 	ADDQ $2, AX
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  loop
 	QK4PUT
 	JG   group
@@ -126,7 +127,7 @@ loop:
 	QK4STEP(VCVTPH2PS, 32, 1)
 	ADDQ $64, CX
 	ADDQ $2, AX
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  loop
 	QK4PUT
 	JG   group
@@ -147,7 +148,7 @@ TEXT ·qk4Q8(SB), NOSPLIT, $0-8
 group:
 	ZERO16
 	XORQ AX, AX
-	MOVQ 648(DX), CX // a block of 32 channels has 32 bytes of scales
+	MOVQ rows12Args_d(DX), CX // a block of 32 channels has 32 bytes of scales
 	ADDQ SI, CX
 	MOVQ SI, R15
 	AHEAD4
@@ -167,7 +168,7 @@ loop:
 	ADDQ $4, AX
 	TESTQ $31, AX
 	JNZ  loop
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  block
 	QK4PUT
 	JG   group
@@ -192,16 +193,16 @@ loop:
 
 #define QK8ARGS \
 	MOVQ a+0(FP), DX \
-	MOVQ 0(DX), SI   \
-	MOVQ 8(DX), R8   \
-	MOVQ 16(DX), R9  \
-	MOVQ 24(DX), R10 \
-	MOVQ 32(DX), R11 \
-	MOVQ 40(DX), R12 \
-	MOVQ 48(DX), R13 \
-	MOVQ 56(DX), R14 \
-	MOVQ 64(DX), R15 \
-	MOVQ 128(DX), CX
+	MOVQ rows12Args_k(DX), SI   \
+	MOVQ rows12Args_q(DX), R8   \
+	MOVQ rows12Args_q+8(DX), R9  \
+	MOVQ rows12Args_q+16(DX), R10 \
+	MOVQ rows12Args_q+24(DX), R11 \
+	MOVQ rows12Args_q+32(DX), R12 \
+	MOVQ rows12Args_q+40(DX), R13 \
+	MOVQ rows12Args_q+48(DX), R14 \
+	MOVQ rows12Args_q+56(DX), R15 \
+	MOVQ rows12Args_kStep(DX), CX
 
 #define AHEAD2 \
 	PREFETCHT1 (BX)   \
@@ -213,7 +214,7 @@ loop:
 	VMOVUPS b, (1024*r+64)(BX)
 
 #define QK8PUT \
-	MOVQ 104(DX), BX     \
+	MOVQ rows12Args_scores(DX), BX     \
 	PUT2(0, Z0, Z8)      \
 	PUT2(1, Z1, Z9)      \
 	PUT2(2, Z2, Z10)     \
@@ -223,9 +224,9 @@ loop:
 	PUT2(6, Z6, Z14)     \
 	PUT2(7, Z7, Z15)     \
 	ADDQ $128, BX        \
-	MOVQ BX, 104(DX)     \
+	MOVQ BX, rows12Args_scores(DX)     \
 	LEAQ (SI)(CX*2), SI  \
-	SUBQ $2, 120(DX)
+	SUBQ $2, rows12Args_panels(DX)
 
 #define QK8START \
 	ZERO16               \
@@ -245,7 +246,7 @@ loop:
 	QROWS(0)
 	ADDQ $64, DI
 	INCQ AX
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  loop
 	QK8PUT
 	JG   group
@@ -267,7 +268,7 @@ loop:
 	QROWS(1)
 	ADDQ $64, DI
 	ADDQ $2, AX
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  loop
 	QK8PUT
 	JG   group
@@ -284,7 +285,7 @@ TEXT ·qk8Q8(SB), NOSPLIT, $0-8
 	QK8ARGS
 group:
 	QK8START
-	ADDQ 648(DX), DI
+	ADDQ rows12Args_d(DX), DI
 	AHEAD2
 block:
 	VCVTPH2PS (SI)(AX*1), Z26
@@ -301,7 +302,7 @@ loop:
 	ADDQ $4, AX
 	TESTQ $31, AX
 	JNZ  loop
-	CMPQ AX, 648(DX)
+	CMPQ AX, rows12Args_d(DX)
 	JLT  block
 	QK8PUT
 	JG   group
@@ -313,16 +314,16 @@ loop:
 // pass in bytes of o.
 #define PVARGS \
 	MOVQ a+0(FP), DX  \
-	MOVQ 528(DX), R10 \
-	MOVQ 552(DX), R12 \
+	MOVQ rows12Args_v(DX), R10 \
+	MOVQ rows12Args_vStep(DX), R12 \
 	MOVQ R12, R15     \
 	SHLQ $5, R15      \
 	XORQ CX, CX
 
 #define PVPASS \
 	MOVQ R10, SI      \
-	MOVQ 600(DX), R8  \
-	MOVQ 568(DX), R13 \
+	MOVQ rows12Args_e(DX), R8  \
+	MOVQ rows12Args_masks(DX), R13 \
 	ZERO16
 
 // BX positions: STEP under masks
@@ -352,11 +353,11 @@ out:
 
 // the three parts of a pass
 #define POSITIONS(STEP, MSTEP) \
-	MOVQ 576(DX), BX              \
+	MOVQ rows12Args_head(DX), BX              \
 	MASKED(MSTEP, headloop, common) \
-	MOVQ 584(DX), BX              \
+	MOVQ rows12Args_n(DX), BX              \
 	PLAIN(STEP, loop, tail)       \
-	MOVQ 592(DX), BX              \
+	MOVQ rows12Args_tail(DX), BX              \
 	MASKED(MSTEP, tailloop, finish)
 
 #define E4 \
@@ -385,14 +386,14 @@ out:
 	VMOVUPS b, 64(DI)(CX*1)  \
 	VMOVUPS c, 128(DI)(CX*1) \
 	VMOVUPS d, 192(DI)(CX*1) \
-	ADDQ 544(DX), DI         \
+	ADDQ rows12Args_oStep(DX), DI         \
 	DECQ AX                  \
 	JZ   done
 
 // the rows of a quad of vectors, and on to the next of them
 #define PV4NEXT(bytes) \
-	MOVQ 536(DX), DI                 \
-	MOVQ 144(DX), AX                 \
+	MOVQ rows12Args_o(DX), DI                 \
+	MOVQ rows12Args_rows(DX), AX                 \
 	STORE4(Z0, Z4, Z8, Z12, next)    \
 	STORE4(Z1, Z5, Z9, Z13, next)    \
 	STORE4(Z2, Z6, Z10, Z14, next)   \
@@ -400,7 +401,7 @@ out:
 next: \
 	ADDQ $256, CX    \
 	ADDQ $bytes, R10 \
-	SUBQ $2, 560(DX)
+	SUBQ $2, rows12Args_pairs(DX)
 
 #define V4F32 \
 	VMOVUPS (SI), Z16            \
@@ -469,7 +470,7 @@ pass:
 #define SCALES \
 	MOVQ CX, R11        \
 	SHRQ $5, R11        \
-	ADDQ 640(DX), R11   \
+	ADDQ rows12Args_vScale(DX), R11   \
 	MOVQ R12, R9        \
 	SHRQ $3, R9
 
@@ -519,13 +520,13 @@ pass:
 #define STORE2(a, b, done) \
 	VMOVUPS a, (DI)(CX*1)    \
 	VMOVUPS b, 64(DI)(CX*1)  \
-	ADDQ 544(DX), DI         \
+	ADDQ rows12Args_oStep(DX), DI         \
 	DECQ AX                  \
 	JZ   done
 
 #define PV8NEXT(bytes) \
-	MOVQ 536(DX), DI       \
-	MOVQ 144(DX), AX       \
+	MOVQ rows12Args_o(DX), DI       \
+	MOVQ rows12Args_rows(DX), AX       \
 	STORE2(Z0, Z8, next)   \
 	STORE2(Z1, Z9, next)   \
 	STORE2(Z2, Z10, next)  \
@@ -537,7 +538,7 @@ pass:
 next: \
 	ADDQ $128, CX    \
 	ADDQ $bytes, R10 \
-	DECQ 560(DX)
+	DECQ rows12Args_pairs(DX)
 
 #define V2F32 \
 	VMOVUPS (SI), Z16            \

@@ -12,40 +12,40 @@ import (
 // go in twelves over a chunk that was read back as f32 once; up to eight read the
 // cache in place, in the type it has, because then it is what takes the time.
 
-// rows12Args is read by the kernels at fixed offsets.
+// rows12Args is read by the kernels by the names of its fields.
 type rows12Args struct {
-	k      unsafe.Pointer     // 0: first panel
-	q      [12]unsafe.Pointer // 8
-	scores unsafe.Pointer     // 104: row 0 at the first panel; advanced by the kernels
-	dBytes int                // 112: bytes of a query
-	panels int                // 120: counted down by the kernels
-	kStep  int                // 128: bytes of a panel
+	k      unsafe.Pointer // first panel
+	q      [12]unsafe.Pointer
+	scores unsafe.Pointer // row 0 at the first panel; advanced by the kernels
+	dBytes int            // bytes of a query
+	panels int            // counted down by the kernels
+	kStep  int            // bytes of a panel
 
-	s      unsafe.Pointer // 136: row 0 at position 0
-	rows   int            // 144
-	m, l   unsafe.Pointer // 152, 160: running maxima and sums
-	from   [12]int32      // 168
-	to     [12]int32      // 216
-	scale  float32        // 264: > 0
-	merges int32          // 268: whether a row has a result already
-	mc, lc [16]float32    // 272, 336: of this chunk
-	a, b   [16]float32    // 400, 464: factors of the merge
+	s      unsafe.Pointer // row 0 at position 0
+	rows   int
+	m, l   unsafe.Pointer // running maxima and sums
+	from   [12]int32
+	to     [12]int32
+	scale  float32     // > 0
+	merges int32       // whether a row has a result already
+	mc, lc [16]float32 // of this chunk
+	a, b   [16]float32 // factors of the merge
 
-	v      unsafe.Pointer // 528: first position
-	o      unsafe.Pointer // 536: result of row 0
-	oStep  int            // 544
-	vStep  int            // 552: bytes of a position
-	pairs  int            // 560: pairs of vectors of channels; counted down by the kernels
-	masks  unsafe.Pointer // 568: [head+tail][12]uint16
-	head   int            // 576: positions that not all rows see
-	n      int            // 584: positions that all rows see
-	tail   int            // 592
-	e      unsafe.Pointer // 600: row 0 at the first position
-	merge  uint32         // 608: bits of the rows that have a result already
-	_      uint32         // 612
-	merged [12]uint16     // 616: the same as masks
-	vScale unsafe.Pointer // 640: q8_0 scales of V as f32
-	d      int            // 648
+	v      unsafe.Pointer // first position
+	o      unsafe.Pointer // result of row 0
+	oStep  int
+	vStep  int            // bytes of a position
+	pairs  int            // pairs of vectors of channels; counted down by the kernels
+	masks  unsafe.Pointer // [head+tail][12]uint16
+	head   int            // positions that not all rows see
+	n      int            // positions that all rows see
+	tail   int
+	e      unsafe.Pointer // row 0 at the first position
+	merge  uint32         // bits of the rows that have a result already
+	_      uint32
+	merged [12]uint16     // the same as masks
+	vScale unsafe.Pointer // q8_0 scales of V as f32
+	d      int
 }
 
 //go:noescape

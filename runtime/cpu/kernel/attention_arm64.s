@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 #include "neon_arm64.h"
 
 #define ROWS(a, w, x, i) \
@@ -26,11 +27,11 @@
 // positions are 64 FMLA, 10 loads of pairs and 7 others.
 TEXT ·neonPV(SB), NOSPLIT, $0-8
 	MOVD a+0(FP), R0
-	MOVD 0(R0), R1
-	MOVD 8(R0), R2
-	MOVD 16(R0), R3
-	MOVD 32(R0), R5
-	MOVD 40(R0), R6
+	MOVD neonFloatArgs_w(R0), R1
+	MOVD neonFloatArgs_x(R0), R2
+	MOVD neonFloatArgs_c(R0), R3
+	MOVD neonFloatArgs_groups(R0), R5
+	MOVD neonFloatArgs_step(R0), R6
 	LOAD(0, F0, F1)
 	LOAD(32, F2, F3)
 	LOAD(64, F4, F5)

@@ -6,24 +6,24 @@ import (
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
 
-// amxArgs is read by the AMX kernels at fixed offsets; the counters are
+// amxArgs is read by the AMX kernels by the names of its fields; the counters are
 // written.
 type amxArgs struct {
-	w      uintptr // 0: signed bytes [panels][64][64]
-	scale  uintptr // 8: f32 [panels][8 or 16][16]
-	act    uintptr // 16: plane T of the slab
-	exp    uintptr // 24
-	base   uintptr // 32
-	c      uintptr // 40: f32 [tiles][panels][16][16]
-	jobs   int     // 48: tiles of 16 tokens, times panels
-	ring   uintptr // 56: amxRingBytes
-	plane  uintptr // 64: minpair or bsum, min forms only
-	min    uintptr // 72: [panels] int16 [4][16][2] or f32 [8][16]
-	dmin   uintptr // 80: f32 [panels][16]
-	more   int     // 88: -1, for the first slab 0: C is not read
-	sums   int     // 96: panels left in the tile whose sums are made,
-	floats int     // 104: and in the tile whose floats are
-	panels int     // 112
+	w      uintptr // signed bytes [panels][64][64]
+	scale  uintptr // f32 [panels][8 or 16][16]
+	act    uintptr // plane T of the slab
+	exp    uintptr
+	base   uintptr
+	c      uintptr // f32 [tiles][panels][16][16]
+	jobs   int     // tiles of 16 tokens, times panels
+	ring   uintptr // amxRingBytes
+	plane  uintptr // minpair or bsum, min forms only
+	min    uintptr // [panels] int16 [4][16][2] or f32 [8][16]
+	dmin   uintptr // f32 [panels][16]
+	more   int     // -1, for the first slab 0: C is not read
+	sums   int     // panels left in the tile whose sums are made,
+	floats int     // and in the tile whose floats are
+	panels int
 }
 
 //go:noescape

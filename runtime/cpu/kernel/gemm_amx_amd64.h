@@ -125,15 +125,15 @@
 
 #define LOADARGS \
 	MOVQ a+0(FP), AX    \
-	MOVQ 0(AX), SI      \
-	MOVQ 8(AX), R8      \
-	MOVQ 16(AX), DI     \
-	MOVQ 24(AX), R10    \
-	MOVQ 32(AX), R11    \
-	MOVQ 40(AX), R12    \
-	MOVQ 48(AX), R15    \
-	MOVQ 56(AX), DX     \
-	MOVQ 88(AX), CX     \
+	MOVQ amxArgs_w(AX), SI      \
+	MOVQ amxArgs_scale(AX), R8      \
+	MOVQ amxArgs_act(AX), DI     \
+	MOVQ amxArgs_exp(AX), R10    \
+	MOVQ amxArgs_base(AX), R11    \
+	MOVQ amxArgs_c(AX), R12    \
+	MOVQ amxArgs_jobs(AX), R15    \
+	MOVQ amxArgs_ring(AX), DX     \
+	MOVQ amxArgs_more(AX), CX     \
 	KMOVW CX, K1        \
 	LEAQ 4096(DX), AX   \
 	MOVQ $64, BX        \
@@ -204,10 +204,10 @@
 // the next tile; then the floats do.
 #define ADVANCESUMS \
 	MOVQ a+0(FP), R14 \
-	DECQ 96(R14)      \
+	DECQ amxArgs_sums(R14)      \
 	JNZ  same         \
-	MOVQ 112(R14), R9 \
-	MOVQ R9, 96(R14)  \
+	MOVQ amxArgs_panels(R14), R9 \
+	MOVQ R9, amxArgs_sums(R14)  \
 	SHLQ $12, R9      \
 	SUBQ R9, SI       \
 	JMP  sums         \
@@ -217,15 +217,15 @@ sums:
 
 #define ADVANCEFLOATS(scales, plane) \
 	MOVQ a+0(FP), R14   \
-	DECQ 104(R14)       \
+	DECQ amxArgs_floats(R14)       \
 	JNZ  again          \
-	MOVQ 112(R14), R9   \
-	MOVQ R9, 104(R14)   \
+	MOVQ amxArgs_panels(R14), R9   \
+	MOVQ R9, amxArgs_floats(R14)   \
 	IMULQ $scales, R9   \
 	SUBQ R9, R8         \
 	ADDQ $384, R10      \
 	ADDQ $64, R11       \
-	ADDQ $plane, 64(R14) \
+	ADDQ $plane, amxArgs_plane(R14) \
 	JMP  job            \
 again:                      \
 	SUBQ $128, R10      \

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 #include "gemm_amx_amd64.h"
 
 // Tile configurations (palette 1): rows and bytes per row of T0-T7, for blocks of
@@ -62,18 +63,18 @@ TEXT ·amxOffset16(SB), NOSPLIT, $0-8
 // R14 = number of the panel, R13 the arguments.
 #define PANEL \
 	MOVQ a+0(FP), R13   \
-	MOVQ 112(R13), R14  \
-	SUBQ 104(R13), R14
+	MOVQ amxArgs_panels(R13), R14  \
+	SUBQ amxArgs_floats(R13), R14
 
 #define MINS \
 	PANEL               \
-	MOVQ 64(R13), CX    \
+	MOVQ amxArgs_plane(R13), CX    \
 	SHLQ $6, R14        \
 	MOVQ R14, BX        \
-	ADDQ 80(R13), R14   \
+	ADDQ amxArgs_dmin(R13), R14   \
 	VMOVUPS (R14), Z27  \
 	SHLQ $2, BX         \
-	ADDQ 72(R13), BX    \
+	ADDQ amxArgs_min(R13), BX    \
 	MOVQ BX, R13        \
 	MINQUARTER(0, Z0, Z1, Z2, Z3)     \
 	MINQUARTER(1, Z4, Z5, Z6, Z7)     \
@@ -89,9 +90,9 @@ TEXT ·amxMin(SB), NOSPLIT, $0-8
 
 #define FMINS \
 	PANEL                    \
-	MOVQ 64(R13), CX         \
+	MOVQ amxArgs_plane(R13), CX         \
 	SHLQ $9, R14             \
-	ADDQ 72(R13), R14        \
+	ADDQ amxArgs_min(R13), R14        \
 	LEAQ 512(R14), R13       \
 min:                         \
 	VMOVUPS (R14), Z16       \

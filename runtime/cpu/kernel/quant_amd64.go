@@ -2,7 +2,7 @@ package kernel
 
 import "unsafe"
 
-// quantTileArgs is read by quantTile at fixed offsets: a slab of one tile and
+// quantTileArgs is read by quantTile by the names of its fields: a slab of one tile and
 // its planes.
 type quantTileArgs struct {
 	x, q, base, exp, init, init16, minPair, bsum unsafe.Pointer

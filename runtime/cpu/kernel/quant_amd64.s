@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // quantTile quantises one slab of a tile of four tokens, f32 c4 to i8 c4, by
 // scheme s256e32, AVX-512. A vector holds 4 channels of each token, [token][4]:
@@ -115,14 +116,14 @@ GLOBL ·tokenLanes<>(SB), RODATA|NOPTR, $16
 // func quantTile(a *quantTileArgs)
 TEXT ·quantTile(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
-	MOVQ 0(DX), SI
-	MOVQ 8(DX), DI
-	MOVQ 16(DX), R8
-	MOVQ 24(DX), R9
-	MOVQ 32(DX), R10
-	MOVQ 40(DX), R11
-	MOVQ 48(DX), R12
-	MOVQ 56(DX), R13
+	MOVQ quantTileArgs_x(DX), SI
+	MOVQ quantTileArgs_q(DX), DI
+	MOVQ quantTileArgs_base(DX), R8
+	MOVQ quantTileArgs_exp(DX), R9
+	MOVQ quantTileArgs_init(DX), R10
+	MOVQ quantTileArgs_init16(DX), R11
+	MOVQ quantTileArgs_minPair(DX), R12
+	MOVQ quantTileArgs_bsum(DX), R13
 	VPBROADCASTD ·quantConst<>+0(SB), Z31
 	VPXORD Z30, Z30, Z30
 	VBROADCASTSS ·quantConst<>+40(SB), Z29

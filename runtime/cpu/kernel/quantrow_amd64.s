@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // quantRow quantises one slab of one token by scheme s256e32, AVX-512 VNNI, into
 // the planes of a tile one token wide: [8] and [16] of everything, in order.
@@ -72,14 +73,14 @@ GLOBL ·rowConst<>(SB), RODATA|NOPTR, $44
 // func quantRow(a *quantTileArgs)
 TEXT ·quantRow(SB), NOSPLIT, $32-8
 	MOVQ a+0(FP), DX
-	MOVQ 0(DX), SI
-	MOVQ 8(DX), DI
-	MOVQ 16(DX), R8
-	MOVQ 24(DX), R9
-	MOVQ 32(DX), R10
-	MOVQ 40(DX), R11
-	MOVQ 48(DX), R12
-	MOVQ 56(DX), R13
+	MOVQ quantTileArgs_x(DX), SI
+	MOVQ quantTileArgs_q(DX), DI
+	MOVQ quantTileArgs_base(DX), R8
+	MOVQ quantTileArgs_exp(DX), R9
+	MOVQ quantTileArgs_init(DX), R10
+	MOVQ quantTileArgs_init16(DX), R11
+	MOVQ quantTileArgs_minPair(DX), R12
+	MOVQ quantTileArgs_bsum(DX), R13
 	VPBROADCASTD ·rowConst<>+0(SB), Z31
 	VMOVDQU32 ·rowOrder<>(SB), Z30
 	VPBROADCASTD ·rowConst<>+40(SB), Z29

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // Softmax of up to twelve query rows over one chunk, AVX-512. Fields of
 // rows12Args are named by their offsets.
@@ -28,8 +29,8 @@
 // ROWRANGE: AX the first panel of row R9 in bytes, CX the number of panels, R10
 // and R11 its first and last position. Clobbers CX.
 #define ROWRANGE \
-	MOVL 168(DX)(R9*4), R10 \
-	MOVL 216(DX)(R9*4), R11 \
+	MOVL rows12Args_from(DX)(R9*4), R10 \
+	MOVL rows12Args_to(DX)(R9*4), R11 \
 	DECL R11                \
 	MOVL R10, AX            \
 	SHRL $4, AX             \
@@ -89,17 +90,17 @@
 TEXT ·merge16(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	EXPCONST
-	VMOVUPS (DX), Z16
-	VMOVUPS 64(DX), Z17
-	VMOVUPS 128(DX), Z14
-	VMOVUPS 192(DX), Z15
+	VMOVUPS merge16Args_m(DX), Z16
+	VMOVUPS merge16Args_l(DX), Z17
+	VMOVUPS merge16Args_mc(DX), Z14
+	VMOVUPS merge16Args_lc(DX), Z15
 	MERGE
-	VMOVUPS Z2, 256(DX)
-	VMOVUPS Z12, 320(DX)
+	VMOVUPS Z2, merge16Args_a(DX)
+	VMOVUPS Z12, merge16Args_b(DX)
 	VMULPS Z12, Z15, Z15
 	VFMADD231PS Z2, Z17, Z15
-	VMOVUPS Z18, (DX)
-	VMOVUPS Z15, 64(DX)
+	VMOVUPS Z18, merge16Args_m(DX)
+	VMOVUPS Z15, merge16Args_l(DX)
 	VZEROUPPER
 	RET
 
@@ -110,11 +111,11 @@ TEXT ·merge16(SB), NOSPLIT, $0-8
 // The scale is positive, so the maximum commutes with it.
 TEXT ·softmax12(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
-	VBROADCASTSS 264(DX), Z6
+	VBROADCASTSS rows12Args_scale(DX), Z6
 	EXPCONST
 	VBROADCASTSS ·expConst+76(SB), Z7  // -Inf
-	MOVQ 144(DX), BX
-	MOVQ 136(DX), R8
+	MOVQ rows12Args_rows(DX), BX
+	MOVQ rows12Args_s(DX), R8
 	XORL R9, R9
 maxrow:
 	ROWRANGE
@@ -173,18 +174,18 @@ max:
 folded:
 	FOLD(VMAXPS)
 	VMULSS X6, X9, X9
-	VMOVSS X9, 272(DX)(R9*4)
+	VMOVSS X9, rows12Args_mc(DX)(R9*4)
 	ADDQ $1024, R8
 	INCL R9
 	CMPL R9, BX
 	JLT  maxrow
 
-	MOVQ 136(DX), R8
+	MOVQ rows12Args_s(DX), R8
 	XORL R9, R9
 exprow:
 	ROWRANGE
 	LEAQ (R8)(AX*1), DI
-	VBROADCASTSS 272(DX)(R9*4), Z8
+	VBROADCASTSS rows12Args_mc(DX)(R9*4), Z8
 	VPXORD Z9, Z9, Z9
 	SUBL $2, CX
 	JLT  exprest
@@ -200,29 +201,29 @@ exprest:
 	EXP1(0, Z0, Z1, Z2, Z3, K1)
 sum:
 	FOLD(VADDPS)
-	VMOVSS X9, 336(DX)(R9*4)
+	VMOVSS X9, rows12Args_lc(DX)(R9*4)
 	ADDQ $1024, R8
 	INCL R9
 	CMPL R9, BX
 	JLT  exprow
 
 	// merge, one row per lane
-	MOVQ 152(DX), SI
-	MOVQ 160(DX), DI
+	MOVQ rows12Args_m(DX), SI
+	MOVQ rows12Args_l(DX), DI
 	MOVL $-1, AX
 	BZHIL BX, AX, AX
 	KMOVW AX, K1
-	VMOVUPS 272(DX), Z14 // maximum and sum of the chunk
-	VMOVUPS 336(DX), Z15
-	MOVL 608(DX), CX
+	VMOVUPS rows12Args_mc(DX), Z14 // maximum and sum of the chunk
+	VMOVUPS rows12Args_lc(DX), Z15
+	MOVL rows12Args_merge(DX), CX
 	TESTL CX, CX
 	JZ   store
 	KMOVW CX, K3
 	VMOVUPS.Z (SI), K1, Z16
 	VMOVUPS.Z (DI), K1, Z17
 	MERGE
-	VMOVUPS Z2, 400(DX)
-	VMOVUPS Z12, 464(DX)
+	VMOVUPS Z2, rows12Args_a(DX)
+	VMOVUPS Z12, rows12Args_b(DX)
 	VMULPS Z12, Z15, K3, Z15
 	VFMADD231PS Z2, Z17, K3, Z15
 	VMOVAPS Z18, K3, Z14

@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "go_asm.h"
 
 // Runs of float32, AVX2 and FMA; lengths are multiples of 8 unless said. The
 // constants of exp are rows of 8 equal floats in ·expWide.
@@ -429,12 +430,12 @@ end:
 
 // one panel of 16 positions by four rows at a time
 #define QK(LOAD, size) \
-	MOVQ 0(DX), SI \
-	MOVQ 8(DX), R8 \
-	MOVQ 16(DX), R9 \
-	MOVQ 24(DX), R10 \
-	MOVQ 32(DX), R11 \
-	MOVQ 80(DX), BX \
+	MOVQ qkArgs_k(DX), SI \
+	MOVQ qkArgs_q(DX), R8 \
+	MOVQ qkArgs_q+8(DX), R9 \
+	MOVQ qkArgs_q+16(DX), R10 \
+	MOVQ qkArgs_q+24(DX), R11 \
+	MOVQ qkArgs_groups(DX), BX \
 	SHLQ $2, BX \
 	XORQ CX, CX \
 panel: \
@@ -452,12 +453,12 @@ loop: \
 	ROWS256 \
 	ADDQ $size, SI \
 	INCQ AX \
-	CMPQ AX, 72(DX) \
+	CMPQ AX, qkArgs_d(DX) \
 	JLT  loop \
-	PUT(40, Y0, Y1) \
-	PUT(48, Y2, Y3) \
-	PUT(56, Y4, Y5) \
-	PUT(64, Y6, Y7) \
+	PUT(qkArgs_scores, Y0, Y1) \
+	PUT(qkArgs_scores+8, Y2, Y3) \
+	PUT(qkArgs_scores+16, Y4, Y5) \
+	PUT(qkArgs_scores+24, Y6, Y7) \
 	ADDQ $64, CX \
 	DECQ BX \
 	JNZ  panel \
@@ -476,19 +477,19 @@ TEXT ·qkHalf256(SB), NOSPLIT, $0-8
 
 // 16 channels by four rows at a time
 #define PV(LOAD, size) \
-	MOVQ 8(DX), R8 \
-	MOVQ 16(DX), R9 \
-	MOVQ 24(DX), R10 \
-	MOVQ 32(DX), R11 \
-	MOVQ 88(DX), R12 \
-	MOVQ 0(DX), BX \
-	MOVQ 96(DX), R13 \
+	MOVQ pvArgs_e(DX), R8 \
+	MOVQ pvArgs_e+8(DX), R9 \
+	MOVQ pvArgs_e+16(DX), R10 \
+	MOVQ pvArgs_e+24(DX), R11 \
+	MOVQ pvArgs_stride(DX), R12 \
+	MOVQ pvArgs_v(DX), BX \
+	MOVQ pvArgs_vecs(DX), R13 \
 	XORQ CX, CX \
 vector: \
-	GET(40, Y0, Y1) \
-	GET(48, Y2, Y3) \
-	GET(56, Y4, Y5) \
-	GET(64, Y6, Y7) \
+	GET(pvArgs_o, Y0, Y1) \
+	GET(pvArgs_o+8, Y2, Y3) \
+	GET(pvArgs_o+16, Y4, Y5) \
+	GET(pvArgs_o+24, Y6, Y7) \
 	MOVQ BX, SI \
 	XORQ AX, AX \
 loop: \
@@ -496,12 +497,12 @@ loop: \
 	ROWS256 \
 	ADDQ R12, SI \
 	INCQ AX \
-	CMPQ AX, 80(DX) \
+	CMPQ AX, pvArgs_n(DX) \
 	JLT  loop \
-	PUT(40, Y0, Y1) \
-	PUT(48, Y2, Y3) \
-	PUT(56, Y4, Y5) \
-	PUT(64, Y6, Y7) \
+	PUT(pvArgs_o, Y0, Y1) \
+	PUT(pvArgs_o+8, Y2, Y3) \
+	PUT(pvArgs_o+16, Y4, Y5) \
+	PUT(pvArgs_o+24, Y6, Y7) \
 	ADDQ $64, CX \
 	ADDQ $size, BX \
 	DECQ R13 \
