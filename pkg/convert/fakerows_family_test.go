@@ -14,13 +14,14 @@ import (
 	"github.com/tessera-llm/tessera/pkg/verify"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
 // fakeConfig is a model of the family fakerows: layers 0 and 1 slide and
-// rotate half of each head, layer 2 does neither.
+// rotate half of each head, each by its own angles, layer 2 does neither.
 const fakeConfig = `{"model_type":"fakerows","architectures":["FakeRowsForCausalLM"],"vocab_size":1024,"hidden_size":256,"intermediate_size":512,
 	"num_hidden_layers":3,"num_attention_heads":4,"num_key_value_heads":2,"head_dim":64,"hidden_act":"silu","max_position_embeddings":512,
-	"rms_norm_eps":0.00001,"rope_theta":10000,"partial_rotary_factor":0.5,"sliding_window":24,"full_interval":3,"tie_word_embeddings":true}`
+	"rms_norm_eps":0.00001,"rope_theta":10000,"partial_rotary_factor":0.5,"sliding_window":24,"full_interval":3,"query_scalar":6,"rope_local_theta":500,"tie_word_embeddings":true}`
 
 // TestFakeRowsFamily: a family that is one file converts from both containers to
 // the same weights, runs, and every pass is proven on it.
@@ -42,14 +43,14 @@ func TestFakeRowsFamily(t *testing.T) {
 		a, b := write(t, hf, o), write(t, file, o)
 		sameFiles(t, typ, weightFiles(t, a), weightFiles(t, b))
 		p := plan(t, hf, o)
-		if l := p.Model.Config.Layers; l[0] != l[1] || l[1] == l[2] || l[2].Attn.Window != 0 {
+		if l := p.Model.Config.Layers; l[0] == l[1] || l[1] == l[2] || l[1].Attn.Window != 24 || l[1].Attn.Rope != 1 || l[2].Attn.Window != 0 || l[2].Attn.Scale*6 != 1 {
 			t.Fatalf("layers %v", l)
 		}
 		for _, parts := range []int{1, 2} {
 			o.DecoderParts = parts
 			p := plan(t, hf, o)
 			res, err := verify.Passes(ctx, p.Model.Graph, weights.NewMemory(p.Checkpoint.Source(), 1), verify.Options{
-				Passes: p.PassOptions(), Calls: verify.Calls(ids, []int{1, 4, 65}), Threads: 2, Reference: parts == 1})
+				Engine: verify.Engine{Backend: cpu.Backend{}}, Passes: p.PassOptions(), Calls: verify.Calls(ids, []int{1, 4, 65}), Threads: 2, Reference: parts == 1})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,9 +11,9 @@ import (
 
 // fakerows is a family that no checkpoint has. With the tag of its name it
 // shows that a family is one file and one line: layers that differ in window
-// and rotation, a rotation of the first channels only, attention and
-// feed-forward side by side, fused and transposed tensors, norms kept as the
-// distance from one.
+// and rotation (two of them, or none), a rotation of the first channels only,
+// a scale of the scores of its own, attention and feed-forward side by side,
+// fused and transposed tensors, norms kept as the distance from one.
 var fakerows = family{
 	name:          "fakerows",
 	modelTypes:    []string{"fakerows"},
@@ -22,12 +22,17 @@ var fakerows = family{
 	config: func(k *keys) *Config {
 		c, l := decoder(k, classDefaults{})
 		l.Attn.Window = k.intOr("sliding_window", 0)
+		l.Attn.Scale = 1 / k.floatOr("query_scalar", 8)
 		c.Ropes = []Rope{rotation(k, l.Attn.HeadDim, partOfHead)}
+		local := c.Ropes[0]
+		local.Theta = short(k.floatOr("rope_local_theta", local.Theta))
+		c.Ropes = append(c.Ropes, local)
 		c.Layers = k.layers(l)
 		full := k.sizeOr("full_interval", 1)
 		for i := range c.Layers {
-			if (int64(i)+1)%max(full, 1) == 0 {
-				c.Layers[i].Attn.Window, c.Layers[i].Attn.Rope = 0, NoRope
+			a := &c.Layers[i].Attn
+			if a.Rope = i % 2; (int64(i)+1)%max(full, 1) == 0 {
+				a.Window, a.Rope = 0, NoRope
 			}
 		}
 		return c
@@ -59,5 +64,6 @@ func gateUpRows(l *Layer) []int64 { return []int64{l.FFN.Width, l.FFN.Width} }
 // A tag cannot add a line to a table, so this file does.
 func init() {
 	families = slices.Concat(families, []*family{&fakerows})
-	ggufNames = slices.Concat(ggufNames, []ggufName{{"full_interval", "full_interval", gguf.U32}})
+	ggufNames = slices.Concat(ggufNames, []ggufName{{"full_interval", "full_interval", gguf.U32},
+		{"query_scalar", "query_scalar", gguf.F32}, {"rope_local_theta", "rope_local_theta", gguf.F32}})
 }
