@@ -186,15 +186,15 @@ func ExampleNewSegment() {
 		log.Fatal(err)
 	}
 	defer decoder.Close()
-	hidden, err := embed.Run(ctx, map[string]runtime.Array{"tokens": {Shape: []int{3}, I32: []int32{5, 200, 17}}})
+	hidden, err := embed.Run(ctx, map[string]runtime.Array{"tokens": {Shape: []int{3}, I32: []int32{5, 200, 17}}}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	out, err := decoder.Run(ctx, hidden)
+	out, err := decoder.Run(ctx, hidden, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	saved, err := decoder.State().Save()
+	saved, err := decoder.State().Save(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}

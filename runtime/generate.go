@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -26,10 +25,6 @@ type GenerateOptions struct {
 	Bias      map[int32]float32
 	Progress  func(done, total int) // prefill progress
 }
-
-// ErrNaN ends a generation when logits are not numbers. The runtime does not
-// search weights for NaN, which would cost a read of all of them.
-var ErrNaN = errors.New("the logits are NaN: the weights hold values that are not numbers, or the model overflows; tessera inspect --check searches the weights")
 
 // DefaultSampler turns the model's generation_config into a sampler
 // configuration; greedy when it states none.
@@ -63,32 +58,32 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 		if o.IgnoreEOS {
 			stop = nil
 		}
+		k, err := s.m.topK()
+		if err != nil {
+			yield(Token{}, err)
+			return
+		}
+		row := Row{Temperature: o.Sampler.Temperature}
+		var full []float32 // the logits of the whole vocabulary, when top-k is not enough
+		var see func(int, []float32, int) error
+		if smp.NeedsRow(k) {
+			see = func(_ int, logits []float32, _ int) error { full = append(full[:0], logits...); return nil }
+		}
 		next := prompt
 		pen := newPenalties(o, s.ids)
 		for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
 			pen.add(next)
-			if err := s.SetAdjustments(pen.adjustments()); err != nil {
-				yield(Token{}, err)
-				return
-			}
+			row.Adjust = pen.a
 			var progress func(int)
 			if o.Progress != nil && n == 0 {
 				progress = func(done int) { o.Progress(done, len(prompt)) }
 			}
-			top, err := s.Prefill(ctx, next, progress)
+			top, err := s.prefill(ctx, next, row, see, progress)
 			if err != nil {
 				yield(Token{}, err)
 				return
 			}
-			if top.LSE != top.LSE || top.Logits[0] != top.Logits[0] {
-				yield(Token{}, ErrNaN)
-				return
-			}
-			t, err := s.pick(smp, top)
-			if err != nil {
-				yield(Token{}, err)
-				return
-			}
+			t := pick(smp, top, full, row.Adjust)
 			t.Stop = slices.Contains(stop, t.ID)
 			if !yield(t, nil) || t.Stop {
 				return
@@ -98,38 +93,39 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 	}
 }
 
-// pick chooses the next token of the last call.
-func (s *Session) pick(smp *sampler.Sampler, top Top) (Token, error) {
-	if !smp.NeedsRow(len(top.IDs)) {
-		id := smp.FromTop(top.IDs, top.Logits)
-		i := slices.Index(top.IDs, id)
-		return Token{ID: id, LogProb: top.Logits[i] - top.LSE}, nil
-	}
-	b := s.m.buffers["logits"]
+// topK is the number of candidates that topk returns.
+func (m *Model) topK() (int, error) {
+	b := m.buffers[topIDs]
 	if b == nil {
-		return Token{}, fmt.Errorf("sampling without top-k needs the logits of the whole vocabulary, which this program does not return")
+		return 0, fmt.Errorf("the program has no topk segment")
 	}
-	row := s.adjusted(b.Float32()[:b.Cols()])
-	id := smp.FromRow(row)
-	return Token{ID: id, LogProb: row[id] - top.LSE}, nil
+	return b.Cols(), nil
 }
 
-// adjusted applies the session's adjustments to a copy of row, as topk does.
-func (s *Session) adjusted(row []float32) []float32 {
-	if len(s.adjust.IDs) == 0 {
-		return row
+// pick chooses the next token behind a row: from its top, or from all logits
+// when there are any.
+func pick(smp *sampler.Sampler, top Top, full []float32, a Adjustments) Token {
+	if full == nil {
+		id := smp.FromTop(top.IDs, top.Logits)
+		i := slices.Index(top.IDs, id)
+		return Token{ID: id, LogProb: top.Logits[i] - top.LSE}
 	}
-	row = slices.Clone(row)
-	for i, id := range s.adjust.IDs {
+	a.apply(full)
+	id := smp.FromRow(full)
+	return Token{ID: id, LogProb: full[id] - top.LSE}
+}
+
+// apply changes logits as topk does.
+func (a *Adjustments) apply(row []float32) {
+	for i, id := range a.IDs {
 		l := row[id]
 		if l > 0 {
-			l /= s.adjust.Scale[i]
+			l /= a.Scale[i]
 		} else {
-			l *= s.adjust.Scale[i]
+			l = float32(l * a.Scale[i])
 		}
-		row[id] = l + s.adjust.Bias[i]
+		row[id] = l + a.Bias[i]
 	}
-	return row
 }
 
 // penalties collects logit adjustments: a bias per id given by the user and a
@@ -178,5 +174,3 @@ func (p *penalties) add(ids []int32) {
 		p.a.Scale[p.slot(id)] = p.penalty
 	}
 }
-
-func (p *penalties) adjustments() Adjustments { return p.a }

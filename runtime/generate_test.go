@@ -16,6 +16,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
 	"github.com/tessera-llm/tessera/runtime/sampler"
 )
@@ -238,15 +239,41 @@ func TestCheck(t *testing.T) {
 			t.Errorf("a program that breaks %q was compiled", c.want)
 		}
 	}
+	// New owns the program whether it works or not.
 	for _, o := range []runtime.Options{
-		{}, {Backend: cpu.Backend{}, MaxChunk: -1}, {Backend: cpu.Backend{}, Context: -5}, {Backend: cpu.Backend{}, Threads: -1}, {Backend: cpu.Backend{}, Threads: 1 << 20},
+		{}, {Backend: cpu.Backend{}, MaxChunk: -1}, {Backend: cpu.Backend{}, MaxRows: -1}, {Backend: cpu.Backend{}, Context: -5},
+		{Backend: cpu.Backend{}, Threads: -1}, {Backend: cpu.Backend{}, Threads: 1 << 20}, {Backend: cpu.Backend{}, Threads: 1},
 	} {
-		if m, err := runtime.New(p, o); err == nil {
-			t.Errorf("%+v is accepted", o)
-			m.Close()
+		closed := 0
+		q := &runtime.Program{Segments: p.Segments, Weights: p.Weights, Meta: p.Meta, Close: func() error { closed++; return nil }}
+		m, err := runtime.New(q, o)
+		if (err == nil) != (o.Threads == 1) {
+			t.Errorf("%+v: %v", o, err)
+		}
+		if err == nil {
+			if closed != 0 {
+				t.Error("New closed the program of a model that works")
+			}
+			s, err := m.NewSession()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(m.Close(), m.Close(), s.Close(), s.Close()); err != nil {
+				t.Error(err)
+			}
+			_, err = s.Prefill(t.Context(), []int32{1}, nil)
+			_, err2 := m.NewSession()
+			if !errors.Is(err, backend.ErrClosed) || !errors.Is(err2, backend.ErrClosed) {
+				t.Errorf("behind Close: %v, %v", err, err2)
+			}
+		}
+		if closed != 1 {
+			t.Errorf("%+v: the program was closed %d times", o, closed)
 		}
 	}
-	m, err := runtime.New(p, runtime.Options{Backend: cpu.Backend{}, KVType: "q4_k"})
+	shared := *p
+	shared.Close = nil
+	m, err := runtime.New(&shared, runtime.Options{Backend: cpu.Backend{}, KVType: "q4_k"})
 	if err == nil {
 		if _, err = m.NewSession(); err == nil {
 			t.Error("cache type q4_k is accepted")

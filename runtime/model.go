@@ -1,7 +1,7 @@
 package runtime
 
 import (
-	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
@@ -14,9 +14,13 @@ type Options struct {
 	Backend backend.Backend
 	// Threads is the number of workers; 0 is the number of physical cores.
 	Threads int
-	// MaxChunk is the largest number of tokens of one call; longer prompts are
-	// cut into calls of this size. 0 is 512.
+	// MaxChunk is the largest number of tokens of one step, over all sessions;
+	// longer prompts are cut into steps of this size. 0 is 512.
 	MaxChunk int
+	// MaxRows is the largest number of rows whose logits are held at once: a
+	// step that wants more computes them in blocks of this size, behind the decoder.
+	// 0 is 64. A program that is not cut in front of its logits holds MaxChunk rows.
+	MaxRows int
 	// Context is the number of positions of a session; 0 is the model's own
 	// context length, at most DefaultContext.
 	Context int
@@ -31,6 +35,9 @@ type Options struct {
 // DefaultContext bounds a session's positions when Options.Context is 0.
 const DefaultContext = 8192
 
+// DefaultRows is MaxRows when Options.MaxRows is 0.
+const DefaultRows = 64
+
 // Model is a program on a backend. It is used by one goroutine at a time.
 type Model struct {
 	prog    *Program
@@ -38,29 +45,45 @@ type Model struct {
 	dev     backend.Device
 	exec    []backend.Executable
 	buffers map[string]backend.Buffer
+	rows    map[string]int     // that a buffer has room for
 	in, out [][]backend.Buffer // by segment
+	plan    stepPlan
+	step    stepState
+	closed  bool
 }
 
-// New compiles p for the backend in o. Closing the model closes p.
+// New compiles p for the backend in o. The model owns p from here on, also when
+// New fails: closing the model closes p, and so does an error of New.
 func New(p *Program, o Options) (*Model, error) {
-	if err := p.Check(); err != nil {
-		return nil, err
-	}
-	if err := o.complete(p); err != nil {
-		return nil, err
-	}
-	dev, err := o.Backend.Open(p.Weights, o.device())
-	if err != nil {
-		return nil, err
-	}
-	m := &Model{prog: p, opt: o, dev: dev, buffers: map[string]backend.Buffer{}}
-	for _, s := range p.Segments {
-		if err := m.add(s); err != nil {
-			m.Close()
-			return nil, err
-		}
+	m := &Model{prog: p, buffers: map[string]backend.Buffer{}, rows: map[string]int{}}
+	if err := m.open(o); err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
+}
+
+func (m *Model) open(o Options) error {
+	err := m.prog.Check()
+	if err == nil {
+		err = o.complete(m.prog)
+	}
+	if err != nil {
+		return err
+	}
+	m.plan = planStep(m.prog)
+	if m.plan.whole {
+		o.MaxRows = o.MaxChunk
+	}
+	m.opt = o
+	if m.dev, err = o.Backend.Open(m.prog.Weights, o.device()); err != nil {
+		return err
+	}
+	for _, s := range m.prog.Segments {
+		if err := m.add(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // complete fills in the defaults for p.
@@ -83,9 +106,12 @@ func (o *Options) complete(p *Program) error {
 			o.Context = c
 		}
 	}
-	o.MaxChunk = min(o.MaxChunk, o.Context)
-	if o.MaxChunk < 1 {
-		return fmt.Errorf("a context of %d positions with calls of %d tokens", o.Context, o.MaxChunk)
+	if o.MaxRows == 0 {
+		o.MaxRows = DefaultRows
+	}
+	o.MaxRows = min(o.MaxRows, o.MaxChunk)
+	if o.MaxChunk < 1 || o.Context < 1 || o.MaxRows < 1 {
+		return fmt.Errorf("a context of %d positions with steps of %d tokens and %d rows", o.Context, o.MaxChunk, o.MaxRows)
 	}
 	return nil
 }
@@ -97,7 +123,7 @@ func (o *Options) device() backend.Options {
 
 // add compiles a segment and wires its buffers by name.
 func (m *Model) add(s ir.Segment) error {
-	e, err := m.dev.Compile(s.Name, s.Graph, m.opt.MaxChunk)
+	e, err := m.dev.Compile(s.Name, s.Graph, backend.Size{Tokens: m.opt.MaxChunk, Rows: m.opt.MaxRows})
 	if err != nil {
 		return err
 	}
@@ -118,25 +144,61 @@ func (m *Model) wire(g *ir.Graph, ids []ir.ValueID) ([]backend.Buffer, error) {
 	all := make([]backend.Buffer, len(ids))
 	for i, id := range ids {
 		v := g.Value(id)
-		b := m.buffers[v.Name]
-		if b == nil {
-			rows := m.opt.MaxChunk
-			if v.Type.Shape[0] == ir.A {
-				rows = MaxAdjustments
+		if m.buffers[v.Name] == nil {
+			if err := m.newBuffer(v, bufferRows(v, backend.Size{Tokens: m.opt.MaxChunk, Rows: m.opt.MaxRows})); err != nil {
+				return nil, err
 			}
-			var err error
-			if b, err = m.dev.NewBuffer(v.Type, rows); err != nil {
-				return nil, fmt.Errorf("%s: %w", v.Name, err)
-			}
-			m.buffers[v.Name] = b
 		}
-		all[i] = b
+		all[i] = m.buffers[v.Name]
 	}
 	return all, nil
 }
 
-// MaxAdjustments bounds the sparse logit adjustments of one call.
-const MaxAdjustments = 1 << 17
+// bufferRows is the number of rows that the buffer of v starts with; those for
+// adjustments and masks grow with what is asked for.
+func bufferRows(v *ir.Value, max backend.Size) int {
+	switch d := v.Type.Shape[0]; d {
+	case ir.S:
+		return max.Tokens
+	case ir.R:
+		return max.Rows
+	case ir.A, ir.M:
+		return 0
+	default:
+		return int(d)
+	}
+}
+
+func (m *Model) newBuffer(v *ir.Value, rows int) error {
+	b, err := m.dev.NewBuffer(v.Type, rows)
+	if err != nil {
+		return fmt.Errorf("%s: %w", v.Name, err)
+	}
+	m.buffers[v.Name], m.rows[v.Name] = b, rows
+	return nil
+}
+
+// reserve makes room for n rows in the buffer of an external input.
+func (m *Model) reserve(name string, n int) error {
+	if n <= m.rows[name] {
+		return nil
+	}
+	old := m.buffers[name]
+	for i, s := range m.prog.Segments {
+		for j, id := range s.Graph.Inputs {
+			if m.in[i][j] != old {
+				continue
+			}
+			if m.buffers[name] == old {
+				if err := m.newBuffer(s.Graph.Value(id), max(n, 2*m.rows[name])); err != nil {
+					return err
+				}
+			}
+			m.in[i][j] = m.buffers[name]
+		}
+	}
+	return old.Close()
+}
 
 // Meta describes the model.
 func (m *Model) Meta() Meta { return m.prog.Meta }
@@ -160,24 +222,25 @@ func (m *Model) Stats() backend.Stats {
 	return t
 }
 
-// Close releases the device and the program.
+// Close releases everything the model has opened, and the program. Sessions
+// cannot be used afterwards. Closing twice is harmless.
 func (m *Model) Close() error {
-	err := m.dev.Close()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	var all []error
+	for _, e := range m.exec {
+		all = append(all, e.Close())
+	}
+	for _, b := range m.buffers {
+		all = append(all, b.Close())
+	}
+	if m.dev != nil {
+		all = append(all, m.dev.Close())
+	}
 	if m.prog.Close != nil {
-		if e := m.prog.Close(); err == nil {
-			err = e
-		}
+		all = append(all, m.prog.Close())
 	}
-	return err
-}
-
-// call runs the segments up to and including the last one wanted. Buffers of
-// external inputs must be set.
-func (m *Model) call(ctx context.Context, st backend.State, until int) error {
-	for i, e := range m.exec[:until] {
-		if err := e.Run(ctx, st, m.in[i], m.out[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(all...)
 }

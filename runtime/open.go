@@ -31,10 +31,5 @@ func Open(path string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := New(p, o)
-	if err != nil {
-		p.Close()
-		return nil, err
-	}
-	return m, nil
+	return New(p, o)
 }

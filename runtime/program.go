@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
@@ -14,7 +13,8 @@ type Program struct {
 	Segments []ir.Segment // in order of execution
 	Weights  backend.Weights
 	Meta     Meta
-	// Close, when set, releases mappings behind Weights.
+	// Close, when set, releases mappings behind Weights. Who owns the program
+	// calls it; a second call must be harmless.
 	Close func() error
 }
 
@@ -41,7 +41,7 @@ func (p *Program) Check() error {
 		for _, id := range s.Graph.Inputs {
 			v := s.Graph.Value(id)
 			t, ok := made[v.Name]
-			if !ok && !slices.Contains(ir.Externals, v.Name) {
+			if !ok && ir.ExternalByName(v.Name) == nil {
 				return fmt.Errorf("segment %s: input %s is made by no earlier segment", s.Name, v.Name)
 			}
 			if ok && !t.Equal(v.Type) {
@@ -50,7 +50,7 @@ func (p *Program) Check() error {
 		}
 		for _, id := range s.Graph.Outputs {
 			v := s.Graph.Value(id)
-			if _, dup := made[v.Name]; dup || slices.Contains(ir.Externals, v.Name) {
+			if _, dup := made[v.Name]; dup || ir.ExternalByName(v.Name) != nil {
 				return fmt.Errorf("segment %s: output %s exists already", s.Name, v.Name)
 			}
 			made[v.Name] = v.Type

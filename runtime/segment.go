@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,12 +27,13 @@ type Segment struct {
 	exec    backend.Executable
 	st      backend.State // nil without states
 	in, out []backend.Buffer
-	context int
+	size    backend.Size
 	kv      string
 }
 
 // NewSegment compiles the named segment of p for calls of at most o.MaxChunk
-// tokens. Closing it leaves p open.
+// tokens. It borrows p: closing the segment leaves p open, and p must stay open
+// as long as the segment.
 func NewSegment(p *Program, name string, o Options) (*Segment, error) {
 	i := slices.IndexFunc(p.Segments, func(s ir.Segment) bool { return s.Name == name })
 	if i < 0 {
@@ -48,17 +50,16 @@ func NewSegment(p *Program, name string, o Options) (*Segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Segment{Segment: p.Segments[i], dev: dev, context: o.Context, kv: o.KVType}
+	s := &Segment{Segment: p.Segments[i], dev: dev, size: backend.Size{Tokens: o.MaxChunk, Rows: o.MaxChunk}, kv: o.KVType}
 	if err := s.compile(o); err != nil {
-		dev.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 func (s *Segment) compile(o Options) error {
 	var err error
-	if s.exec, err = s.dev.Compile(s.Name, s.Graph, o.MaxChunk); err != nil {
+	if s.exec, err = s.dev.Compile(s.Name, s.Graph, s.size); err != nil {
 		return err
 	}
 	if len(s.Graph.States) > 0 {
@@ -68,11 +69,7 @@ func (s *Segment) compile(o Options) error {
 	}
 	for i, id := range slices.Concat(s.Graph.Inputs, s.Graph.Outputs) {
 		v := s.Graph.Value(id)
-		rows := o.MaxChunk
-		if v.Type.Shape[0] == ir.A {
-			rows = MaxAdjustments
-		}
-		b, err := s.dev.NewBuffer(v.Type, rows)
+		b, err := s.dev.NewBuffer(v.Type, bufferRows(v, s.size))
 		if err != nil {
 			return fmt.Errorf("segment %s: %s: %w", s.Name, v.Name, err)
 		}
@@ -92,32 +89,52 @@ func (s *Segment) State() backend.State { return s.st }
 // KVType is the cache type of State.
 func (s *Segment) KVType() string { return s.kv }
 
-// Close releases the device.
-func (s *Segment) Close() error { return s.dev.Close() }
+// Close releases what the segment has opened. Closing twice is harmless.
+func (s *Segment) Close() error {
+	if s.dev == nil {
+		return nil
+	}
+	var all []error
+	if s.exec != nil {
+		all = append(all, s.exec.Close())
+	}
+	if s.st != nil {
+		all = append(all, s.st.Close())
+	}
+	for _, b := range slices.Concat(s.in, s.out) {
+		all = append(all, b.Close())
+	}
+	all = append(all, s.dev.Close())
+	s.dev, s.in, s.out = nil, nil, nil
+	return errors.Join(all...)
+}
 
-// Run executes the segment once and returns its outputs, which are copies.
-// Inputs left out have defaults where the runtime gives them some: positions
-// continue the state, rows is the last token, there are no adjustments.
-func (s *Segment) Run(ctx context.Context, in map[string]Array) (map[string]Array, error) {
+// Run executes the segment once, for a span of the sequence in State, and
+// returns its outputs, which are copies. want lists the tokens that the rows behind the
+// decoder are for; nil is the last. External inputs left out are what ir.Externals says.
+func (s *Segment) Run(ctx context.Context, in map[string]Array, want []int32) (map[string]Array, error) {
+	if s.dev == nil {
+		return nil, fmt.Errorf("segment %s: %w", s.Name, backend.ErrClosed)
+	}
 	for name := range in {
 		if v := s.Graph.ValueByName(name); v == nil || !slices.Contains(s.Graph.Inputs, v.ID) {
 			return nil, fmt.Errorf("segment %s has no input %.60q: it takes %s", s.Name, name, s.describe(s.Graph.Inputs))
 		}
 	}
-	tokens := s.tokens(in)
+	span := s.span(in, want)
 	for i, id := range s.Graph.Inputs {
 		v := s.Graph.Value(id)
 		a, ok := in[v.Name]
 		if !ok {
-			if a, ok = s.missing(v.Name, tokens); !ok {
+			if a, ok = missing(v, span); !ok {
 				return nil, fmt.Errorf("segment %s needs input %s: it takes %s", s.Name, v.Name, s.describe(s.Graph.Inputs))
 			}
 		}
-		if err := set(s.in[i], v, a); err != nil {
+		if err := s.set(i, v, a); err != nil {
 			return nil, fmt.Errorf("segment %s: input %s: %w", s.Name, v.Name, err)
 		}
 	}
-	if err := s.exec.Run(ctx, s.st, s.in, s.out); err != nil {
+	if err := s.exec.Run(ctx, []backend.Span{span}, s.in, s.out); err != nil {
 		return nil, err
 	}
 	out := map[string]Array{}
@@ -127,72 +144,107 @@ func (s *Segment) Run(ctx context.Context, in map[string]Array) (map[string]Arra
 		if len(v.Type.Shape) == 2 {
 			a.Shape = append(a.Shape, b.Cols())
 		}
+		var err error
 		if v.Type.Elem == ir.I32 {
-			a.I32 = slices.Clone(b.Int32())
+			a.I32, err = b.Int32(ctx)
+			a.I32 = slices.Clone(a.I32)
 		} else {
-			a.F32 = slices.Clone(b.Float32())
+			a.F32, err = b.Float32(ctx)
+			a.F32 = slices.Clone(a.F32)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("segment %s: output %s: %w", s.Name, v.Name, err)
 		}
 		out[v.Name] = a
 	}
 	return out, nil
 }
 
-// tokens is S as the given inputs tell it; 0 when none does.
-func (s *Segment) tokens(in map[string]Array) int {
+// span is the batch that the given inputs make: as many tokens as they have
+// rows; where they have rows of wanted tokens already, those are the tokens.
+func (s *Segment) span(in map[string]Array, want []int32) backend.Span {
+	sp := backend.Span{State: s.st, Want: want}
+	selected := false
 	for _, id := range s.Graph.Inputs {
 		v := s.Graph.Value(id)
-		if a, ok := in[v.Name]; ok && v.Type.Shape[0] == ir.S && len(a.Shape) > 0 {
-			return a.Shape[0]
+		a, ok := in[v.Name]
+		if !ok || len(a.Shape) == 0 {
+			continue
+		}
+		if d := v.Type.Shape[0]; d == ir.S || d == ir.R {
+			sp.Rows = max(sp.Rows, a.Shape[0])
+			selected = selected || d == ir.R
 		}
 	}
-	return 0
+	switch {
+	case want != nil || sp.Rows == 0:
+	case selected:
+		for i := range sp.Rows {
+			sp.Want = append(sp.Want, int32(i))
+		}
+	case mentionsRows(s.Graph):
+		sp.Want = []int32{int32(sp.Rows - 1)}
+	}
+	return sp
 }
 
 // missing is what an input that was not given holds.
-func (s *Segment) missing(name string, tokens int) (Array, bool) {
-	switch name {
-	case "adj_ids":
-		return Array{Shape: []int{0}, I32: []int32{}}, true
-	case "adj_scale", "adj_bias":
-		return Array{Shape: []int{0}, F32: []float32{}}, true
-	}
-	if tokens == 0 {
+func missing(v *ir.Value, span backend.Span) (Array, bool) {
+	x := ir.ExternalByName(v.Name)
+	if x == nil || !x.Optional {
 		return Array{}, false
 	}
-	switch name {
-	case "rows":
-		return Array{Shape: []int{1}, I32: []int32{int32(tokens - 1)}}, true
-	case "positions":
-		start := 0
-		if s.st != nil {
-			start = s.st.Len()
-		}
-		p := make([]int32, tokens)
-		for i := range p {
-			p[i] = int32(start + i)
-		}
-		return Array{Shape: []int{tokens}, I32: p}, true
+	n := 0
+	if x.Rows == ir.R {
+		n = len(span.Want)
 	}
-	return Array{}, false
+	a := Array{Shape: []int{n}}
+	if len(v.Type.Shape) == 2 {
+		a.Shape = append(a.Shape, int(v.Channels()))
+		n *= int(v.Channels())
+	}
+	if x.Elem == ir.I32 {
+		a.I32 = make([]int32, n)
+		for i := range a.I32 {
+			a.I32[i] = int32(x.Fill)
+		}
+		return a, true
+	}
+	a.F32 = make([]float32, n)
+	for i := range a.F32 {
+		a.F32[i] = x.Fill
+	}
+	return a, true
 }
 
-// set checks an array against the value it stands for.
-func set(b backend.Buffer, v *ir.Value, a Array) error {
+// set checks an array against input i and hands it over.
+func (s *Segment) set(i int, v *ir.Value, a Array) error {
 	got := "f32"
 	if a.I32 != nil {
 		got = "i32"
 	}
 	ok := len(a.Shape) == len(v.Type.Shape) && (a.I32 != nil) == (v.Type.Elem == ir.I32)
-	for i, d := range v.Type.Shape {
-		ok = ok && (d.Symbolic() || int(d) == a.Shape[i])
+	for j, d := range v.Type.Shape {
+		ok = ok && (d.Symbolic() || int(d) == a.Shape[j])
 	}
 	if !ok {
 		return fmt.Errorf("%s%v, want %s", got, a.Shape, v.Type)
 	}
-	if a.I32 != nil {
-		return b.SetInt32(a.I32)
+	if d := v.Type.Shape[0]; d == ir.A || d == ir.M { // as many as there are
+		b, err := s.dev.NewBuffer(v.Type, a.Shape[0])
+		if err != nil {
+			return err
+		}
+		old := s.in[i]
+		s.in[i] = b
+		if err := old.Close(); err != nil {
+			return err
+		}
 	}
-	return b.SetFloat32(a.F32)
+	if a.I32 != nil {
+		return s.in[i].SetInt32(a.I32)
+	}
+	return s.in[i].SetFloat32(a.F32)
 }
 
 // describe lists values with their types.

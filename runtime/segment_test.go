@@ -16,14 +16,14 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu"
 )
 
-func tiny(t *testing.T, o convert.Options) *runtime.Program {
+func tinyProgram(t testing.TB, o convert.Options) *runtime.Program {
 	t.Helper()
 	ck, err := checkpoint.Open(testutil.Model("qwen3-f32-tied"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ck.Close() })
-	plan, err := convert.NewPlan(t.Context(), ck, o)
+	plan, err := convert.NewPlan(context.Background(), ck, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ var walk = []int32{5, 200, 17, 3, 90, 41, 8, 255, 0, 1, 2}
 // Load, and wants the bits of a session.
 func TestSegments(t *testing.T) {
 	for _, o := range []convert.Options{{DecoderParts: 2}, {Type: quant.Q8_0}} {
-		p := tiny(t, o)
+		p := tinyProgram(t, o)
 		m, err := runtime.New(p, runtime.Options{Backend: cpu.Backend{}, Threads: 2})
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestSegments(t *testing.T) {
 		m.Close()
 		saved := map[string][]backend.StateData{}
 		for at, n := 0, 6; at < len(walk); at, n = at+n, 1 {
-			all := map[string]runtime.Array{"tokens": {Shape: []int{n}, I32: walk[at : at+n]}, "rows": {Shape: []int{n}, I32: []int32{0, 1, 2, 3, 4, 5}[:n]}}
+			all := map[string]runtime.Array{"tokens": {Shape: []int{n}, I32: walk[at : at+n]}}
 			for _, seg := range p.Segments {
 				r, err := runtime.NewSegment(p, seg.Name, runtime.Options{Backend: cpu.Backend{}, Threads: 1, MaxChunk: n})
 				if err != nil {
@@ -63,7 +63,7 @@ func TestSegments(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				out, err := r.Run(t.Context(), inputsOf(seg.Graph, all))
+				out, err := r.Run(t.Context(), inputsOf(seg.Graph, all), []int32{0, 1, 2, 3, 4, 5}[:n])
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,7 +71,7 @@ func TestSegments(t *testing.T) {
 					all[name] = a
 				}
 				if r.State() != nil {
-					if saved[seg.Name], err = r.State().Save(); err != nil {
+					if saved[seg.Name], err = r.State().Save(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -87,7 +87,7 @@ func TestSegments(t *testing.T) {
 	}
 }
 
-// inputsOf picks the inputs of g; those with defaults are left out, but rows.
+// inputsOf picks the inputs of g; those with defaults are left out.
 func inputsOf(g *ir.Graph, all map[string]runtime.Array) map[string]runtime.Array {
 	in := map[string]runtime.Array{}
 	for _, id := range g.Inputs {
@@ -99,7 +99,7 @@ func inputsOf(g *ir.Graph, all map[string]runtime.Array) map[string]runtime.Arra
 }
 
 func TestSegmentRefuses(t *testing.T) {
-	p := tiny(t, convert.Options{})
+	p := tinyProgram(t, convert.Options{})
 	if _, err := runtime.NewSegment(p, "decoder-1", runtime.Options{Backend: cpu.Backend{}}); err == nil || !strings.Contains(err.Error(), "embed, decoder-0, logit, topk") {
 		t.Errorf("unknown segment: %v", err)
 	}
@@ -119,29 +119,32 @@ func TestSegmentRefuses(t *testing.T) {
 		"no input \"x\"":      {"layer.1": hidden(1), "x": hidden(1)},
 		"want f32[S,64]":      {"layer.1": {Shape: []int{64}, F32: make([]float32, 64)}},
 		"i32[1 64]":           {"layer.1": {Shape: []int{1, 64}, I32: make([]int32, 64)}},
-		"want i32[R]":         {"layer.1": hidden(1), "rows": hidden(1)},
-		"row 2":               {"layer.1": hidden(2), "rows": {Shape: []int{1}, I32: []int32{2}}},
 		"for 2":               {"layer.1": hidden(3)},
 		"63 f32":              {"layer.1": {Shape: []int{1, 64}, F32: make([]float32, 63)}},
 	} {
-		if out, err := s.Run(t.Context(), in); err == nil || !strings.Contains(err.Error(), want) {
+		if out, err := s.Run(t.Context(), in, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, %v, want %q", out, err, want)
+		}
+	}
+	for _, row := range []int32{2, -1} {
+		if out, err := s.Run(t.Context(), map[string]runtime.Array{"layer.1": hidden(2)}, []int32{row}); err == nil || !strings.Contains(err.Error(), "wanted row") {
+			t.Errorf("row %d of two: %v, %v", row, out, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Run(ctx, map[string]runtime.Array{"layer.1": hidden(2)}); err == nil {
+	if _, err := s.Run(ctx, map[string]runtime.Array{"layer.1": hidden(2)}, nil); err == nil {
 		t.Error("a cancelled run returned outputs")
 	}
 	// Behind errors it still runs.
-	if out, err := s.Run(t.Context(), map[string]runtime.Array{"layer.1": hidden(2)}); err != nil || !slices.Equal(out["logits"].Shape, []int{1, 256}) {
+	if out, err := s.Run(t.Context(), map[string]runtime.Array{"layer.1": hidden(2)}, nil); err != nil || !slices.Equal(out["logits"].Shape, []int{1, 256}) {
 		t.Errorf("%v, %v", out, err)
 	}
 }
 
 // TestExtend: a session extended without logits goes on like any other.
 func TestExtend(t *testing.T) {
-	m, err := runtime.New(tiny(t, convert.Options{}), runtime.Options{Backend: cpu.Backend{}, Threads: 1, MaxChunk: 4})
+	m, err := runtime.New(tinyProgram(t, convert.Options{}), runtime.Options{Backend: cpu.Backend{}, Threads: 1, MaxChunk: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +173,7 @@ func TestExtend(t *testing.T) {
 
 // TestTiming: every node of every segment is timed, in order, once per call.
 func TestTiming(t *testing.T) {
-	p := tiny(t, convert.Options{})
+	p := tinyProgram(t, convert.Options{})
 	var times []backend.NodeTime
 	m, err := runtime.New(p, runtime.Options{Backend: cpu.Backend{}, Threads: 1, Timing: func(n backend.NodeTime) { times = append(times, n) }})
 	if err != nil {
@@ -192,8 +195,8 @@ func TestTiming(t *testing.T) {
 				if i >= len(times) || times[i].Node != n || times[i].Segment != seg.Name || times[i].Took < 0 {
 					t.Fatalf("call %d: time %d is not that of %s in %s", call, i, n.Op, seg.Name)
 				}
-				if n.Base() == "attention" && (times[i].Rows != len(ids) || times[i].Start != 5*call) {
-					t.Errorf("call %d: attention over %d rows from %d", call, times[i].Rows, times[i].Start)
+				if n.Base() == "attention" && (times[i].Rows != len(ids) || len(times[i].Spans) != 1 || times[i].Spans[0] != (backend.Range{Start: 5 * call, Rows: len(ids)})) {
+					t.Errorf("call %d: attention over %d rows, spans %v", call, times[i].Rows, times[i].Spans)
 				}
 				i++
 			}

@@ -23,7 +23,7 @@ func runSegmentCommand() *cli.Command {
 		Usage:     "run one segment of a bundle alone, arrays in and out",
 		ArgsUsage: "BUNDLE SEGMENT --in NAME=FILE ... -o DIR",
 		Description: `Arrays are .npy (float32, int32, int64) or .safetensors files. Inputs left out:
-positions continue the state, rows is the last token, no logits are adjusted.
+no logits are adjusted or masked. The tokens continue the state.
 Decoding by hand, with the bits of tessera run and tessera logits:
 
   tessera run-segment m.tess embed --tokens 1,2,3 -o a
@@ -69,7 +69,7 @@ func runSegmentAction(c *cli.Context) error {
 	}
 	o := &opened{prog: runtime.BundleProgram(b)}
 	defer o.Close()
-	in, err := segmentInputs(c, o.prog, name)
+	in, want, err := segmentInputs(c, o.prog, name)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,12 @@ func runSegmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSegment(c, o.prog, name, digest, in)
+	s, err := openSegment(c, o.prog, name, digest, in, want)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	out, err := s.Run(c.Context, in)
+	out, err := s.Run(c.Context, in, want)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func runSegmentAction(c *cli.Context) error {
 		held = s.State().Len()
 	}
 	if f := c.String("state-out"); f != "" {
-		data, err := s.State().Save()
+		data, err := s.State().Save(c.Context)
 		if err != nil {
 			return err
 		}
@@ -115,31 +115,34 @@ func runSegmentAction(c *cli.Context) error {
 	return nil
 }
 
-// segmentInputs reads the arrays of --in, --tokens and --rows.
-func segmentInputs(c *cli.Context, p *runtime.Program, name string) (map[string]runtime.Array, error) {
-	in, err := readArrays(c.StringSlice("in"))
-	if err != nil {
-		return nil, err
+// segmentInputs reads the arrays of --in and --tokens, and the wanted tokens of
+// --rows; nil is the last.
+func segmentInputs(c *cli.Context, p *runtime.Program, name string) (in map[string]runtime.Array, want []int32, err error) {
+	if in, err = readArrays(c.StringSlice("in")); err != nil {
+		return nil, nil, err
 	}
-	for _, flag := range []string{"tokens", "rows"} {
-		text := c.String(flag)
-		if text == "" {
-			continue
+	if text := c.String("tokens"); text != "" {
+		if _, dup := in[ir.ExtTokens]; dup {
+			return nil, nil, usage(c, "input %s is given by --in and by --tokens", ir.ExtTokens)
 		}
-		if _, dup := in[flag]; dup {
-			return nil, usage(c, "input %s is given by --in and by --%s", flag, flag)
+		ids, err := parseIDs(text)
+		if err != nil {
+			return nil, nil, usage(c, "--tokens: %w", err)
 		}
-		var ids []int32
-		if flag == "rows" && text == "all" {
-			for i := range callSize(p, name, in) {
-				ids = append(ids, int32(i))
-			}
-		} else if ids, err = parseIDs(text); err != nil {
-			return nil, usage(c, "--%s: %w", flag, err)
-		}
-		in[flag] = runtime.Array{Shape: []int{len(ids)}, I32: ids}
+		in[ir.ExtTokens] = runtime.Array{Shape: []int{len(ids)}, I32: ids}
 	}
-	return in, nil
+	switch text := c.String("rows"); text {
+	case "":
+	case "all":
+		for i := range callSize(p, name, in) {
+			want = append(want, int32(i))
+		}
+	default:
+		if want, err = parseIDs(text); err != nil {
+			return nil, nil, usage(c, "--rows: %w", err)
+		}
+	}
+	return in, want, nil
 }
 
 // callSize is the largest first dimension of the inputs of segment name that
@@ -152,7 +155,7 @@ func callSize(p *runtime.Program, name string, in map[string]runtime.Array) int 
 		}
 		for _, id := range s.Graph.Inputs {
 			v := s.Graph.Value(id)
-			if a, ok := in[v.Name]; ok && len(a.Shape) > 0 && v.Type.Shape[0] != ir.A {
+			if a, ok := in[v.Name]; ok && len(a.Shape) > 0 && (v.Type.Shape[0] == ir.S || v.Type.Shape[0] == ir.R) {
 				n = max(n, a.Shape[0])
 			}
 		}
@@ -162,12 +165,12 @@ func callSize(p *runtime.Program, name string, in map[string]runtime.Array) int 
 
 // openSegment compiles the segment for a call with inputs in and loads its
 // state.
-func openSegment(c *cli.Context, p *runtime.Program, name, digest string, in map[string]runtime.Array) (*runtime.Segment, error) {
+func openSegment(c *cli.Context, p *runtime.Program, name, digest string, in map[string]runtime.Array, want []int32) (*runtime.Segment, error) {
 	b, err := pickBackend(c)
 	if err != nil {
 		return nil, err
 	}
-	size := max(1, callSize(p, name, in))
+	size := max(1, callSize(p, name, in), len(want))
 	o := runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: size, Context: c.Int("context"), KVType: c.String("kv-type")}
 	var held *statefile.File
 	if f := c.String("state-in"); f != "" {

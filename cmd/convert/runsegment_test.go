@@ -155,10 +155,6 @@ func TestRunSegmentRefuses(t *testing.T) {
 	if err := npy.WriteFile(ids, &npy.Array{Shape: []int{2}, I32: []int32{1, 2}}); err != nil {
 		t.Fatal(err)
 	}
-	far := filepath.Join(dir, "far.npy")
-	if err := npy.WriteFile(far, &npy.Array{Shape: []int{2}, I32: []int32{7, 8}}); err != nil {
-		t.Fatal(err)
-	}
 	junk := filepath.Join(dir, "junk")
 	if err := os.WriteFile(junk, []byte("junk"), 0o644); err != nil {
 		t.Fatal(err)
@@ -186,7 +182,7 @@ func TestRunSegmentRefuses(t *testing.T) {
 		{2, "no state", []string{path, "embed", "--tokens", "1", "--state-out", state}},
 		{1, "another bundle", []string{other, "decoder-0", "--in", in, "--state-in", state, "-o", dir}},
 		{1, "cache type", []string{path, "decoder-0", "--in", in, "--state-in", state, "--kv-type", "f16", "-o", dir}},
-		{1, "hole", []string{path, "decoder-0", "--in", in, "--in", "positions=" + far, "-o", dir}},
+		{1, "wanted row 2", []string{path, "decoder-0", "--in", in, "--rows", "0,2", "-o", dir}},
 		{1, "beyond the session", []string{path, "decoder-0", "--in", in, "--state-in", state, "--context", "3", "-o", dir}},
 		{2, "want cpu or reference", []string{path, "embed", "--tokens", "1", "-o", dir, "--backend", "x"}},
 	} {

@@ -67,8 +67,8 @@ func (c *opClock) add(t backend.NodeTime) {
 	s.took += t.Took
 	s.bytes += cost.bytes
 	s.ops += cost.perRow * float64(t.Rows)
-	if cost.heads > 0 {
-		seen, read := visible(t.Start, t.Rows, cost.window)
+	for _, span := range t.Spans {
+		seen, read := visible(span.Start, span.Rows, cost.window)
 		s.ops += 4 * cost.heads * seen // q·k and e·v
 		s.cached += 2 * cost.kv * read
 	}

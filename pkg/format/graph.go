@@ -101,7 +101,7 @@ func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.
 		return ir.Segment{}, fmt.Errorf("not a segment: %w", err)
 	}
 	if p.Version != segmentVersion {
-		return ir.Segment{}, fmt.Errorf("segment version %d, this program reads %d", p.Version, segmentVersion)
+		return ir.Segment{}, fmt.Errorf("segment version %d, this program reads %d: convert the checkpoint again", p.Version, segmentVersion)
 	}
 	if p.Graph == nil {
 		return ir.Segment{}, fmt.Errorf("the segment has no graph")

@@ -7,8 +7,9 @@ package format
 // s256e32.
 const Version = 0
 
-// segmentVersion is the version inside each .seg file.
-const segmentVersion = 1
+// segmentVersion is the version inside each .seg file: the revision of the
+// graphs in it. 2: batches of spans, topk by row.
+const segmentVersion = 2
 
 // Features that this reader knows. A bundle that requires another one is
 // refused.

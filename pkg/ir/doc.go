@@ -19,8 +19,12 @@
 //   - Format and Parse are inverses.
 //
 // Shapes are [S, C], row-major, unless the op says otherwise; S is the number
-// of tokens of a call, R the number of selected rows, A the number of sparse
-// logit adjustments.
+// of tokens of a call, R the number of rows wanted, A the number of sparse
+// logit adjustments, M the number of rows with a mask.
+//
+// A call runs a batch of spans: tokens of several sequences, one after another
+// in S. Positions and wanted rows are the batch's, no values of the graph: rope,
+// attention and select_rows take them from there.
 //
 // Start with ops.go, then graph.go.
 package ir

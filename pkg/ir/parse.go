@@ -202,7 +202,7 @@ func (s *scanner) dim() (Dim, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, d := range []Dim{S, R, A} {
+	for _, d := range []Dim{S, R, A, M} {
 		if w == d.String() {
 			return d, nil
 		}

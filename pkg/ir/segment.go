@@ -3,7 +3,7 @@ package ir
 // Segment kinds.
 const (
 	KindEmbed   = "embed"   // ids → hidden
-	KindDecoder = "decoder" // hidden + positions + state → hidden
+	KindDecoder = "decoder" // hidden + state → hidden
 	KindLogit   = "logit"   // hidden → logits
 	KindTopK    = "topk"    // logits → the k largest
 	KindModel   = "model"   // an uncut graph
@@ -16,7 +16,3 @@ type Segment struct {
 	Kind  string
 	Graph *Graph
 }
-
-// Externals are the inputs that no segment makes, in the order a plain graph
-// declares them.
-var Externals = []string{"tokens", "positions", "rows", "adj_ids", "adj_scale", "adj_bias"}

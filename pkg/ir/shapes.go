@@ -186,16 +186,22 @@ func shapeAddBias(s *Site) ([]Type, error) {
 	return []Type{s.In[0]}, nil
 }
 
+// tokenRows checks that x has a row per token: what an op that asks the batch
+// about its rows can read.
+func tokenRows(what string, x Type) error {
+	if x.Shape[0] != S {
+		return fmt.Errorf("%s has %v rows, want S: the batch says where tokens stand", what, x.Shape[0])
+	}
+	return nil
+}
+
 // checkRope checks one rotated input against the node's attributes.
-func checkRope(s *Site, x, positions Type) error {
+func checkRope(s *Site, x Type) error {
 	c, err := f32Rows("input", x)
 	if err != nil {
 		return err
 	}
-	if err := i32Vector("positions", positions); err != nil {
-		return err
-	}
-	if err := samePlan("x and positions", x, positions); err != nil {
+	if err := tokenRows("input", x); err != nil {
 		return err
 	}
 	hd, rd := s.Node.Int("head_dim"), s.Node.Int("rotary_dim")
@@ -212,7 +218,7 @@ func checkRope(s *Site, x, positions Type) error {
 }
 
 func shapeRope(s *Site) ([]Type, error) {
-	if err := checkRope(s, s.In[0], s.In[1]); err != nil {
+	if err := checkRope(s, s.In[0]); err != nil {
 		return nil, err
 	}
 	return []Type{s.In[0]}, nil
@@ -220,7 +226,7 @@ func shapeRope(s *Site) ([]Type, error) {
 
 func shapeRopeQK(s *Site) ([]Type, error) {
 	for _, x := range s.In[:2] {
-		if err := checkRope(s, x, s.In[2]); err != nil {
+		if err := checkRope(s, x); err != nil {
 			return nil, err
 		}
 	}
@@ -267,10 +273,7 @@ func shapeAttention(s *Site) ([]Type, error) {
 			return nil, err
 		}
 	}
-	if err := i32Vector("positions", s.In[3]); err != nil {
-		return nil, err
-	}
-	if err := samePlan("q and positions", s.In[0], s.In[3]); err != nil {
+	if err := tokenRows("q", s.In[0]); err != nil {
 		return nil, err
 	}
 	if st := s.States[0]; st.Heads != kv || st.HeadDim != hd {
@@ -284,10 +287,10 @@ func shapeSelectRows(s *Site) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i32Vector("rows", s.In[1]); err != nil {
+	if err := tokenRows("input", s.In[0]); err != nil {
 		return nil, err
 	}
-	return []Type{{Elem: F32, Shape: Shape{s.In[1].Shape[0], Dim(c)}}}, nil
+	return []Type{{Elem: F32, Shape: Shape{R, Dim(c)}}}, nil
 }
 
 func shapeTopK(s *Site) ([]Type, error) {
@@ -295,22 +298,29 @@ func shapeTopK(s *Site) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i32Vector("adj_ids", s.In[1]); err != nil {
-		return nil, err
+	rows := s.In[0].Shape[0]
+	a, m := s.In[1].Shape, s.In[6].Shape
+	if len(a) == 0 || len(m) == 0 {
+		return nil, fmt.Errorf("adj_row is %s, mask_row %s, want vectors", s.In[1], s.In[6])
 	}
-	for i, what := range []string{"adj_scale", "adj_bias"} {
-		t := s.In[2+i]
-		if t.Elem != F32 || !t.Shape.Equal(s.In[1].Shape) {
-			return nil, fmt.Errorf("%s is %s, want f32%v", what, t, s.In[1].Shape)
+	words := Dim((c + 31) / 32)
+	for i, want := range []Type{
+		{Elem: I32, Shape: a[:1]}, {Elem: I32, Shape: a[:1]}, {Elem: F32, Shape: a[:1]}, {Elem: F32, Shape: a[:1]},
+		{Elem: F32, Shape: Shape{rows}}, {Elem: I32, Shape: m[:1]}, {Elem: I32, Shape: Shape{m[0], words}},
+	} {
+		if !s.In[1+i].Equal(want) {
+			return nil, fmt.Errorf("%s is %s, want %s", topkInputs[i], s.In[1+i], want)
 		}
 	}
 	k := s.Node.Int("k")
 	if k <= 0 || k > c {
 		return nil, fmt.Errorf("k = %d of %d logits", k, c)
 	}
-	rows := s.In[0].Shape[0]
-	return []Type{{Elem: I32, Shape: Shape{rows, Dim(k)}}, {Elem: F32, Shape: Shape{rows, Dim(k)}}, {Elem: F32, Shape: Shape{rows, 1}}}, nil
+	return []Type{{Elem: I32, Shape: Shape{rows, Dim(k)}}, {Elem: F32, Shape: Shape{rows, Dim(k)}}, {Elem: F32, Shape: Shape{rows, 1}}, {Elem: F32, Shape: Shape{rows, 1}}}, nil
 }
+
+// topkInputs names what topk reads behind the logits.
+var topkInputs = [...]string{ExtAdjRow, ExtAdjIDs, ExtAdjScale, ExtAdjBias, ExtInvTemp, ExtMaskRow, ExtMask}
 
 // Schemes lists the known activation quantisations.
 var Schemes = []string{"s256e32"}

@@ -133,7 +133,7 @@ func unfuseRopeQK(e *Expansion, n *Node) ([]ValueID, error) {
 		if a, ok := n.attr("mscale"); ok {
 			attrs = append(attrs, a)
 		}
-		v, err := e.Add(Node{Op: OpRope, In: []ValueID{x, n.In[2]}, Weights: n.Weights[:1], Attrs: attrs}, e.Name(i))
+		v, err := e.Add(Node{Op: OpRope, In: []ValueID{x}, Weights: n.Weights[:1], Attrs: attrs}, e.Name(i))
 		if err != nil {
 			return nil, err
 		}

@@ -35,8 +35,9 @@ type Dim int64
 // Symbolic dimensions. -2 is no symbol: it was one that nothing used.
 const (
 	S Dim = -1 // tokens of this call
-	R Dim = -3 // selected rows
+	R Dim = -3 // rows that the spans want logits of
 	A Dim = -4 // sparse logit adjustments
+	M Dim = -5 // rows with a mask
 )
 
 func (d Dim) String() string {
@@ -47,12 +48,14 @@ func (d Dim) String() string {
 		return "R"
 	case A:
 		return "A"
+	case M:
+		return "M"
 	}
 	return strconv.FormatInt(int64(d), 10)
 }
 
 // Symbolic reports whether d is a symbol.
-func (d Dim) Symbolic() bool { return d == S || d == R || d == A }
+func (d Dim) Symbolic() bool { return d == S || d == R || d == A || d == M }
 
 // Shape lists dimensions, outermost first.
 type Shape []Dim

@@ -10,7 +10,6 @@ import (
 // small is a graph that every broken one below starts from.
 const small = `graph small
 input %0 x f32[S,32]
-input %1 pos i32[S]
 state $kv heads=1 dim=16 elem=f16
 weight @n f32[32] = tensor(n, f32[32])
 weight @w f32[64,32] = tensor(w, f32[64,32])
@@ -19,9 +18,9 @@ weight @f f32[8] = tensor(f, f32[8])
 %3 y.c4 f32[S,32] c4 = relayout(%2) {to="c4"}
 %4 z f32[S,64] mark=m = matmul(%3, @w)
 %5 b f32[S,64] = boundary(%4) {name="b"}
-%6 r f32[S,32] = rope(%2, %1, @f) {head_dim=16, rotary_dim=16}
+%6 r f32[S,32] = rope(%2, @f) {head_dim=16, rotary_dim=16}
 %7 k f32[S,16] = matmul(%2, @k)
-%8 a f32[S,32] = attention(%6, %7, %7, %1, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}
+%8 a f32[S,32] = attention(%6, %7, %7, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}
 weight @k f32[16,32] = tensor(k, f32[16,32])
 output %5
 output %8
@@ -42,22 +41,22 @@ var breakages = []struct {
 	{rule: "V1", what: "wrong ID", edit: func(g *Graph) { g.Value(2).ID = 3 }},
 	{rule: "V1", what: "input dimension", from: "x f32[S,32]", to: "x f32[S,0]"},
 	{rule: "V1", what: "input dimension beyond MaxChannels", from: "x f32[S,32]", to: "x f32[S,268435457]"},
-	{rule: "V1", what: "unknown symbol", edit: func(g *Graph) { g.Value(0).Type.Shape[0] = -5 }},
+	{rule: "V1", what: "unknown symbol", edit: func(g *Graph) { g.Value(0).Type.Shape[0] = -6 }},
 	{rule: "V1", what: "too many nodes", edit: func(g *Graph) { g.Nodes = make([]*Node, MaxNodes+1) }},
 	{rule: "V2", what: "two producers", edit: func(g *Graph) { g.Nodes[4].Out[0] = 2 }},
 	{rule: "V2", what: "no producer", edit: func(g *Graph) { g.NewValue("lost", g.Value(2).Type) }},
 	{rule: "V2", what: "input also produced", edit: func(g *Graph) { g.Inputs = append(g.Inputs, 2) }},
 	{rule: "V2", what: "output value missing", edit: func(g *Graph) { g.Nodes[0].Out[0] = 99 }},
-	{rule: "V2", what: "input listed twice", from: "input %1 pos i32[S]", to: "input %1 pos i32[S]\ninput %9 q i32[S]", edit: func(g *Graph) { g.Inputs[2] = 1 }},
+	{rule: "V2", what: "input listed twice", from: "input %0 x f32[S,32]", to: "input %0 x f32[S,32]\ninput %9 q i32[S]", edit: func(g *Graph) { g.Inputs[1] = 0 }},
 	{rule: "V3", what: "read before made", edit: func(g *Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }},
 	{rule: "V3", what: "reads itself", from: "rms_norm(%0", to: "rms_norm(%2"},
 	{rule: "V3", what: "reads nothing", from: "rms_norm(%0", to: "rms_norm(%77"},
 	{rule: "V3", what: "output does not exist", from: "output %8", to: "output %42"},
 	{rule: "V3", what: "output twice", from: "output %8", to: "output %5"},
 	{rule: "V4", what: "unknown op", from: "= rms_norm(", to: "= batch_norm("},
-	{rule: "V4", what: "one input too few", from: "rope(%2, %1, @f)", to: "rope(%2, @f)"},
+	{rule: "V4", what: "one input too few", from: "rope(%2, @f)", to: "rope(@f)"},
 	{rule: "V4", what: "one weight too many", from: "matmul(%3, @w)", to: "matmul(%3, @w, @k)"},
-	{rule: "V4", what: "state missing", from: "%1, $kv)", to: "%1)"},
+	{rule: "V4", what: "state missing", from: "%7, $kv)", to: "%7)"},
 	{rule: "V4", what: "attribute missing", from: "{dim=32, eps=1e-05}", to: "{dim=32}"},
 	{rule: "V4", what: "attribute unknown", from: "{dim=32, eps", to: "{beta=1, dim=32, eps"},
 	{rule: "V4", what: "attribute kind", from: "dim=32, eps", to: "dim=32.0, eps"},
@@ -73,7 +72,8 @@ var breakages = []struct {
 	{rule: "V5", what: "quantised form that makes f32", from: "rms_norm(%0, @n) {dim=32, eps=1e-05}", to: `rms_norm_quant(%0, @n) {dim=32, eps=1e-05, scheme="s256e32"}`},
 	{rule: "V4", what: "heads do not match the state", from: "heads=1 dim=16", to: "heads=2 dim=8"},
 	{rule: "V4", what: "negative window", from: "scale=0.25}", to: "scale=0.25, window=-1}"},
-	{rule: "V4", what: "boundary of ids", from: "boundary(%4)", to: "boundary(%1)"},
+	{rule: "V4", what: "boundary of ids", from: "input %0 x f32[S,32]\n", to: "input %0 x f32[S,32]\ninput %1 ids i32[S]\n", edit: func(g *Graph) { g.Nodes[3].In[0] = 1 }},
+	{rule: "V4", what: "rotation of other rows than the tokens", from: "input %0 x f32[S,32]\n", to: "input %0 x f32[S,32]\ninput %1 picked f32[R,32]\n", edit: func(g *Graph) { g.Nodes[4].In[0] = 1 }},
 	{rule: "V5", what: "stale shape", from: "%4 z f32[S,64]", to: "%4 z f32[S,65]"},
 	{rule: "V5", what: "stale rows", from: "%5 b f32[S,64]", to: "%5 b f32[R,64]"},
 	{rule: "V5", what: "stale type", from: "%4 z f32", to: "%4 z i32"},

@@ -54,7 +54,7 @@ func (b *builder) rope(name string, x ir.ValueID) ir.ValueID {
 	if r.Scale != 0 && r.Scale != 1 {
 		attrs = append(attrs, ir.FloatAttr("mscale", r.Scale))
 	}
-	return b.add(ir.Node{Op: ir.OpRope, In: []ir.ValueID{x, b.positions}, Weights: []string{invFreq(a.Rope)}, Attrs: attrs}, b.full(name))
+	return b.add(ir.Node{Op: ir.OpRope, In: []ir.ValueID{x}, Weights: []string{invFreq(a.Rope)}, Attrs: attrs}, b.full(name))
 }
 
 // attention of the layer's heads over its cache.
@@ -64,7 +64,7 @@ func (b *builder) attention(name string, q, k, v ir.ValueID) ir.ValueID {
 	if a.Window > 0 {
 		attrs = append(attrs, ir.IntAttr("window", a.Window))
 	}
-	return b.add(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{q, k, v, b.positions}, States: []string{cacheOf(b.n)}, Attrs: attrs}, b.full(name))
+	return b.add(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{q, k, v}, States: []string{cacheOf(b.n)}, Attrs: attrs}, b.full(name))
 }
 
 // gated is the feed-forward down(act(gate x) · up x) with weights name_gate,

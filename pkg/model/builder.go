@@ -19,7 +19,6 @@ type builder struct {
 	exprs map[string]*ir.Expr // by canonical name
 	err   error
 
-	positions ir.ValueID
 	// The layer being built; l is nil outside of them.
 	l *Layer
 	n int64
@@ -33,13 +32,10 @@ type builder struct {
 func graph(f *family, c *Config, r *resolver) (*ir.Graph, error) {
 	b := &builder{g: ir.NewGraph(c.Arch), c: c, exprs: r.exprs}
 	g := b.g
-	tokens := g.AddInput("tokens", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.S}})
-	b.positions = g.AddInput("positions", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.S}})
-	rows := g.AddInput("rows", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.R}})
-	adj := []ir.ValueID{
-		g.AddInput("adj_ids", ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.A}}),
-		g.AddInput("adj_scale", ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.A}}),
-		g.AddInput("adj_bias", ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.A}}),
+	ext := map[string]ir.ValueID{}
+	for i := range ir.Externals {
+		x := &ir.Externals[i]
+		ext[x.Name] = g.AddInput(x.Name, x.Type(c.Vocab))
 	}
 	for i := range c.Ropes {
 		b.exprs[invFreq(i)] = ir.ConstExpr(c.Ropes[i].InvFreq())
@@ -53,7 +49,7 @@ func graph(f *family, c *Config, r *resolver) (*ir.Graph, error) {
 		g.AddState(&ir.State{Name: cacheOf(int64(n)), Heads: a.KVHeads, HeadDim: a.HeadDim, Elem: r.cacheType()})
 	}
 
-	h := b.op(ir.OpEmbedding, "embd", []ir.ValueID{tokens}, []string{tokenEmbd})
+	h := b.op(ir.OpEmbedding, "embd", []ir.ValueID{ext[ir.ExtTokens]}, []string{tokenEmbd})
 	h = b.boundary(h, "hidden.embed", "embed")
 	for n := range c.Layers {
 		b.l, b.n = &c.Layers[n], int64(n)
@@ -64,10 +60,11 @@ func graph(f *family, c *Config, r *resolver) (*ir.Graph, error) {
 	}
 	h = b.norm("output_norm", h)
 	h = b.op(ir.OpMatmul, "logits_all", []ir.ValueID{h}, []string{output})
-	h = b.op(ir.OpSelectRows, "logits_selected", []ir.ValueID{h, rows}, nil)
+	h = b.op(ir.OpSelectRows, "logits_selected", []ir.ValueID{h}, nil)
 	h = b.boundary(h, "logits", "logits")
-	b.add(ir.Node{Op: ir.OpTopK, In: append([]ir.ValueID{h}, adj...), Attrs: []ir.Attr{ir.IntAttr("k", min(maxTopK, c.Vocab))}},
-		"topk.ids", "topk.logits", "topk.lse")
+	b.add(ir.Node{Op: ir.OpTopK, In: []ir.ValueID{h, ext[ir.ExtAdjRow], ext[ir.ExtAdjIDs], ext[ir.ExtAdjScale], ext[ir.ExtAdjBias],
+		ext[ir.ExtInvTemp], ext[ir.ExtMaskRow], ext[ir.ExtMask]}, Attrs: []ir.Attr{ir.IntAttr("k", min(maxTopK, c.Vocab))}},
+		"topk.ids", "topk.logits", "topk.lse", "topk.lse_temp")
 	for _, name := range slices.Sorted(maps.Keys(b.exprs)) {
 		if b.err == nil && g.Weight(name) == nil {
 			b.fail(fmt.Errorf("weight %q has a row in the table of %s, but no block reads it", name, c.Arch))

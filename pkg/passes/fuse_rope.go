@@ -8,11 +8,11 @@ import (
 
 // fuse-rope
 //
-//	q' = rope(rms_norm(q, @qn), pos, @f); k' = rope(rms_norm(k, @kn), pos, @f); attention(q', k', ...)
-//	=>  q', k' = rope_qk(q, k, pos, @f, @qn, @kn)
+//	q' = rope(rms_norm(q, @qn), @f); k' = rope(rms_norm(k, @kn), @f); attention(q', k', ...)
+//	=>  q', k' = rope_qk(q, k, @f, @qn, @kn)
 //
-// and the same without the norms. Both ropes must agree in positions,
-// frequencies and attributes; a norm is taken in only when q and k both have
+// and the same without the norms. Both ropes must agree in frequencies
+// and attributes; a norm is taken in only when q and k both have
 // one over head_dim with the same eps, and every inner value has one reader.
 func fuseRope(c *Context) error {
 	g := c.G
@@ -26,7 +26,7 @@ func fuseRope(c *Context) error {
 			c.Report.refuse("q, k", why)
 			continue
 		}
-		node := &ir.Node{Op: ir.OpRopeQK, In: []ir.ValueID{q.In[0], k.In[0], q.In[1]}, Weights: []string{q.Weights[0]},
+		node := &ir.Node{Op: ir.OpRopeQK, In: []ir.ValueID{q.In[0], k.In[0]}, Weights: []string{q.Weights[0]},
 			Out:   []ir.ValueID{q.Out[0], k.Out[0]},
 			Attrs: []ir.Attr{ir.IntAttr("head_dim", q.Int("head_dim")), ir.IntAttr("rotary_dim", q.Int("rotary_dim"))}}
 		for _, a := range q.Attrs {
@@ -78,8 +78,6 @@ func ropesDiffer(g *ir.Graph, q, k *ir.Node) string {
 		return "no rotary before attention"
 	case q == k:
 		return "q and k are one value"
-	case q.In[1] != k.In[1]:
-		return "other positions"
 	case q.Weights[0] != k.Weights[0]:
 		return "other frequencies"
 	case len(q.Attrs) != len(k.Attrs):

@@ -8,7 +8,7 @@ import (
 
 // last-token
 //
-//	y = select_rows(f(x), rows)  =>  y = f(select_rows(x, rows))
+//	y = select_rows(f(x))  =>  y = f(select_rows(x))
 //
 // for every row-wise f with one reader, again and again, until a boundary, a
 // value with more readers or an input stands in the way. The final norm and

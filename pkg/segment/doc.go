@@ -2,7 +2,7 @@
 // pieces again, and re-cuts them elsewhere.
 //
 //	embed    tokens → hidden
-//	decoder  hidden + positions + state → hidden, one or more of them
+//	decoder  hidden + state → hidden, one or more of them
 //	logit    hidden + rows → logits (final norm, lm_head)
 //	topk     logits + sparse adjustments → k (id, logit) pairs and the log-sum-exp
 //

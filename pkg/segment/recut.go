@@ -14,7 +14,8 @@ import (
 func Join(segs []ir.Segment) (*ir.Graph, error) {
 	g := ir.NewGraph("model")
 	made := map[string]ir.ValueID{}
-	for _, name := range ir.Externals {
+	for _, x := range ir.Externals {
+		name := x.Name
 		for _, s := range segs {
 			if v := s.Graph.ValueByName(name); v != nil && slices.Contains(s.Graph.Inputs, v.ID) {
 				if _, ok := made[name]; !ok {

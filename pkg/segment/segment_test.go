@@ -87,10 +87,10 @@ func TestCut(t *testing.T) {
 	_, segs := direct(t, plain(t, "mistral-window-f32", "q8_0"), options(t, 3, 2))
 	want := []struct{ name, kind, in, out string }{
 		{"embed", ir.KindEmbed, "tokens", "hidden.embed"},
-		{"decoder-0", ir.KindDecoder, "hidden.embed positions", "layer.1"},
-		{"decoder-1", ir.KindDecoder, "layer.1 positions", "layer.2"},
-		{"logit", ir.KindLogit, "layer.2 rows", "logits"},
-		{"topk", ir.KindTopK, "logits adj_ids adj_scale adj_bias", "topk.ids topk.logits topk.lse"},
+		{"decoder-0", ir.KindDecoder, "hidden.embed", "layer.1"},
+		{"decoder-1", ir.KindDecoder, "layer.1", "layer.2"},
+		{"logit", ir.KindLogit, "layer.2", "logits"},
+		{"topk", ir.KindTopK, "logits adj_row adj_ids adj_scale adj_bias inv_temp mask_row mask", "topk.ids topk.logits topk.lse topk.lse_temp"},
 	}
 	if len(segs) != len(want) {
 		t.Fatalf("%d segments", len(segs))

@@ -77,9 +77,8 @@ output %1
 output %3`)
 	f.Add(`graph g
 input %0 x f32[3,32]
-input %1 p i32[3]
 state $s heads=2 dim=16 elem=q8_0
-%2 y f32[3,32] = attention(%0, %0, %0, %1, $s) {head_dim=16, heads=2, kv_heads=2, scale=0.0}
+%2 y f32[3,32] = attention(%0, %0, %0, $s) {head_dim=16, heads=2, kv_heads=2, scale=0.0}
 output %2`)
 	f.Fuzz(func(t *testing.T, text string) {
 		g, err := ir.Parse(text)
@@ -98,14 +97,14 @@ output %2`)
 	})
 }
 
-// runOnce runs a graph on two rows of zeros; errors are fine.
+// runOnce runs a graph on two rows; errors are fine.
 func runOnce(b backend.Backend, g *ir.Graph) {
 	dev, err := b.Open(zeros{}, backend.Options{Threads: 1})
 	if err != nil {
 		return
 	}
 	defer dev.Close()
-	ex, err := dev.Compile("model", g, 2)
+	ex, err := dev.Compile("model", g, backend.Size{Tokens: 2, Rows: 2})
 	if err != nil {
 		return
 	}
@@ -131,11 +130,15 @@ func runOnce(b backend.Backend, g *ir.Graph) {
 		if v.Type.Elem == ir.I32 {
 			data := make([]int32, rows*buf.Cols())
 			if len(data) == 2 && buf.Cols() == 1 {
-				data[1] = 1 // may be positions
+				data[1] = 1 // may be rising rows
 			}
 			err = buf.SetInt32(data)
 		} else {
-			err = buf.SetFloat32(make([]float32, rows*buf.Cols()))
+			ones := make([]float32, rows*buf.Cols()) // may be scales
+			for i := range ones {
+				ones[i] = 1
+			}
+			err = buf.SetFloat32(ones)
 		}
 		if err != nil {
 			return
@@ -153,7 +156,7 @@ func runOnce(b backend.Backend, g *ir.Graph) {
 		}
 		out = append(out, buf)
 	}
-	_ = ex.Run(context.Background(), st, in, out)
+	_ = ex.Run(context.Background(), []backend.Span{{State: st, Rows: 2, Want: []int32{1, 0}}}, in, out)
 }
 
 // Graphs like testdata/ops.ir with numbers, operands and types exchanged at

@@ -185,9 +185,9 @@ var cutMutations = []mutation{
 
 var headMutations = []mutation{
 	{"last-token", "rows of another value", "numbers", edit("select_rows", 0, readAnother(0))},
-	{"last-token", "rows selected twice", "run", func(g *ir.Graph) bool {
+	{"last-token", "rows selected twice", "rule", func(g *ir.Graph) bool {
 		sel := nodeOf(g, "select_rows", 0)
-		again := &ir.Node{Op: "select_rows", In: []ir.ValueID{sel.Out[0], sel.In[1]}, Out: []ir.ValueID{g.NewValue("again", g.Value(sel.Out[0]).Type).ID}}
+		again := &ir.Node{Op: "select_rows", In: []ir.ValueID{sel.Out[0]}, Out: []ir.ValueID{g.NewValue("again", g.Value(sel.Out[0]).Type).ID}}
 		g.InsertAfter(sel, again)
 		g.ReplaceUses(sel.Out[0], again.Out[0], again)
 		return true

@@ -215,37 +215,47 @@ func (w *walk) execute(b backend.Backend, g *ir.Graph) (*trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.SetAdjustments(adjustments(g)); err != nil {
-		return nil, err
-	}
+	vocab := vocabulary(g)
 	for _, ids := range w.o.Calls {
-		if err := s.Step(w.ctx, ids, someRows(len(ids))); err != nil {
+		out, err := m.Step(w.ctx, []runtime.Append{{Session: s, IDs: ids, Rows: someRows(len(ids), vocab), NoTop: vocab == 0}})
+		if err == nil {
+			err = out[0].Err
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return t, nil
 }
 
-// adjustments are a few logit adjustments, so that topk's other inputs matter.
-func adjustments(g *ir.Graph) runtime.Adjustments {
-	for _, n := range g.Nodes {
-		if n.Op == ir.OpTopK && g.Value(n.In[0]).Channels() > 3 {
-			return runtime.Adjustments{IDs: []int32{3, 0, 1}, Scale: []float32{1.25, 1, 2}, Bias: []float32{0, 0.5, -1}}
+// someRows wants the last token, the first and one between, with a few logit
+// adjustments, temperatures and a mask, so that topk's other inputs matter.
+func someRows(n int, vocab int64) []runtime.Row {
+	var rows []runtime.Row
+	for i, at := range []int{n - 1, 0, n / 2} {
+		if i >= n {
+			break
 		}
-	}
-	return runtime.Adjustments{}
-}
-
-// someRows selects the last token, the first and one between.
-func someRows(n int) []int32 {
-	rows := []int32{int32(n - 1)}
-	if n > 1 {
-		rows = append(rows, 0)
-	}
-	if n > 2 {
-		rows = append(rows, int32(n/2))
+		r := runtime.Row{At: int32(at), Temperature: 1 + float32(i)/2}
+		if vocab > 3 {
+			r.Adjust = runtime.Adjustments{IDs: []int32{3, 0, 1}, Scale: []float32{1.25, 1, 2}, Bias: []float32{0, 0.5, -1}}
+		}
+		if i == 1 && vocab > 3 {
+			r.Allow = slices.Repeat([]uint32{0xfffffffe}, int(vocab+31)/32)
+		}
+		rows = append(rows, r)
 	}
 	return rows
+}
+
+// vocabulary is the number of logits that topk of g reads; 0 without one.
+func vocabulary(g *ir.Graph) int64 {
+	for _, n := range g.Nodes {
+		if n.Op == ir.OpTopK {
+			return g.Value(n.In[0]).Channels()
+		}
+	}
+	return 0
 }
 
 func kvType(g *ir.Graph, o Options) string {

@@ -2,16 +2,39 @@
 // runtime/cpu, runtime/reference, later runtime/metal.
 //
 // A Backend opens a Device over the weights of a program. A Device compiles
-// graphs, holds states (KV caches) and makes buffers. Buffers stay on the
-// device, so that one segment's output is the next one's input without a copy.
+// graphs, holds states and makes buffers. Buffers stay on the device, so that
+// one segment's output is the next one's input without a copy.
 //
-// Invariants: Run allocates nothing once its buffers have been used with the
-// largest S; a Device, its Executables and Buffers are used by one goroutine
-// at a time; several Devices may share the weights.
+// A call runs a batch of spans: tokens of several sequences, one after another in
+// the rows of every value. No span's numbers depend on the others. Positions
+// follow from the states: a span starts at the length of its state, or at 0
+// without one; a segment that holds only some of the sequence's states knows their own
+// length, so that each segment of a chain extends its part.
+//
+// # When work is done
+//
+// Run may return before the work is done. Work is done in the order in which it
+// was handed in; whatever reads a result (Buffer.Int32 and Float32, State.Save)
+// waits for it, takes a context for the wait and returns the error of the run that was
+// to make it. Device.Wait waits for everything. A run that fails or is cancelled, then or
+// later, leaves every state of its batch at the length it had before; runs handed
+// in behind it on the same states or buffers fail too. On the cpu and the reference
+// everything is done when Run returns, and nothing waits.
+//
+// # Who closes what
+//
+// Everything that is opened can be closed: Device, Executable, State, Buffer.
+// Closing twice is harmless, using what is closed is an error. A device is closed
+// last. A call that returns an error has opened nothing.
+//
+// Invariants: Run allocates nothing once a batch of that shape has been run; a
+// Device, its Executables, States and Buffers are used by one goroutine at a time;
+// several Devices may share the weights.
 package backend
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
@@ -36,7 +59,14 @@ type Options struct {
 	// Timing, when set, is told what every node took. Nodes then run one by
 	// one; a backend that cannot tell ignores it.
 	Timing func(t NodeTime)
+	// PartialBytes bounds the memory in which the parts of attentions over long
+	// caches wait for their merge; spans beyond it are not taken apart, with the
+	// same numbers. 0 is DefaultPartialBytes.
+	PartialBytes int64
 }
+
+// DefaultPartialBytes is the bound when Options.PartialBytes is 0.
+const DefaultPartialBytes = 64 << 20
 
 // NodeTime is what one node of one call took.
 type NodeTime struct {
@@ -44,9 +74,14 @@ type NodeTime struct {
 	Graph   *ir.Graph
 	Node    *ir.Node
 	Rows    int // of the node's first output
-	Start   int // first position, for nodes with states
 	Took    time.Duration
+	// Spans are the positions that a node with states computes, one range per
+	// span of the batch; valid during the call.
+	Spans []Range
 }
+
+// Range is Rows positions from Start on.
+type Range struct{ Start, Rows int }
 
 // Backend makes devices.
 type Backend interface {
@@ -59,29 +94,46 @@ type Backend interface {
 
 // Device executes graphs.
 type Device interface {
-	// Compile prepares g, a graph of the named segment, for calls of at most
-	// maxTokens tokens.
-	Compile(segment string, g *ir.Graph, maxTokens int) (Executable, error)
+	// Compile prepares g, a graph of the named segment, for batches of at most
+	// max.
+	Compile(segment string, g *ir.Graph, max Size) (Executable, error)
 	// NewState makes room for the given states, up to maxPos positions, in
 	// cache type kv (f32, f16 or q8_0).
 	NewState(states []*ir.State, kv string, maxPos int) (State, error)
 	// NewBuffer makes a buffer for up to rows rows of a value of type t; the
 	// symbolic first dimension of t stands for rows.
 	NewBuffer(t ir.Type, rows int) (Buffer, error)
+	// Wait waits until everything handed in is done and returns the first error
+	// since the last Wait.
+	Wait(ctx context.Context) error
 	Close() error
+}
+
+// Size bounds a batch: tokens of all spans together, and rows they want.
+type Size struct{ Tokens, Rows int }
+
+// Span is a run of tokens of one sequence in a batch.
+type Span struct {
+	// State is the sequence's memory; nil for one that has none. No two spans
+	// of a batch have the same.
+	State State
+	Rows  int // tokens, at least one
+	// Want lists the rows, 0 to Rows-1, that select_rows takes; nil: none.
+	Want []int32
 }
 
 // Executable is one compiled graph.
 type Executable interface {
 	Graph() *ir.Graph
-	// Run executes the graph. in and out follow the order of the graph's
-	// Inputs and Outputs; buffers of outputs get their row counts set. The
-	// positions input must be consecutive and start at or before st's length;
-	// behind them the state is forgotten. A cancelled ctx ends the run between
-	// two nodes with ctx's error and leaves the state at its old length.
-	Run(ctx context.Context, st State, in, out []Buffer) error
+	// Run executes the graph for a batch, whose spans' rows lie one after another
+	// in in and out. These follow the order of the graph's Inputs and Outputs;
+	// buffers of outputs get their row counts set. Every state of the batch is Rows
+	// positions longer afterwards as far as this graph holds it. After an error, that of
+	// a cancelled ctx included, none is. batch belongs to the caller again when Run returns.
+	Run(ctx context.Context, batch []Span, in, out []Buffer) error
 	// Stats describes the compiled plan.
 	Stats() Stats
+	Close() error
 }
 
 // Stats of an executable.
@@ -94,7 +146,8 @@ type Stats struct {
 
 // State is the memory of one sequence.
 type State interface {
-	// Len is the number of positions held.
+	// Len is the number of positions held, by all states of the sequence. Runs
+	// handed in count.
 	Len() int
 	// Truncate forgets positions from n on.
 	Truncate(n int) error
@@ -104,8 +157,9 @@ type State interface {
 	Bytes() int64
 	// Save returns the first Len positions of every state, in the order of
 	// the names given to NewState, exact; Load is its inverse.
-	Save() ([]StateData, error)
+	Save(ctx context.Context) ([]StateData, error)
 	Load(data []StateData) error
+	Close() error
 }
 
 // StateData is the saved content of one state: raw positions in cache type
@@ -117,6 +171,9 @@ type StateData struct {
 	Data []byte
 }
 
+// ErrClosed is the error of using what was closed.
+var ErrClosed = errors.New("it has been closed")
+
 // Buffer is a value on the device: rows × cols of f32 or i32.
 type Buffer interface {
 	Rows() int
@@ -126,8 +183,9 @@ type Buffer interface {
 	// is no room.
 	SetInt32(data []int32) error
 	SetFloat32(data []float32) error
-	// Int32 and Float32 give the rows in row-major order, nil for another
-	// element type. On the CPU they are views, valid until the next Run.
-	Int32() []int32
-	Float32() []float32
+	// Int32 and Float32 give the rows in row-major order; another element type
+	// is an error. On the CPU they are views, valid until the next Run.
+	Int32(ctx context.Context) ([]int32, error)
+	Float32(ctx context.Context) ([]float32, error)
+	Close() error
 }

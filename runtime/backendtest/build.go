@@ -60,7 +60,7 @@ func (m *maker) begin(format string, args ...any) *builder {
 		name += " " + m.scheme
 	}
 	b.c = &Case{Name: fmt.Sprintf("%s #%d", name, seed), Graph: b.g, Weights: map[string][]byte{}, f32: map[string][]float32{},
-		i32: map[string][]int32{}, inner: map[string]func(Span) []int32{}}
+		i32: map[string][]int32{}, inner: map[string]func(Span) []int32{}, innerF32: map[string]func(Span) []float32{}}
 	return b
 }
 
@@ -75,11 +75,7 @@ func (b *builder) end(rows int) *Case {
 		v := b.g.Value(id)
 		_, done := b.c.i32[v.Name]
 		switch {
-		case done || b.c.f32[v.Name] != nil || b.c.inner[v.Name] != nil:
-		case v.Name == "positions":
-			for p := range rows {
-				b.c.i32[v.Name] = append(b.c.i32[v.Name], int32(p))
-			}
+		case done || b.c.f32[v.Name] != nil || b.c.inner[v.Name] != nil || b.c.innerF32[v.Name] != nil:
 		case v.Type.Elem == ir.F32:
 			b.c.f32[v.Name] = random(b.c.Name+v.Name, rows, int(v.Channels()), b.extreme)
 		}
@@ -97,8 +93,6 @@ func (b *builder) raw(name string, e ir.Elem, shape ...ir.Dim) ir.ValueID {
 func (b *builder) input(name string, channels int64) ir.ValueID {
 	return b.indoors(b.raw(name, ir.F32, ir.S, ir.Dim(channels)))
 }
-
-func (b *builder) positions() ir.ValueID { return b.raw("positions", ir.I32, ir.S) }
 
 // ids declares ids below n.
 func (b *builder) ids(name string, rows, n int) ir.ValueID {

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"context"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -31,8 +32,11 @@ type Case struct {
 
 	f32 map[string][]float32 // inputs, all rows
 	i32 map[string][]int32
-	// inner fills an input whose contents depend on the span, by name.
-	inner map[string]func(sp Span) []int32
+	// Inputs whose contents depend on the span, by name.
+	inner    map[string]func(sp Span) []int32
+	innerF32 map[string]func(sp Span) []float32
+	want     func(sp Span) []int32 // rows of the span that select_rows takes; nil: none
+	room     int                   // rows of the largest input, if more than Rows+3
 }
 
 // Span is rows Start to Start+Len-1 of a case.
@@ -41,7 +45,7 @@ type Span struct{ Start, Len int }
 func (c *Case) whole() Span { return Span{0, c.Rows} }
 
 // maxRows is the room of buffers: some inputs have more rows than tokens.
-func (c *Case) maxRows() int { return max(c.Rows+3, len(c.i32["adj_ids"])) }
+func (c *Case) maxRows() int { return max(c.Rows+3, c.room) }
 
 // spans lists calls over n rows. The first are some of all (start, length)
 // pairs, latest start first, so that a state never lacks positions; the last walk
@@ -124,6 +128,9 @@ func (c *Case) fillOne(v *ir.Value, b backend.Buffer, sp Span) error {
 	if f := c.inner[v.Name]; f != nil {
 		return b.SetInt32(f(sp))
 	}
+	if f := c.innerF32[v.Name]; f != nil {
+		return b.SetFloat32(f(sp))
+	}
 	if x, ok := c.i32[v.Name]; ok {
 		if split {
 			x = x[sp.Start : sp.Start+sp.Len]
@@ -151,10 +158,23 @@ type result struct {
 
 type results []result
 
-func collect(g *ir.Graph, out []backend.Buffer) results {
+func collect(g *ir.Graph, out []backend.Buffer) (results, error) {
 	var all results
 	for i, id := range g.Outputs {
-		all = append(all, result{name: g.Value(id).Name, cols: out[i].Cols(), f: slices.Clone(out[i].Float32()), i: slices.Clone(out[i].Int32())})
+		v := g.Value(id)
+		r := result{name: v.Name, cols: out[i].Cols()}
+		var err error
+		if v.Type.Elem == ir.I32 {
+			r.i, err = out[i].Int32(context.Background())
+			r.i = slices.Clone(r.i)
+		} else {
+			r.f, err = out[i].Float32(context.Background())
+			r.f = slices.Clone(r.f)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", r.name, err)
+		}
+		all = append(all, r)
 	}
-	return all
+	return all, nil
 }

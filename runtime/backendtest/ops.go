@@ -210,9 +210,8 @@ func selectCases(m *maker) {
 	for _, c := range m.widths() {
 		b := m.begin("%d channels", c)
 		x := b.input("x", c)
-		rows := b.raw("rows", ir.I32, ir.R)
 		seed := b.seed
-		b.c.inner["rows"] = func(sp Span) []int32 {
+		b.c.want = func(sp Span) []int32 {
 			list := make([]int32, max(1, sp.Len+3-seed%7))
 			for i := range list {
 				list[i] = int32((5*i + seed) % sp.Len)
@@ -220,7 +219,7 @@ func selectCases(m *maker) {
 			return list
 		}
 		b.c.Apart = true
-		b.apply(ir.Node{In: []ir.ValueID{x, rows}}, 1, -1, ir.Plain)
+		b.apply(ir.Node{In: []ir.ValueID{x}}, 1, -1, ir.Plain)
 		b.end(rowsFor(c))
 	}
 }

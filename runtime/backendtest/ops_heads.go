@@ -85,13 +85,24 @@ func ropeAttrs(seed int, dim, rotary int64) []ir.Attr {
 	return attrs
 }
 
+// clock gives the case a state that knows positions: an attention over zeros.
+func (b *builder) clock(rows int) {
+	b.c.KV = b.m.holding(2)[:1]
+	b.c.f32["clock"] = make([]float32, 2*rows)
+	x := b.raw("clock", ir.F32, ir.S, 2)
+	b.g.AddState(&ir.State{Name: "kv.clock", Heads: 1, HeadDim: 2, Elem: "f32"})
+	b.node(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{x, x, x}, States: []string{"kv.clock"},
+		Attrs: []ir.Attr{ir.IntAttr("head_dim", 2), ir.IntAttr("heads", 1), ir.IntAttr("kv_heads", 1), ir.FloatAttr("scale", 1)}}, "clock.y")
+}
+
 func ropeCases(m *maker) {
 	for _, s := range m.ropeShapes() {
 		heads, dim, rotary := s[0], s[1], s[2]
 		b := m.begin("%d heads of %d, %d rotated", heads, dim, rotary)
 		x := b.input("x", heads*dim)
 		f := b.invFreq(rotary / 2)
-		b.apply(ir.Node{In: []ir.ValueID{x, b.positions()}, Weights: []string{f}, Attrs: ropeAttrs(b.seed, dim, rotary)}, 1, -1, ir.Plain)
+		b.apply(ir.Node{In: []ir.ValueID{x}, Weights: []string{f}, Attrs: ropeAttrs(b.seed, dim, rotary)}, 1, -1, ir.Plain)
+		b.clock(37)
 		b.end(37)
 	}
 }
@@ -103,14 +114,15 @@ func ropeQKCases(m *maker) {
 		for _, norms := range []bool{false, true} {
 			heads, dim, rotary := s[0], s[1], s[2]
 			b := m.begin("%d heads of %d, %d rotated, norms %v", heads, dim, rotary, norms)
-			q, k := b.input("q", 2*heads*dim), b.input("k", heads*dim)
-			n := ir.Node{In: []ir.ValueID{q, k, b.positions()}, Weights: []string{b.invFreq(rotary / 2)}, Attrs: ropeAttrs(b.seed, dim, rotary)}
+			q, k := b.input("q", 2*heads*dim), b.input("key", heads*dim)
+			n := ir.Node{In: []ir.ValueID{q, k}, Weights: []string{b.invFreq(rotary / 2)}, Attrs: ropeAttrs(b.seed, dim, rotary)}
 			if norms {
 				t := types[b.seed%len(types)]
 				n.Weights = append(n.Weights, b.weight("q_norm", t, ir.Rows, 0, dim), b.weight("k_norm", t, ir.Rows, 0, dim))
 				n.Attrs = append(n.Attrs, ir.FloatAttr("eps", 1e-6))
 			}
 			b.apply(n, 2, -1, ir.Plain)
+			b.clock(37)
 			b.end(37)
 		}
 	}
@@ -164,7 +176,7 @@ func attentionCases(m *maker) {
 				continue
 			}
 			b := m.begin("%d heads over %d of %d, window %d, %d positions, %s", s.heads, s.kv, s.dim, s.window, s.rows, l)
-			n := ir.Node{In: []ir.ValueID{b.input("q", s.heads*s.dim), b.input("k", s.kv*s.dim), b.input("v", s.kv*s.dim), b.positions()}, States: []string{"kv.0"}}
+			n := ir.Node{In: []ir.ValueID{b.input("q", s.heads*s.dim), b.input("k", s.kv*s.dim), b.input("v", s.kv*s.dim)}, States: []string{"kv.0"}}
 			b.g.AddState(&ir.State{Name: "kv.0", Heads: s.kv, HeadDim: s.dim, Elem: "f32"})
 			n.Attrs = []ir.Attr{ir.IntAttr("head_dim", s.dim), ir.IntAttr("heads", s.heads), ir.IntAttr("kv_heads", s.kv), ir.FloatAttr("scale", 1/math.Sqrt(float64(s.dim)))}
 			if s.window > 0 {

@@ -19,7 +19,7 @@ var protocol = []protocolCase{
 	{"foreign", checkForeign},
 	{"ids", checkIDs},
 	{"adjustments", checkAdjustments},
-	{"positions", checkPositions},
+	{"batches", checkBatches},
 	{"states", checkStates},
 	{"failed runs", checkFailedRuns},
 	{"cancelled", checkCancelled},
@@ -45,19 +45,17 @@ const (
 const tinyText = `
 graph tiny
 input %0 ids i32[S]
-input %1 positions i32[S]
-input %2 rows i32[R]
 state $kv.0 heads=2 dim=16 elem=f32
 state $kv.1 heads=2 dim=16 elem=f32
 weight @embd f32[11,32] = stored(embd, f32[11,32], rows, [11])
 weight @norm f32[32] = stored(norm, f32[32], rows, [32])
 weight @head f32[11,32] = stored(head, f32[11,32], rows, [11])
 %3 x f32[S,32] = embedding(%0, @embd)
-%4 a f32[S,32] = attention(%3, %3, %3, %1, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
+%4 a f32[S,32] = attention(%3, %3, %3, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
 %5 h f32[S,32] = add(%3, %4)
 %6 n f32[S,32] = rms_norm(%5, @norm) {dim=32, eps=1e-06}
-%7 b f32[S,32] = attention(%6, %5, %6, %1, $kv.1) {head_dim=16, heads=2, kv_heads=2, scale=0.25, window=7}
-%8 o f32[R,32] = select_rows(%7, %2)
+%7 b f32[S,32] = attention(%6, %5, %6, $kv.1) {head_dim=16, heads=2, kv_heads=2, scale=0.25, window=7}
+%8 o f32[R,32] = select_rows(%7)
 %9 logits f32[R,11] = matmul(%8, @head)
 output %9
 `
@@ -88,7 +86,7 @@ func (s *suite) tiny(i int) (*tiny, error) {
 		}
 	}
 	m := &tiny{d: s.devices[i], g: g}
-	if m.exe, err = m.d.Compile("tiny", g, tinyCall); err != nil {
+	if m.exe, err = m.d.Compile("tiny", g, backend.Size{Tokens: tinyCall, Rows: tinyCall}); err != nil {
 		return nil, err
 	}
 	if m.in, err = buffers(m.d, g, g.Inputs, tinyCall); err != nil {
@@ -109,25 +107,33 @@ func tinyIDs(n int) []int32 {
 	return ids
 }
 
-// call runs ids from position start on and returns the logits of every row.
+// call runs ids from position start on, where st is rewound to, and returns
+// the logits of every row.
 func (m *tiny) call(ctx context.Context, st backend.State, start int, ids []int32) ([]float32, error) {
-	positions, rows := make([]int32, len(ids)), make([]int32, len(ids))
-	for i := range ids {
-		positions[i], rows[i] = int32(start+i), int32(i)
-	}
-	return m.raw(ctx, st, ids, positions, rows)
-}
-
-func (m *tiny) raw(ctx context.Context, st backend.State, ids, positions, rows []int32) ([]float32, error) {
-	for i, x := range [][]int32{ids, positions, rows} {
-		if err := m.in[i].SetInt32(x); err != nil {
+	if st.Len() > start {
+		if err := st.Truncate(start); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.exe.Run(ctx, st, m.in, m.out); err != nil {
+	if err := wantLen("before a call", st, start); err != nil {
 		return nil, err
 	}
-	return slices.Clone(m.out[0].Float32()), nil
+	rows := make([]int32, len(ids))
+	for i := range ids {
+		rows[i] = int32(i)
+	}
+	return m.raw(ctx, ids, backend.Span{State: st, Rows: len(ids), Want: rows})
+}
+
+func (m *tiny) raw(ctx context.Context, ids []int32, batch ...backend.Span) ([]float32, error) {
+	if err := m.in[0].SetInt32(ids); err != nil {
+		return nil, err
+	}
+	if err := m.exe.Run(ctx, batch, m.in, m.out); err != nil {
+		return nil, err
+	}
+	y, err := m.out[0].Float32(ctx)
+	return slices.Clone(y), err
 }
 
 // feed runs ids in calls of at most n tokens and returns all logits.
@@ -215,7 +221,7 @@ func checkCompile(s *suite, i int) error {
 		if err != nil {
 			return err
 		}
-		_, err = d.Compile(segment, g, tokens)
+		_, err = d.Compile(segment, g, backend.Size{Tokens: tokens, Rows: tokens})
 		return err
 	}
 	return first(
@@ -254,12 +260,16 @@ func checkBuffers(s *suite, i int) error {
 	long := make([]int32, tinyCall+1)
 	_, tooMany := m.d.NewBuffer(ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.S, ir.MaxChannels}}, 1<<40)
 	_, i8 := m.d.NewBuffer(ir.Type{Elem: ir.I8, Shape: ir.Shape{ir.S, 32}, Scheme: ir.Schemes[0]}, 1)
+	if err := m.in[0].SetInt32(tinyIDs(3)); err != nil {
+		return err
+	}
+	batch := []backend.Span{{State: st, Rows: 3, Want: []int32{0, 1, 2}}}
 	err = first(
-		wantError("one input too few", m.exe.Run(ctx, st, m.in[1:], m.out)),
-		wantError("no output", m.exe.Run(ctx, st, m.in, nil)),
-		wantError("an output buffer with too little room", m.exe.Run(ctx, st, m.in, small)),
-		wantError("an output buffer of other channels", m.exe.Run(ctx, st, m.in, []backend.Buffer{narrow}), "logits"),
-		wantError("an input buffer of another element type", m.exe.Run(ctx, st, []backend.Buffer{floats, m.in[1], m.in[2]}, m.out), "ids"),
+		wantError("no input", m.exe.Run(ctx, batch, nil, m.out)),
+		wantError("no output", m.exe.Run(ctx, batch, m.in, nil)),
+		wantError("an output buffer with too little room", m.exe.Run(ctx, batch, m.in, small)),
+		wantError("an output buffer of other channels", m.exe.Run(ctx, batch, m.in, []backend.Buffer{narrow}), "logits"),
+		wantError("an input buffer of another element type", m.exe.Run(ctx, batch, []backend.Buffer{floats}, m.out), "ids"),
 		wantError("more rows than room", m.in[0].SetInt32(long)),
 		wantError("f32 in an i32 buffer", m.in[0].SetFloat32([]float32{1})),
 		wantError("i32 in an f32 buffer", m.out[0].SetInt32([]int32{1})),
@@ -271,17 +281,30 @@ func checkBuffers(s *suite, i int) error {
 	if err != nil {
 		return err
 	}
-	// Inputs disagree about S, or there are no tokens.
-	if _, err := m.raw(ctx, st, tinyIDs(2), []int32{3}, []int32{0}); err == nil {
-		return fmt.Errorf("two ids at one position are no error")
+	// The input disagrees with the batch, or shows the wrong thing.
+	if _, err := m.raw(ctx, tinyIDs(2), backend.Span{State: st, Rows: 1}); err == nil {
+		return fmt.Errorf("two ids for a span of one are no error")
 	}
-	if _, err := m.raw(ctx, st, nil, nil, nil); err == nil {
+	if _, err := m.raw(ctx, nil, backend.Span{State: st}); err == nil {
 		return fmt.Errorf("a call of no tokens is no error")
 	}
-	if m.in[0].Float32() != nil || m.out[0].Int32() != nil {
-		return fmt.Errorf("a buffer shows its contents as another element type")
+	_, asFloats := m.in[0].Float32(ctx)
+	_, asInts := m.out[0].Int32(ctx)
+	closed, err := m.d.NewBuffer(ir.Type{Elem: ir.F32, Shape: ir.Shape{ir.S, 1}}, 2)
+	if err != nil {
+		return err
 	}
-	return wantLen("after calls that could not begin", st, 3)
+	if err := first(closed.SetFloat32([]float32{1}), closed.Close(), closed.Close()); err != nil {
+		return err
+	}
+	_, read := closed.Float32(ctx)
+	return first(
+		wantError("an i32 buffer read as f32", asFloats),
+		wantError("an f32 buffer read as i32", asInts),
+		wantError("a closed buffer that is read", read, "closed"),
+		wantError("a closed buffer that is set", closed.SetFloat32([]float32{1}), "closed"),
+		wantLen("after calls that could not begin", st, 3),
+	)
 }
 
 // foreign stands for anything of another backend.
@@ -293,6 +316,8 @@ type foreign struct {
 func (foreign) Rows() int { return 1 }
 func (foreign) Cols() int { return 1 }
 func (foreign) Len() int  { return 0 }
+
+func (foreign) Close() error { return nil }
 
 func checkForeign(s *suite, i int) error {
 	m, err := s.tiny(i)
@@ -306,10 +331,11 @@ func checkForeign(s *suite, i int) error {
 	if _, err := m.call(context.Background(), st, 0, tinyIDs(1)); err != nil {
 		return err
 	}
+	batch := func(st backend.State) []backend.Span { return []backend.Span{{State: st, Rows: 1, Want: []int32{0}}} }
 	return first(
-		wantError("an input of another backend", m.exe.Run(context.Background(), st, []backend.Buffer{foreign{}, m.in[1], m.in[2]}, m.out)),
-		wantError("an output of another backend", m.exe.Run(context.Background(), st, m.in, []backend.Buffer{foreign{}})),
-		wantError("a state of another backend", m.exe.Run(context.Background(), foreign{}, m.in, m.out)),
+		wantError("an input of another backend", m.exe.Run(context.Background(), batch(st), []backend.Buffer{foreign{}}, m.out)),
+		wantError("an output of another backend", m.exe.Run(context.Background(), batch(st), m.in, []backend.Buffer{foreign{}})),
+		wantError("a state of another backend", m.exe.Run(context.Background(), batch(foreign{}), m.in, m.out)),
 	)
 }
 
@@ -324,7 +350,7 @@ func checkIDs(s *suite, i int) error {
 	}
 	for _, bad := range []int32{-1, tinyVocab, 1 << 30} {
 		_, id := m.call(context.Background(), st, 0, []int32{1, bad, 2})
-		_, row := m.raw(context.Background(), st, []int32{1, 2}, []int32{0, 1}, []int32{0, bad})
+		_, row := m.raw(context.Background(), []int32{1, 2}, backend.Span{State: st, Rows: 2, Want: []int32{0, bad}})
 		if err := first(wantError("an unknown id", id, fmt.Sprint(bad)), wantError("an unknown row", row, fmt.Sprint(bad)), wantLen("after an unknown id", st, 0)); err != nil {
 			return err
 		}
@@ -335,14 +361,25 @@ func checkIDs(s *suite, i int) error {
 const topKText = `
 graph topk
 input %0 logits f32[R,11]
-input %1 adj_ids i32[A]
-input %2 adj_scale f32[A]
-input %3 adj_bias f32[A]
-%4 ids i32[R,3], %5 top f32[R,3], %6 lse f32[R,1] = topk(%0, %1, %2, %3) {k=3}
-output %4
-output %5
-output %6
+input %1 adj_row i32[A]
+input %2 adj_ids i32[A]
+input %3 adj_scale f32[A]
+input %4 adj_bias f32[A]
+input %5 inv_temp f32[R]
+input %6 mask_row i32[M]
+input %7 mask i32[M,1]
+%8 ids i32[R,3], %9 top f32[R,3], %10 lse f32[R,1], %11 lse_temp f32[R,1] = topk(%0, %1, %2, %3, %4, %5, %6, %7) {k=3}
+output %8
+output %9
+output %10
+output %11
 `
+
+// topKData are the inputs of topKText for two rows.
+type topKData struct {
+	adjRow, ids, maskRow, mask []int32
+	scale, bias, inv           []float32
+}
 
 // checkAdjustments: what topk must refuse, and that it leaves the logits alone.
 func checkAdjustments(s *suite, i int) error {
@@ -351,7 +388,7 @@ func checkAdjustments(s *suite, i int) error {
 		return err
 	}
 	d := s.devices[i]
-	exe, err := d.Compile("topk", g, tinyCall)
+	exe, err := d.Compile("topk", g, backend.Size{Tokens: tinyCall, Rows: tinyCall})
 	if err != nil {
 		return err
 	}
@@ -364,25 +401,37 @@ func checkAdjustments(s *suite, i int) error {
 		return err
 	}
 	logits := random("topk", 2, 11, false)
-	run := func(id int32, scale, bias float32) error {
-		if err := first(in[0].SetFloat32(logits), in[1].SetInt32([]int32{4, id}), in[2].SetFloat32([]float32{2, scale}), in[3].SetFloat32([]float32{1, bias})); err != nil {
+	run := func(edit func(x *topKData)) error {
+		x := topKData{adjRow: []int32{0, 1}, ids: []int32{4, 3}, scale: []float32{2, 2}, bias: []float32{1, 1}, inv: []float32{1, 0.5}, maskRow: []int32{1}, mask: []int32{7}}
+		edit(&x)
+		if err := first(in[0].SetFloat32(logits), in[1].SetInt32(x.adjRow), in[2].SetInt32(x.ids), in[3].SetFloat32(x.scale), in[4].SetFloat32(x.bias),
+			in[5].SetFloat32(x.inv), in[6].SetInt32(x.maskRow), in[7].SetInt32(x.mask)); err != nil {
 			return err
 		}
-		return exe.Run(context.Background(), nil, in, out)
+		return exe.Run(context.Background(), []backend.Span{{Rows: 2, Want: []int32{0, 1}}}, in, out)
 	}
-	err = first(
-		run(3, 2, 1),
-		same("topk changes the logits", in[0].Float32(), logits),
-		wantError("an adjusted id below 0", run(-1, 1, 0), "-1"),
-		wantError("an adjusted id beyond the logits", run(11, 1, 0), "11"),
-		wantError("a scale of 0", run(1, 0, 0)),
-		wantError("a negative scale", run(1, -1, 0)),
-		wantError("a scale without end", run(1, infinity, 0)),
-		wantError("a bias that is no number", run(1, 1, infinity-infinity)),
-		in[2].SetFloat32([]float32{1}),
-	)
+	if err := run(func(*topKData) {}); err != nil {
+		return err
+	}
+	kept, err := in[0].Float32(context.Background())
 	if err != nil {
 		return err
 	}
-	return wantError("two ids and one scale", exe.Run(context.Background(), nil, in, out))
+	return first(
+		same("topk changes the logits", kept, logits),
+		wantError("an adjusted id below 0", run(func(x *topKData) { x.ids[1] = -1 }), "-1"),
+		wantError("an adjusted id beyond the logits", run(func(x *topKData) { x.ids[1] = 11 }), "11"),
+		wantError("a scale of 0", run(func(x *topKData) { x.scale[1] = 0 })),
+		wantError("a negative scale", run(func(x *topKData) { x.scale[1] = -1 })),
+		wantError("a scale without end", run(func(x *topKData) { x.scale[1] = infinity })),
+		wantError("a bias that is no number", run(func(x *topKData) { x.bias[1] = infinity - infinity })),
+		wantError("two ids and one scale", run(func(x *topKData) { x.scale = x.scale[1:] })),
+		wantError("an adjusted row beyond the logits", run(func(x *topKData) { x.adjRow[1] = 2 })),
+		wantError("adjusted rows that fall", run(func(x *topKData) { x.adjRow[0], x.adjRow[1] = 1, 0 })),
+		wantError("a temperature without end", run(func(x *topKData) { x.inv[1] = 0 })),
+		wantError("a temperature of 0", run(func(x *topKData) { x.inv[1] = infinity })),
+		wantError("a masked row beyond the logits", run(func(x *topKData) { x.maskRow[0] = 2 })),
+		wantError("a masked row twice", run(func(x *topKData) { x.maskRow, x.mask = []int32{1, 1}, []int32{1, 1} })),
+		wantError("a mask without a row", run(func(x *topKData) { x.maskRow = nil })),
+	)
 }

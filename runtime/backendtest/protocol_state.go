@@ -12,7 +12,8 @@ import (
 
 var infinity = float32(math.Inf(1))
 
-func checkPositions(s *suite, i int) error {
+// checkBatches: what a batch must not be.
+func checkBatches(s *suite, i int) error {
 	m, err := s.tiny(i)
 	if err != nil {
 		return err
@@ -25,18 +26,33 @@ func checkPositions(s *suite, i int) error {
 	if _, err := m.feed(st, 0, tinyIDs(5), tinyCall); err != nil {
 		return err
 	}
-	try := func(st backend.State, positions ...int32) error {
-		_, err := m.raw(ctx, st, tinyIDs(len(positions)), positions, []int32{0})
+	other, err := st.Fork()
+	if err != nil {
+		return err
+	}
+	closed, err := m.state()
+	if err != nil {
+		return err
+	}
+	if err := first(closed.Close(), closed.Close()); err != nil {
+		return err
+	}
+	try := func(ids int, batch ...backend.Span) error {
+		_, err := m.raw(ctx, tinyIDs(ids), batch...)
 		return err
 	}
 	return first(
-		wantError("a hole", try(st, 6)),
-		wantError("positions that skip one", try(st, 5, 7)),
-		wantError("positions that go back", try(st, 5, 4)),
-		wantError("a position twice", try(st, 5, 5)),
-		wantError("a negative position", try(st, -1)),
-		wantError("a call without a state", try(nil, 0)),
-		wantLen("after calls at wrong positions", st, 5),
+		wantError("an empty batch", try(1)),
+		wantError("a span without a state", try(1, backend.Span{Rows: 1})),
+		wantError("a span of no tokens", try(1, backend.Span{State: st, Rows: 1}, backend.Span{State: other})),
+		wantError("a span of negative length", try(1, backend.Span{State: st, Rows: 2}, backend.Span{State: other, Rows: -1})),
+		wantError("a state twice", try(3, backend.Span{State: st, Rows: 1}, backend.Span{State: other, Rows: 1}, backend.Span{State: st, Rows: 1}), "twice"),
+		wantError("a closed state", try(2, backend.Span{State: st, Rows: 1}, backend.Span{State: closed, Rows: 1}), "closed"),
+		wantError("more ids than tokens", try(3, backend.Span{State: st, Rows: 1}, backend.Span{State: other, Rows: 1})),
+		wantError("more tokens than the segment was compiled for", try(tinyCall, backend.Span{State: st, Rows: tinyCall}, backend.Span{State: other, Rows: 1})),
+		wantError("a wanted row of the next span", try(2, backend.Span{State: st, Rows: 1, Want: []int32{1}}, backend.Span{State: other, Rows: 1})),
+		wantLen("after batches that could not begin", st, 5),
+		wantLen("after batches that could not begin", other, 5),
 	)
 }
 
@@ -115,7 +131,7 @@ func checkFailedRuns(s *suite, i int) error {
 		return err
 	}
 	_, badID := m.call(context.Background(), st, 7, []int32{1, 2, tinyVocab})
-	_, badRow := m.raw(context.Background(), st, []int32{1, 2}, []int32{7, 8}, []int32{2})
+	_, badRow := m.raw(context.Background(), []int32{1, 2}, backend.Span{State: st, Rows: 2, Want: []int32{2}})
 	if err := first(wantError("an unknown id", badID), wantError("an unknown row", badRow), wantLen("after failed runs", st, 7)); err != nil {
 		return err
 	}
@@ -223,12 +239,12 @@ func checkTruncateFork(s *suite, i int) error {
 			return err
 		}
 	}
-	// A call below the length forgets what is behind it.
+	// A call behind a rewind forgets what was there.
 	y, err := m.feed(fork, 10, ids[10:12], 8)
 	if err != nil {
 		return err
 	}
-	return first(same("a call below the length", y, want[10*tinyVocab:12*tinyVocab]), wantLen("after it", fork, 12), wantLen("the other", st, 21))
+	return first(same("a call behind a rewind", y, want[10*tinyVocab:12*tinyVocab]), wantLen("after it", fork, 12), wantLen("the other", st, 21))
 }
 
 // checkSaveLoad is for backends that save states.
@@ -249,7 +265,7 @@ func checkSaveLoad(s *suite, i int) error {
 	if _, err := m.feed(st, 0, ids[:12], 8); err != nil {
 		return err
 	}
-	saved, err := st.Save()
+	saved, err := st.Save(context.Background())
 	if err != nil {
 		return err
 	}

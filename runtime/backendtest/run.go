@@ -242,7 +242,7 @@ func (s *suite) open(i int, segment string, g *ir.Graph, c *Case, kv string) (*r
 	d := s.devices[i]
 	r := &runner{c: c, g: g}
 	var err error
-	if r.exe, err = d.Compile(segment, g, c.maxRows()); err != nil {
+	if r.exe, err = d.Compile(segment, g, backend.Size{Tokens: c.maxRows(), Rows: c.maxRows()}); err != nil {
 		return nil, err
 	}
 	if kv != "" {
@@ -274,11 +274,20 @@ func (r *runner) run(sp Span) (results, error) {
 	if err := r.c.fill(r.g, r.in, sp); err != nil {
 		return nil, err
 	}
-	if err := r.exe.Run(context.Background(), r.state, r.in, r.out); err != nil {
+	span := backend.Span{State: r.state, Rows: sp.Len}
+	if r.c.want != nil {
+		span.Want = r.c.want(sp)
+	}
+	if r.state != nil {
+		if err := r.state.Truncate(sp.Start); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.exe.Run(context.Background(), []backend.Span{span}, r.in, r.out); err != nil {
 		return nil, err
 	}
 	if r.state != nil && r.state.Len() != sp.Start+sp.Len {
 		return nil, fmt.Errorf("the state holds %d positions, want %d", r.state.Len(), sp.Start+sp.Len)
 	}
-	return collect(r.g, r.out), nil
+	return collect(r.g, r.out)
 }

@@ -36,7 +36,7 @@ func (p planted) Open(w backend.Weights, o backend.Options) (backend.Device, err
 	return plantedDevice{d, p}, err
 }
 
-func (d plantedDevice) Compile(segment string, g *ir.Graph, n int) (backend.Executable, error) {
+func (d plantedDevice) Compile(segment string, g *ir.Graph, n backend.Size) (backend.Executable, error) {
 	if d.p.graph != nil {
 		g = g.Clone()
 		d.p.graph(g)
@@ -45,11 +45,11 @@ func (d plantedDevice) Compile(segment string, g *ir.Graph, n int) (backend.Exec
 	return plantedExe{e, d.p}, err
 }
 
-func (e plantedExe) Run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
+func (e plantedExe) Run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
 	if e.p.keep {
 		ctx = context.WithoutCancel(ctx)
 	}
-	if err := e.Executable.Run(ctx, st, in, out); err != nil {
+	if err := e.Executable.Run(ctx, batch, in, out); err != nil {
 		return err
 	}
 	if e.p.after != nil {
@@ -73,8 +73,8 @@ func each(op ir.OpName, f func(n *ir.Node)) func(*ir.Graph) {
 func nudge(when func(rows, cols int) bool) func(in, out []backend.Buffer) {
 	return func(_, out []backend.Buffer) {
 		for _, b := range out {
-			x := slices.Clone(b.Float32())
-			if len(x) == 0 || !when(b.Rows(), b.Cols()) {
+			x, err := b.Float32(context.Background())
+			if x = slices.Clone(x); err != nil || len(x) == 0 || !when(b.Rows(), b.Cols()) {
 				continue
 			}
 			x[len(x)-1] = x[len(x)-1]*1.01 + 0.01

@@ -1,11 +1,11 @@
 package cpu
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
@@ -16,8 +16,7 @@ type ropeTable struct {
 	mscale  float32
 	cos     []float32
 	sin     []float32
-	start   int // what the table holds now
-	n       int
+	spans   []backend.Range // what the table holds now
 }
 
 // rope returns the table for node n, shared with earlier equal ones.
@@ -35,19 +34,23 @@ func (e *executable) rope(n *ir.Node) (*ropeTable, error) {
 			return t, nil
 		}
 	}
-	t := &ropeTable{invFreq: f, mscale: m, cos: alignedF32(e.maxTokens * len(f)), sin: alignedF32(e.maxTokens * len(f))}
+	t := &ropeTable{invFreq: f, mscale: m, cos: alignedF32(e.max.Tokens * len(f)), sin: alignedF32(e.max.Tokens * len(f))}
 	e.ropes = append(e.ropes, t)
 	return t, nil
 }
 
-// view returns the kernel's table for positions start to start+s.
-func (t *ropeTable) view(start, s int) kernel.RopeTable {
-	n := s * len(t.invFreq)
-	if t.start != start || t.n != s {
-		kernel.BuildRope(t.cos[:n], t.sin[:n], start, s, t.invFreq, t.mscale)
-		t.start, t.n = start, s
+// view returns the kernel's table for the positions of a run.
+func (t *ropeTable) view(r *run) kernel.RopeTable {
+	half := len(t.invFreq)
+	if !slices.Equal(t.spans, r.ranges) {
+		at := 0
+		for _, s := range r.ranges {
+			kernel.BuildRope(t.cos[at:], t.sin[at:], s.Start, s.Rows, t.invFreq, t.mscale)
+			at += s.Rows * half
+		}
+		t.spans = append(t.spans[:0], r.ranges...)
 	}
-	return kernel.RopeTable{Half: len(t.invFreq), Cos: t.cos[:n], Sin: t.sin[:n]}
+	return kernel.RopeTable{Half: half, Cos: t.cos[:r.s*half], Sin: t.sin[:r.s*half]}
 }
 
 func compileRope(e *executable, n *ir.Node) (step, error) {
@@ -57,10 +60,8 @@ func compileRope(e *executable, n *ir.Node) (step, error) {
 	}
 	t := &kernel.Rope{Tier: e.d.tier, HeadDim: int(n.Int("head_dim")), Dim: int(n.Int("rotary_dim"))}
 	return one(t, func(r *run) error {
-		t.X, t.Out = r.acts[n.In[0]], r.acts[n.Out[0]]
-		start, err := r.start(n.In[1])
-		t.Table = table.view(start, r.s)
-		return err
+		t.X, t.Out, t.Table = r.acts[n.In[0]], r.acts[n.Out[0]], table.view(r)
+		return nil
 	}), nil
 }
 
@@ -80,31 +81,24 @@ func compileRopeQK(e *executable, n *ir.Node) (step, error) {
 	}
 	return one(t, func(r *run) error {
 		t.Q, t.K, t.QOut, t.KOut = r.acts[n.In[0]], r.acts[n.In[1]], r.acts[n.Out[0]], r.acts[n.Out[1]]
-		start, err := r.start(n.In[2])
-		t.Table = table.view(start, r.s)
-		return err
+		t.Table = table.view(r)
+		return nil
 	}), nil
 }
 
 func compileAttention(e *executable, n *ir.Node) (step, error) {
-	app := &kernel.KVAppend{Tier: e.d.tier}
-	att := &kernel.Attention{Tier: e.d.tier, Heads: int(n.Int("heads")), Scale: float32(n.Float("scale")), Window: int(min(n.Int("window"), math.MaxInt32))}
-	merge := &kernel.AttentionMerge{A: att}
-	e.attn = append(e.attn, att)
-	return step{tasks: []kernel.Task{app, att, merge}, bind: func(r *run) error {
-		if r.st == nil {
-			return fmt.Errorf("state %s: the call has no state", n.States[0])
+	app := &kernel.KVAppendGroup{Tier: e.d.tier}
+	att := &kernel.AttentionGroup{Tier: e.d.tier, Heads: int(n.Int("heads")), Scale: float32(n.Float("scale")),
+		Window: int(min(n.Int("window"), math.MaxInt32)), Budget: e.d.partials}
+	var spans []kernel.CacheSpan
+	return step{tasks: []kernel.Task{app, att, &kernel.AttentionFinish{G: att}}, bind: func(r *run) error {
+		spans = spans[:0]
+		for i := range r.spans {
+			s := &r.spans[i]
+			spans = append(spans, kernel.CacheSpan{Cache: s.st.cache[n.States[0]], Start: s.start, Rows: s.rows})
 		}
-		cache := r.st.cache[n.States[0]]
-		if cache == nil {
-			return fmt.Errorf("the state holds no %s", n.States[0])
-		}
-		start, err := r.start(n.In[3])
-		if err != nil {
-			return err
-		}
-		app.Cache, app.K, app.V, app.Start = cache, r.acts[n.In[1]], r.acts[n.In[2]], start
-		att.Cache, att.Q, att.Out, att.Start = cache, r.acts[n.In[0]], r.acts[n.Out[0]], start
+		app.K, app.V, app.Spans = r.acts[n.In[1]], r.acts[n.In[2]], spans
+		att.Q, att.Out, att.Spans = r.acts[n.In[0]], r.acts[n.Out[0]], spans
 		return nil
 	}}, nil
 }

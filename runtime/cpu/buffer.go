@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"context"
 	"fmt"
 	"unsafe"
 
@@ -16,6 +17,7 @@ type buffer struct {
 	max        int
 	f          []float32
 	i          []int32
+	closed     bool
 }
 
 var _ backend.Buffer = (*buffer)(nil)
@@ -67,7 +69,10 @@ func (b *buffer) setRows(n int) error {
 }
 
 func (b *buffer) SetInt32(data []int32) error {
-	if b.elem != ir.I32 || len(data)%b.cols != 0 {
+	if err := b.holds(ir.I32); err != nil {
+		return err
+	}
+	if len(data)%b.cols != 0 {
 		return fmt.Errorf("%d i32 for a buffer of %s × %d", len(data), b.elem, b.cols)
 	}
 	if err := b.setRows(len(data) / b.cols); err != nil {
@@ -78,7 +83,10 @@ func (b *buffer) SetInt32(data []int32) error {
 }
 
 func (b *buffer) SetFloat32(data []float32) error {
-	if b.elem != ir.F32 || len(data)%b.cols != 0 {
+	if err := b.holds(ir.F32); err != nil {
+		return err
+	}
+	if len(data)%b.cols != 0 {
 		return fmt.Errorf("%d f32 for a buffer of %s × %d", len(data), b.elem, b.cols)
 	}
 	if err := b.setRows(len(data) / b.cols); err != nil {
@@ -88,16 +96,35 @@ func (b *buffer) SetFloat32(data []float32) error {
 	return nil
 }
 
-func (b *buffer) Int32() []int32 {
-	if b.elem != ir.I32 {
-		return nil
+// Int32 does not wait: a run is over when it returns.
+func (b *buffer) Int32(context.Context) ([]int32, error) {
+	if err := b.holds(ir.I32); err != nil {
+		return nil, err
 	}
-	return b.i[:b.rows*b.cols]
+	return b.i[:b.rows*b.cols], nil
 }
 
-func (b *buffer) Float32() []float32 {
-	if b.elem != ir.F32 {
-		return nil
+// Float32 does not wait either.
+func (b *buffer) Float32(context.Context) ([]float32, error) {
+	if err := b.holds(ir.F32); err != nil {
+		return nil, err
 	}
-	return b.f[:b.rows*b.cols]
+	return b.f[:b.rows*b.cols], nil
+}
+
+// holds checks that the buffer is open and of the element type.
+func (b *buffer) holds(e ir.Elem) error {
+	switch {
+	case b.closed:
+		return fmt.Errorf("a buffer of %s × %d: %w", b.elem, b.cols, backend.ErrClosed)
+	case b.elem != e:
+		return fmt.Errorf("a buffer of %s holds no %s", b.elem, e)
+	}
+	return nil
+}
+
+// Close gives the memory back.
+func (b *buffer) Close() error {
+	b.f, b.i, b.rows, b.max, b.closed = nil, nil, 0, 0, true
+	return nil
 }

@@ -21,16 +21,16 @@ type step struct {
 
 // executable is a compiled graph.
 type executable struct {
-	d         *device
-	g         *ir.Graph
-	segment   string
-	maxTokens int
-	places    []place
-	arena     []byte
-	steps     []step
-	ropes     []*ropeTable
-	attn      []*kernel.Attention
-	partials  []float32
+	d        *device
+	g        *ir.Graph
+	segment  string
+	max      backend.Size
+	places   []place
+	arena    []byte
+	steps    []step
+	ropes    []*ropeTable
+	partials []float32 // of attentions, one after the other
+	stage    []float32
 
 	r    run
 	work *work
@@ -38,10 +38,10 @@ type executable struct {
 
 var _ backend.Executable = (*executable)(nil)
 
-func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Executable, error) {
+func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend.Executable, error) {
 	var e *executable
 	err := mmap.Guard(func() (err error) { // weights of vectors are read here
-		e, err = d.compile(segment, g, maxTokens)
+		e, err = d.compile(segment, g, max)
 		return err
 	})
 	if err != nil {
@@ -50,9 +50,9 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 	return e, nil
 }
 
-func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executable, error) {
-	if maxTokens < 1 || maxTokens > 1<<20 {
-		return nil, fmt.Errorf("calls of %d tokens, want 1 to %d", maxTokens, 1<<20)
+func (d *device) compile(segment string, g *ir.Graph, max backend.Size) (*executable, error) {
+	if max.Tokens < 1 || max.Tokens > 1<<20 || max.Rows < 1 || max.Rows > max.Tokens {
+		return nil, fmt.Errorf("calls of %d tokens that want %d rows, want 1 to %d, and no more rows than tokens", max.Tokens, max.Rows, 1<<20)
 	}
 	if err := ir.Verify(g); err != nil {
 		return nil, err
@@ -62,13 +62,13 @@ func (d *device) compile(segment string, g *ir.Graph, maxTokens int) (*executabl
 			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
 		}
 	}
-	return d.build(segment, g, maxTokens)
+	return d.build(segment, g, max)
 }
 
 // build turns a graph into tasks.
-func (d *device) build(segment string, g *ir.Graph, maxTokens int) (*executable, error) {
-	e := &executable{d: d, g: g, segment: segment, maxTokens: maxTokens}
-	places, size, err := planValues(g, maxTokens)
+func (d *device) build(segment string, g *ir.Graph, max backend.Size) (*executable, error) {
+	e := &executable{d: d, g: g, segment: segment, max: max}
+	places, size, err := planValues(g, max)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +91,13 @@ func (d *device) build(segment string, g *ir.Graph, maxTokens int) (*executable,
 }
 
 func (e *executable) Graph() *ir.Graph { return e.g }
+
+// Close gives the memory back.
+func (e *executable) Close() error {
+	e.arena, e.steps, e.work, e.places, e.ropes, e.partials, e.stage = nil, nil, nil, nil, nil, nil, nil
+	e.r = run{}
+	return nil
+}
 
 func (e *executable) Stats() backend.Stats {
 	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena))}

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 
@@ -34,7 +35,14 @@ func (Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error
 	if n < 1 || n > 1024 {
 		return nil, fmt.Errorf("%d threads, want 1 to 1024", n)
 	}
-	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, pool: newPool(n)}, nil
+	bytes := o.PartialBytes
+	if bytes == 0 {
+		bytes = backend.DefaultPartialBytes
+	}
+	if bytes < 0 || bytes > maxArena {
+		return nil, fmt.Errorf("%d bytes for partial results, want 0 (%d) to %d", bytes, backend.DefaultPartialBytes, maxArena)
+	}
+	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, partials: int(bytes / 4), pool: newPool(n)}, nil
 }
 
 // DefaultThreads is the number of physical cores Go may use.
@@ -45,14 +53,20 @@ type device struct {
 	tier    kernel.Tier
 	trace   func(*ir.Value, int, []float32)
 	timing  func(backend.NodeTime)
-	pool    *pool
+	// partials bounds the partial results of an attention, in floats.
+	partials int
+	runs     uint64 // counts, so that a state knows whether it stands in a batch already
+	pool     *pool
 }
 
 func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
-	return newState(specs, kv, maxPos)
+	return newState(d, specs, kv, maxPos)
 }
 
 func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) { return newBuffer(t, rows) }
+
+// Wait has nothing to wait for: a run is over when it returns.
+func (d *device) Wait(context.Context) error { return nil }
 
 func (d *device) Close() error {
 	d.pool.close()

@@ -111,16 +111,29 @@ func buffersOf(t testing.TB, d *device, e *executable, rows int) (in, out []back
 	return in, out
 }
 
-// setBuffers fills inputs for n tokens: positions as given, small numbers
-// elsewhere.
-func setBuffers(t testing.TB, e *executable, in []backend.Buffer, n int, positions []int32) {
+// size is a batch of n tokens that may all be wanted.
+func size(n int) backend.Size { return backend.Size{Tokens: n, Rows: n} }
+
+// oneSpan is a batch of n tokens of st.
+func oneSpan(st backend.State, n int) []backend.Span { return []backend.Span{{State: st, Rows: n}} }
+
+// stepOne appends ids to one session and asks for rows.
+func stepOne(ctx context.Context, s *runtime.Session, ids, rows []int32) error {
+	var want []runtime.Row
+	for _, r := range rows {
+		want = append(want, runtime.Row{At: r})
+	}
+	_, err := s.Step(ctx, ids, want)
+	return err
+}
+
+// setBuffers fills inputs for n tokens with small numbers.
+func setBuffers(t testing.TB, e *executable, in []backend.Buffer, n int) {
 	t.Helper()
 	for i, id := range e.g.Inputs {
 		v := e.g.Value(id)
 		var err error
-		if v.Name == "positions" {
-			err = in[i].SetInt32(positions)
-		} else if v.Type.Elem == ir.F32 {
+		if v.Type.Elem == ir.F32 {
 			f := make([]float32, n*in[i].Cols())
 			for j := range f {
 				f[j] = float32(j%13-6) / 8

@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -165,25 +164,21 @@ func compileBoundary(e *executable, n *ir.Node) (step, error) {
 	}), nil
 }
 
-func compileSelectRows(e *executable, n *ir.Node) (step, error) {
+func compileSelectRows(_ *executable, n *ir.Node) (step, error) {
 	t := &kernel.SelectRows{}
 	return one(t, func(r *run) error {
-		t.X, t.Out, t.Rows = r.acts[n.In[0]], r.acts[n.Out[0]], r.ints[n.In[1]]
-		return inRange("row", t.Rows, t.X.S)
+		t.X, t.Out, t.Rows = r.acts[n.In[0]], r.acts[n.Out[0]], r.want
+		return nil
 	}), nil
 }
 
 func compileTopK(e *executable, n *ir.Node) (step, error) {
 	t := &kernel.TopK{Tier: e.d.tier, K: int(n.Int("k"))}
 	return one(t, func(r *run) error {
-		t.Logits, t.AdjIDs = r.acts[n.In[0]], r.ints[n.In[1]]
-		t.AdjScale, t.AdjBias = r.acts[n.In[2]].F, r.acts[n.In[3]].F
-		t.IDs, t.Vals, t.LSE = r.ints[n.Out[0]], r.acts[n.Out[1]].F, r.acts[n.Out[2]].F
-		for i, s := range t.AdjScale {
-			if !(s > 0) || math.IsInf(float64(s), 0) || math.IsNaN(float64(t.AdjBias[i])) {
-				return fmt.Errorf("logit adjustment %d: scale %v (want > 0), bias %v", i, s, t.AdjBias[i])
-			}
-		}
-		return inRange("adjusted id", t.AdjIDs, t.Logits.C)
+		t.Logits = r.acts[n.In[0]]
+		t.AdjRow, t.AdjIDs, t.AdjScale, t.AdjBias = r.ints[n.In[1]], r.ints[n.In[2]], r.acts[n.In[3]].F, r.acts[n.In[4]].F
+		t.InvTemp, t.MaskRow, t.Mask = r.acts[n.In[5]].F, r.ints[n.In[6]], r.ints[n.In[7]]
+		t.IDs, t.Vals, t.LSE, t.LSETemp = r.ints[n.Out[0]], r.acts[n.Out[1]].F, r.acts[n.Out[2]].F, r.acts[n.Out[3]].F
+		return nil
 	}), nil
 }

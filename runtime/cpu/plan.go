@@ -5,17 +5,18 @@ import (
 	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
 // place says where a value lives.
 type place struct {
 	v     *ir.Value
-	rows  ir.Dim // S, R or A, or a fixed number
+	rows  ir.Dim // a symbol or a fixed number
 	cols  int
 	ext   int    // index into the run's buffers (inputs, then outputs); -1 in the arena
 	off   int    // in the arena
-	size  int    // bytes at maxTokens
+	size  int    // bytes in the largest batch
 	birth int    // index of the node that makes it
 	death int    // index of the last node that reads it
 	until int    // index of the last node at which its memory is in use
@@ -25,8 +26,8 @@ type place struct {
 // planValues gives every value a place: graph inputs and outputs in the
 // caller's buffers, everything else in one arena, where values whose lives do
 // not overlap share memory, and an output takes the memory of an input that ends
-// there where the kernel may work in place. Every size is that of maxTokens rows.
-func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
+// there where the kernel may work in place. Every size is that of the largest batch.
+func planValues(g *ir.Graph, max backend.Size) ([]place, int, error) {
 	places := make([]place, g.NumValues())
 	for i := range places {
 		places[i].ext = -1
@@ -55,7 +56,7 @@ func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 		if p.v == nil || p.ext >= 0 {
 			continue
 		}
-		if err := p.measure(maxTokens); err != nil {
+		if err := p.measure(max); err != nil {
 			return nil, 0, err
 		}
 		p.until = p.death
@@ -68,7 +69,7 @@ func planValues(g *ir.Graph, maxTokens int) ([]place, int, error) {
 		}
 	}
 	if size > maxArena {
-		return nil, 0, fmt.Errorf("calls of %d tokens need %d MiB for activations, at most %d are allowed: use a smaller chunk", maxTokens, size>>20, maxArena>>20)
+		return nil, 0, fmt.Errorf("calls of %d tokens need %d MiB for activations, at most %d are allowed: use a smaller chunk", max.Tokens, size>>20, maxArena>>20)
 	}
 	return places, size, nil
 }
@@ -116,12 +117,15 @@ func newPlace(v *ir.Value, ext int) place {
 // maxArena bounds the static plan: sizes come from files.
 const maxArena = 1 << 34
 
-func (p *place) measure(maxTokens int) error {
-	rows := maxTokens
-	if !p.rows.Symbolic() {
+func (p *place) measure(max backend.Size) error {
+	rows := max.Tokens
+	switch {
+	case p.rows == ir.R:
+		rows = max.Rows
+	case !p.rows.Symbolic():
 		rows = int(p.rows)
 	}
-	if rows > maxArena/(4*max(p.cols, 1)) {
+	if rows > maxArena/(4*p.cols) {
 		return fmt.Errorf("%s: %d × %d is too large", p.v.Name, rows, p.cols)
 	}
 	if p.v.Type.Elem == ir.I32 {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
 // disjoint fails when two values that live at the same time share memory, unless
@@ -73,7 +74,7 @@ func TestPlanValues(t *testing.T) {
 	for _, p := range testPrograms(t) {
 		for _, s := range p.Segments {
 			for _, tokens := range []int{1, 5, 512} {
-				places, size, err := planValues(s.Graph, tokens)
+				places, size, err := planValues(s.Graph, backend.Size{Tokens: tokens, Rows: max(1, tokens/8)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -152,7 +153,7 @@ output %6
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, _, err := planValues(g, 4)
+	places, _, err := planValues(g, size(4))
 	if err != nil {
 		t.Fatal(err)
 	}

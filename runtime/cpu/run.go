@@ -12,69 +12,60 @@ import (
 
 // run is what changes from call to call.
 type run struct {
-	s, r, a int // tokens, selected rows, adjustments; -1 until an input tells
-	st      *state
-	acts    []kernel.Act // by value, f32 and i8
-	ints    [][]int32    // by value, i32
-	starts  int          // first position
-	posID   ir.ValueID   // the positions input that starts was taken from
+	s, r, a, m int // tokens, wanted rows, adjustments, masks; -1 until an input tells
+	spans      []span
+	ranges     []backend.Range // of the spans
+	want       []int32         // wanted rows, counted through the batch
+	acts       []kernel.Act    // by value, f32 and i8
+	ints       [][]int32       // by value, i32
+}
+
+// span is a checked backend.Span.
+type span struct {
+	st          *state // nil without one
+	start, rows int
+}
+
+// symbol is where the size of a symbolic dimension is kept; nil for a fixed one.
+func (r *run) symbol(d ir.Dim) *int {
+	switch d {
+	case ir.S:
+		return &r.s
+	case ir.R:
+		return &r.r
+	case ir.A:
+		return &r.a
+	case ir.M:
+		return &r.m
+	}
+	return nil
 }
 
 func (r *run) rows(d ir.Dim) int {
-	switch d {
-	case ir.S:
-		return r.s
-	case ir.R:
-		return r.r
-	case ir.A:
-		return r.a
+	if at := r.symbol(d); at != nil {
+		return *at
 	}
 	return int(d)
 }
 
 // learn takes a symbol's size from an input with n rows.
 func (r *run) learn(d ir.Dim, n int) error {
-	var at *int
-	switch d {
-	case ir.S:
-		at = &r.s
-	case ir.R:
-		at = &r.r
-	case ir.A:
-		at = &r.a
-	default:
+	switch at := r.symbol(d); {
+	case at == nil:
 		if int(d) != n {
 			return fmt.Errorf("%d rows, want %v", n, d)
 		}
-		return nil
+	case *at < 0:
+		*at = n
+	case *at != n:
+		return fmt.Errorf("%v is %d here and %d in the batch or another input", d, n, *at)
 	}
-	if *at >= 0 && *at != n {
-		return fmt.Errorf("%v is %d here and %d in another input", d, n, *at)
-	}
-	*at = n
 	return nil
 }
 
-// start returns the first of consecutive positions.
-func (r *run) start(positions ir.ValueID) (int, error) {
-	if positions == r.posID {
-		return r.starts, nil
-	}
-	p := r.ints[positions]
-	if len(p) == 0 {
-		return 0, fmt.Errorf("no positions")
-	}
-	for i, v := range p {
-		if v < 0 || int64(v) != int64(p[0])+int64(i) {
-			return 0, fmt.Errorf("positions are not consecutive: %d after %d at index %d", v, p[0], i)
-		}
-	}
-	r.posID, r.starts = positions, int(p[0])
-	return r.starts, nil
-}
-
-func (e *executable) Run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
-	if err := e.run(ctx, st, in, out); err != nil {
+// Run is over when it returns.
+func (e *executable) Run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
+	if err := e.run(ctx, batch, in, out); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
@@ -83,32 +74,104 @@ func (e *executable) Run(ctx context.Context, st backend.State, in, out []backen
 	return nil
 }
 
-func (e *executable) run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
-	r := &e.r
-	r.s, r.r, r.a, r.posID = -1, -1, -1, ir.None
-	r.st, _ = st.(*state)
-	if st != nil && r.st == nil {
-		return fmt.Errorf("a state of another backend")
+func (e *executable) run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
+	if e.steps == nil {
+		return backend.ErrClosed
 	}
 	if len(in) != len(e.g.Inputs) || len(out) != len(e.g.Outputs) {
 		return fmt.Errorf("%d inputs and %d outputs, want %d and %d", len(in), len(out), len(e.g.Inputs), len(e.g.Outputs))
 	}
+	if err := e.bindBatch(batch); err != nil {
+		return err
+	}
 	if err := e.bindBuffers(in, out); err != nil {
 		return err
 	}
-	end, err := e.extendState()
-	if err != nil {
+	for i := range e.r.spans {
+		if s := &e.r.spans[i]; s.st != nil {
+			if err := s.st.reserve(e.g.States, s.start+s.rows); err != nil {
+				return e.r.spanError(i, err)
+			}
+		}
+	}
+	if err := e.execute(ctx); err != nil {
 		return err
 	}
-	err = e.execute(ctx)
-	switch {
-	case r.st == nil || len(e.attn) == 0:
-	case err == nil:
-		r.st.len = end
-	default:
-		r.st.setLen(min(r.st.len, r.starts)) // what the call overwrote is not half kept
+	for _, s := range e.r.spans {
+		if s.st != nil {
+			s.st.extend(e.g.States, s.start+s.rows)
+		}
 	}
-	return err
+	return nil
+}
+
+// spanError names the span of a batch of several.
+func (r *run) spanError(i int, err error) error {
+	if len(r.spans) == 1 {
+		return err
+	}
+	return fmt.Errorf("span %d: %w", i, err)
+}
+
+// bindBatch checks the spans and finds out where each starts.
+func (e *executable) bindBatch(batch []backend.Span) error {
+	r := &e.r
+	r.s, r.r, r.a, r.m = 0, 0, -1, -1
+	r.spans, r.ranges, r.want = r.spans[:0], r.ranges[:0], r.want[:0]
+	e.d.runs++
+	for i := range batch {
+		b := &batch[i]
+		s := span{rows: b.Rows}
+		r.spans = append(r.spans, s)
+		var err error
+		if s.start, err = e.start(b); err != nil {
+			return r.spanError(i, err)
+		}
+		s.st, _ = b.State.(*state)
+		r.spans[i] = s
+		r.ranges = append(r.ranges, backend.Range{Start: s.start, Rows: s.rows})
+		for _, w := range b.Want {
+			if w < 0 || int(w) >= b.Rows {
+				return r.spanError(i, fmt.Errorf("wanted row %d is outside 0..%d", w, b.Rows-1))
+			}
+			r.want = append(r.want, int32(r.s)+w)
+		}
+		r.s += b.Rows
+		r.r += len(b.Want)
+		if r.s > e.max.Tokens || r.r > e.max.Rows {
+			return fmt.Errorf("a batch of %d tokens or more that wants %d rows or more, in a segment compiled for %d and %d", r.s, r.r, e.max.Tokens, e.max.Rows)
+		}
+	}
+	if len(batch) == 0 {
+		return fmt.Errorf("an empty batch")
+	}
+	return nil
+}
+
+// start is the position of a span's first token.
+func (e *executable) start(b *backend.Span) (int, error) {
+	if b.Rows < 1 {
+		return 0, fmt.Errorf("a span of %d tokens", b.Rows)
+	}
+	if b.State == nil {
+		if len(e.g.States) > 0 {
+			return 0, fmt.Errorf("the segment has states, the span has none")
+		}
+		return 0, nil
+	}
+	st, ok := b.State.(*state)
+	switch {
+	case !ok:
+		return 0, fmt.Errorf("a state of another backend")
+	case st.cache == nil:
+		return 0, fmt.Errorf("the state: %w", backend.ErrClosed)
+	case st.run == e.d.runs && st.d == e.d:
+		return 0, fmt.Errorf("the state stands in the batch twice")
+	case st.d != e.d:
+		return 0, fmt.Errorf("a state of another device")
+	}
+	st.run = e.d.runs
+	return st.start(e.g.States)
 }
 
 func (e *executable) execute(ctx context.Context) error {
@@ -121,7 +184,7 @@ func (e *executable) execute(ctx context.Context) error {
 	return e.d.pool.run(ctx, e.work)
 }
 
-// bindBuffers learns S, R and A from the inputs and views every value.
+// bindBuffers learns A and M from the inputs and views every value.
 func (e *executable) bindBuffers(in, out []backend.Buffer) error {
 	r := &e.r
 	for i, v := range e.g.Inputs {
@@ -133,9 +196,6 @@ func (e *executable) bindBuffers(in, out []backend.Buffer) error {
 		if err := r.learn(p.rows, b.rows); err != nil {
 			return fmt.Errorf("input %s: %w", p.v.Name, err)
 		}
-	}
-	if r.s > e.maxTokens || r.r > e.maxTokens || r.s == 0 || r.r == 0 {
-		return fmt.Errorf("%d tokens and %d rows in a segment compiled for 1 to %d", r.s, r.r, e.maxTokens)
 	}
 	for id := range e.places {
 		p := &e.places[id]
@@ -188,76 +248,44 @@ func (e *executable) external(p *place, in, out []backend.Buffer) (*buffer, erro
 	return b, nil
 }
 
-// extendState makes room for the call's positions and returns the length the
-// state will have.
-func (e *executable) extendState() (int, error) {
-	r := &e.r
-	if len(e.attn) == 0 {
-		if r.st != nil {
-			return r.st.len, nil
-		}
-		return 0, nil
-	}
-	if r.st == nil {
-		return 0, fmt.Errorf("the segment has states, the call has none")
-	}
-	var start int
-	var err error
-	for _, n := range e.g.Nodes {
-		if n.Base() == ir.OpAttention {
-			if start, err = r.start(n.In[3]); err != nil {
-				return 0, err
-			}
-		}
-	}
-	// Several decoder segments share one state; each extends the caches it owns.
-	for _, s := range e.g.States {
-		if c := r.st.cache[s.Name]; c != nil && start > c.Len() {
-			return 0, fmt.Errorf("position %d leaves a hole behind the %d positions of state %s", start, c.Len(), s.Name)
-		}
-	}
-	end := start + r.s
-	if err := r.st.grow(end); err != nil {
-		return 0, err
-	}
-	for _, s := range e.g.States {
-		if c := r.st.cache[s.Name]; c != nil {
-			c.SetLen(end)
-		}
-	}
-	return end, nil
-}
-
 // prepare binds every step and makes room for scratch.
 func (e *executable) prepare() error {
-	for i := range e.steps {
-		if err := e.steps[i].bind(&e.r); err != nil {
-			return fmt.Errorf("%s: %w", e.g.Value(e.steps[i].node.Out[0]).Name, err)
-		}
-	}
-	for _, a := range e.attn {
-		a.Partials = e.partials
-		err := a.Prepare()
-		if n := a.PartialFloats(); n > len(e.partials) {
-			e.partials = alignedF32(n + n/2)
-			a.Partials = e.partials
-			err = a.Prepare()
-		}
-		if err != nil {
-			return err
-		}
-	}
 	scratch := 0
 	for i := range e.steps {
+		err := e.steps[i].bind(&e.r)
 		for _, t := range e.steps[i].tasks {
-			if err := t.Prepare(); err != nil {
-				return fmt.Errorf("%s: %w", e.g.Value(e.steps[i].node.Out[0]).Name, err)
+			if err == nil {
+				err = e.prepareTask(t)
+				scratch = max(scratch, t.Scratch())
 			}
-			scratch = max(scratch, t.Scratch())
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.g.Value(e.steps[i].node.Out[0]).Name, err)
 		}
 	}
 	e.d.pool.reserve(scratch)
 	return nil
+}
+
+// prepareTask prepares t; an attention gets the memory that all of them share.
+func (e *executable) prepareTask(t kernel.Task) error {
+	a, ok := t.(*kernel.AttentionGroup)
+	if !ok {
+		return t.Prepare()
+	}
+	a.Partials, a.Stage = e.partials, e.stage
+	err := a.Prepare()
+	if p, s := a.PartialFloats(), a.StageFloats(); p > len(e.partials) || s > len(e.stage) {
+		if p > len(e.partials) {
+			e.partials = alignedF32(min(p+p/2, e.d.partials))
+		}
+		if s > len(e.stage) {
+			e.stage = alignedF32(s)
+		}
+		a.Partials, a.Stage = e.partials, e.stage
+		err = a.Prepare()
+	}
+	return err
 }
 
 // stepwise runs node by node, times each and shows every f32 and i8 value, the
@@ -272,7 +300,7 @@ func (e *executable) stepwise(ctx context.Context) error {
 		if e.d.timing != nil {
 			t := backend.NodeTime{Segment: e.segment, Graph: e.g, Node: n, Rows: e.r.rows(e.places[n.Out[0]].rows), Took: time.Since(begin)}
 			if len(n.States) > 0 {
-				t.Start = e.r.starts
+				t.Spans = e.r.ranges
 			}
 			e.d.timing(t)
 		}

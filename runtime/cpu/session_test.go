@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
 // ids are n token ids of a vocabulary of at least 96.
@@ -59,17 +62,14 @@ func TestStepAllocates(t *testing.T) {
 		m := newModel(t, program(t, "war-and-peace", "q8_0", convert.Options{}), runtime.Options{Threads: threads, MaxChunk: 8, Context: 1024})
 		s := newSession(t, m)
 		ctx := context.Background()
-		step := func(n int) {
-			for i := range n {
-				if err := s.Step(ctx, ids(96)[i%96:i%96+1], []int32{0}); err != nil {
-					t.Fatal(err)
-				}
+		for i := range 260 { // past the first chunk of the cache and every first use
+			if err := stepOne(ctx, s, ids(96)[i%96:i%96+1], []int32{0}); err != nil {
+				t.Fatal(err)
 			}
 		}
-		step(260) // past the first chunk of the cache and every first use
-		one, row := []int32{7}, []int32{0}
+		one, row := []int32{7}, []runtime.Row{{}}
 		if n := testing.AllocsPerRun(100, func() {
-			if err := s.Step(ctx, one, row); err != nil {
+			if _, err := s.Step(ctx, one, row); err != nil {
 				t.Fatal(err)
 			}
 		}); n > 0 {
@@ -84,8 +84,7 @@ func TestErrorsLeaveTheSession(t *testing.T) {
 	for _, p := range []*runtime.Program{program(t, "llama-f32", "keep", convert.Options{DecoderParts: 2}), uncut(t, "llama-f32")} {
 		m := newModel(t, p, runtime.Options{Threads: 2, MaxChunk: 8, Context: 20})
 		s := newSession(t, m)
-		step := func(tokens, rows []int32) error { return s.Step(ctx, tokens, rows) }
-		if err := step(ids(5), []int32{4}); err != nil {
+		if err := stepOne(ctx, s, ids(5), []int32{4}); err != nil {
 			t.Fatal(err)
 		}
 		many := ids(40)
@@ -97,12 +96,11 @@ func TestErrorsLeaveTheSession(t *testing.T) {
 			{"negative id", "token id -1", []int32{-1}, []int32{0}},
 			{"row beyond the call", "row 2", []int32{1, 2}, []int32{2}},
 			{"negative row", "row -1", []int32{1, 2}, []int32{-1}},
-			{"no rows", "0 rows", []int32{1, 2}, nil},
-			{"no tokens", "0 tokens", nil, []int32{0}},
+			{"no tokens", "no tokens", nil, []int32{0}},
 			{"more tokens than a call holds", "9", ids(9), []int32{0}},
 			{"more tokens than the context", "context is full", many[:16], []int32{0}},
 		} {
-			err := step(c.tokens, c.rows)
+			err := stepOne(ctx, s, c.tokens, c.rows)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v, want %q", c.what, err, c.want)
 			}
@@ -111,7 +109,7 @@ func TestErrorsLeaveTheSession(t *testing.T) {
 			}
 		}
 		var full *runtime.ContextError
-		if err := step(many[:16], []int32{0}); !errors.As(err, &full) {
+		if err := stepOne(ctx, s, many[:16], []int32{0}); !errors.As(err, &full) {
 			t.Errorf("a full context is %T", err)
 		}
 		if len(p.Segments) == 1 {
@@ -138,7 +136,7 @@ func TestCancelledSession(t *testing.T) {
 				cancel()
 			}
 			time.AfterFunc(time.Duration(i)*100*time.Microsecond, cancel)
-			err := s.Step(ctx, ids(60), []int32{59})
+			err := stepOne(ctx, s, ids(60), []int32{59})
 			cancel()
 			if err == nil {
 				if err := s.Rewind(20); err != nil {
@@ -171,7 +169,7 @@ func TestRewindForkSave(t *testing.T) {
 			t.Fatal(err)
 		}
 		logitsOf(t, s, []int32{1, 2, 3, 4, 5})
-		saved, err := f.State().Save()
+		saved, err := f.State().Save(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,12 +226,11 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// TestPositions: positions must be consecutive and leave no hole; going back is
-// forgetting.
+// TestPositions: a call goes on where the state ends, within its room.
 func TestPositions(t *testing.T) {
 	p := program(t, "llama-f32", "keep", convert.Options{})
 	d := openDevice(t, p)
-	e, err := d.compile("decoder-0", p.Segments[1].Graph, 8)
+	e, err := d.compile("decoder-0", p.Segments[1].Graph, size(8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,34 +240,52 @@ func TestPositions(t *testing.T) {
 	}
 	in, out := buffersOf(t, d, e, 8)
 	for _, c := range []struct {
-		positions []int32
-		want      string // of the error
-		len       int
-	}{
-		{[]int32{0, 1, 2}, "", 3},
-		{[]int32{3, 5}, "not consecutive", 3},
-		{[]int32{4, 5}, "hole", 3},
-		{[]int32{-1, 0}, "not consecutive", 3},
-		{[]int32{3, 2}, "not consecutive", 3},
-		{[]int32{math.MaxInt32, math.MinInt32}, "not consecutive", 3},
-		{[]int32{3}, "", 4},
-		{[]int32{1, 2}, "", 3},
-		{[]int32{3, 4, 5, 6, 7, 8, 9, 10}, "", 11},
-		{[]int32{11, 12, 13, 14, 15, 16, 17, 18}, "", 19},
-		{[]int32{19, 20}, "beyond", 19},
-		{[]int32{19}, "", 20},
-	} {
-		setBuffers(t, e, in, len(c.positions), c.positions)
-		err := e.Run(context.Background(), st, in, out)
+		rows int
+		want string // of the error
+		len  int
+	}{{3, "", 3}, {1, "", 4}, {8, "", 12}, {7, "", 19}, {2, "beyond", 19}, {1, "", 20}, {1, "beyond", 20}} {
+		setBuffers(t, e, in, c.rows)
+		err := e.Run(t.Context(), oneSpan(st, c.rows), in, out)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || st.Len() != c.len {
-			t.Errorf("positions %v: %v and length %d, want %q and %d", c.positions, err, st.Len(), c.want, c.len)
+			t.Errorf("%d rows: %v and length %d, want %q and %d", c.rows, err, st.Len(), c.want, c.len)
 		}
 	}
-	if err := e.Run(context.Background(), nil, in, out); err == nil {
-		t.Error("a decoder ran without a state")
+	if err := st.Truncate(5); err != nil {
+		t.Fatal(err)
 	}
-	if err := e.Run(context.Background(), st, out, in); err == nil {
+	f, err := st.Fork()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, batch := range map[string][]backend.Span{
+		"the span has none": {{Rows: 1}},
+		"empty batch":       {},
+		"twice":             {{State: st, Rows: 1}, {State: f, Rows: 1}, {State: st, Rows: 1}},
+		"span of 0 tokens":  {{State: st}, {State: f, Rows: 1}},
+		"wanted row 1":      {{State: st, Rows: 1, Want: []int32{1}}},
+		"wanted row -1":     {{State: st, Rows: 1, Want: []int32{-1}}},
+		"in the batch":      {{State: st, Rows: 2}},
+	} {
+		setBuffers(t, e, in, 1)
+		if err := e.Run(t.Context(), batch, in, out); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+		if st.Len() != 5 || f.Len() != 5 {
+			t.Errorf("%s: the states hold %d and %d positions", what, st.Len(), f.Len())
+		}
+	}
+	ids, err := d.NewBuffer(ir.Type{Elem: ir.I32, Shape: ir.Shape{ir.S}}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ids.SetInt32([]int32{1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Run(t.Context(), oneSpan(st, 1), []backend.Buffer{ids}, out); err == nil {
 		t.Error("buffers of other values are accepted")
+	}
+	if err := e.Run(t.Context(), oneSpan(st, 1), nil, out); err == nil {
+		t.Error("a run without inputs is accepted")
 	}
 }
 
@@ -285,7 +300,7 @@ func TestVisited(t *testing.T) {
 		for _, chunk := range []int{1, 7, 64} {
 			d := openDevice(t, p)
 			i := slices.IndexFunc(p.Segments, func(s irSegment) bool { return s.Name == "decoder-0" })
-			e, err := d.compile("decoder-0", p.Segments[i].Graph, chunk)
+			e, err := d.compile("decoder-0", p.Segments[i].Graph, size(chunk))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -297,20 +312,23 @@ func TestVisited(t *testing.T) {
 			var got, want int64
 			for at := 0; at < 50; at += chunk {
 				n := min(chunk, 50-at)
-				pos := make([]int32, n)
-				for i := range pos {
-					pos[i] = int32(at + i)
+				for i := range n {
 					seen := int64(at + i + 1)
 					if c.window > 0 {
 						seen = min(seen, c.window)
 					}
 					want += seen * e.g.States[0].Heads
 				}
-				setBuffers(t, e, in, n, pos)
-				if err := e.Run(context.Background(), st, in, out); err != nil {
+				setBuffers(t, e, in, n)
+				if err := e.Run(t.Context(), oneSpan(st, n), in, out); err != nil {
 					t.Fatal(err)
 				}
-				got += e.attn[0].Visited()
+				for _, s := range e.steps {
+					if s.node.Base() == "attention" {
+						got += s.tasks[1].(*kernel.AttentionGroup).Visited()
+						break
+					}
+				}
 			}
 			if got != want {
 				t.Errorf("%s, chunks of %d: %d positions visited, want %d", c.name, chunk, got, want)
@@ -351,7 +369,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 			}
 			if err == nil {
 				s := newSession(t, m)
-				err = s.Step(context.Background(), []int32{1, 2, 3}, []int32{2})
+				err = stepOne(t.Context(), s, []int32{1, 2, 3}, []int32{2})
 				if s.Len() != 0 || s.State().Len() != 0 {
 					t.Errorf("%s: the failed call left %d positions", file, s.State().Len())
 				}

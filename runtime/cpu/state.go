@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
@@ -11,16 +12,17 @@ import (
 
 // state is the KV caches of one sequence.
 type state struct {
+	d     *device
+	run   uint64 // number of the last run that had it in its batch
 	kv    string
 	max   int
-	len   int
 	names []string
-	cache map[string]*kernel.KVCache
+	cache map[string]*kernel.KVCache // nil when closed
 }
 
 var _ backend.State = (*state)(nil)
 
-func newState(specs []*ir.State, kv string, maxPos int) (*state, error) {
+func newState(d *device, specs []*ir.State, kv string, maxPos int) (*state, error) {
 	t, err := tensor.ParseType(kv)
 	if err != nil {
 		return nil, fmt.Errorf("cache type: %w", err)
@@ -28,7 +30,7 @@ func newState(specs []*ir.State, kv string, maxPos int) (*state, error) {
 	if maxPos <= 0 {
 		return nil, fmt.Errorf("a state for %d positions", maxPos)
 	}
-	s := &state{kv: kv, max: maxPos, cache: make(map[string]*kernel.KVCache, len(specs))}
+	s := &state{d: d, kv: kv, max: maxPos, cache: make(map[string]*kernel.KVCache, len(specs))}
 	for _, sp := range specs {
 		c, err := kernel.NewKVCache(t, int(sp.Heads), int(sp.HeadDim), maxPos)
 		if err != nil {
@@ -40,42 +42,83 @@ func newState(specs []*ir.State, kv string, maxPos int) (*state, error) {
 	return s, nil
 }
 
-func (s *state) Len() int { return s.len }
+// Len is the number of positions that all caches hold.
+func (s *state) Len() int {
+	n := 0
+	for i, name := range s.names {
+		if l := s.cache[name].Len(); i == 0 || l < n {
+			n = l
+		}
+	}
+	return n
+}
 
 func (s *state) setLen(n int) {
-	s.len = n
 	for _, c := range s.cache {
 		c.SetLen(n)
 	}
 }
 
 func (s *state) Truncate(n int) error {
-	if n < 0 || n > s.len {
-		return fmt.Errorf("truncate a state of %d positions to %d", s.len, n)
+	if held := s.Len(); n < 0 || n > held {
+		return fmt.Errorf("truncate a state of %d positions to %d", held, n)
 	}
 	s.setLen(n)
 	return nil
 }
 
-// grow makes room for n positions.
-func (s *state) grow(n int) error {
-	if n > s.max {
+// start is the length of the named states, which a run extends together; that
+// of the whole state when it names none.
+func (s *state) start(specs []*ir.State) (int, error) {
+	if len(specs) == 0 {
+		return s.Len(), nil
+	}
+	n := 0
+	for i, sp := range specs {
+		c := s.cache[sp.Name]
+		if c == nil {
+			return 0, fmt.Errorf("the state holds no %s", sp.Name)
+		}
+		if i > 0 && c.Len() != n {
+			return 0, fmt.Errorf("state %s holds %d positions, %s holds %d", sp.Name, c.Len(), specs[0].Name, n)
+		}
+		n = c.Len()
+	}
+	return n, nil
+}
+
+// reserve makes room for n positions in the named states.
+func (s *state) reserve(specs []*ir.State, n int) error {
+	if len(specs) > 0 && n > s.max {
 		return fmt.Errorf("position %d is beyond the session's %d positions: open it with a larger context", n-1, s.max)
 	}
-	for _, name := range s.names {
-		if err := s.cache[name].Grow(n); err != nil {
-			return fmt.Errorf("state %s: %w", name, err)
+	for _, sp := range specs {
+		if err := s.cache[sp.Name].Grow(n); err != nil {
+			return fmt.Errorf("state %s: %w", sp.Name, err)
 		}
 	}
 	return nil
 }
 
+// extend makes the named states n positions long.
+func (s *state) extend(specs []*ir.State, n int) {
+	for _, sp := range specs {
+		s.cache[sp.Name].SetLen(n)
+	}
+}
+
 func (s *state) Fork() (backend.State, error) {
-	f := &state{kv: s.kv, max: s.max, len: s.len, names: s.names, cache: make(map[string]*kernel.KVCache, len(s.cache))}
+	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, cache: make(map[string]*kernel.KVCache, len(s.cache))}
 	for name, c := range s.cache {
 		f.cache[name] = c.Clone()
 	}
 	return f, nil
+}
+
+// Close gives the memory back.
+func (s *state) Close() error {
+	s.cache, s.names = nil, nil
+	return nil
 }
 
 func (s *state) Bytes() int64 {
@@ -86,10 +129,11 @@ func (s *state) Bytes() int64 {
 	return n
 }
 
-func (s *state) Save() ([]backend.StateData, error) {
+func (s *state) Save(context.Context) ([]backend.StateData, error) {
+	n := s.Len()
 	var all []backend.StateData
 	for _, name := range s.names {
-		all = append(all, backend.StateData{Name: name, KV: s.kv, Len: s.len, Data: s.cache[name].Save(nil, s.len)})
+		all = append(all, backend.StateData{Name: name, KV: s.kv, Len: n, Data: s.cache[name].Save(nil, n)})
 	}
 	return all, nil
 }
@@ -126,7 +170,8 @@ func (s *state) Load(data []backend.StateData) error {
 // Poison fills everything beyond the state's length with NaN. It exists for
 // tests: nothing may change.
 func (s *state) Poison() {
+	n := s.Len()
 	for _, c := range s.cache {
-		c.Poison(s.len)
+		c.Poison(n)
 	}
 }

@@ -158,7 +158,7 @@ func (s *site) run(d *device) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	e, err := d.build("site", s.g, 5)
+	e, err := d.build("site", s.g, size(5))
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,11 @@ func (s *site) run(d *device) (err error) {
 		}
 		in = append(in, b)
 	}
-	return e.Run(context.Background(), st, in, nil)
+	span := backend.Span{Rows: 5, Want: []int32{0, 1, 2, 3, 4}}
+	if len(s.g.States) > 0 {
+		span.State = st
+	}
+	return e.Run(context.Background(), []backend.Span{span}, in, nil)
 }
 
 // variants lists all that op might be asked for.

@@ -22,7 +22,7 @@ func TestTier(t *testing.T) {
 	for _, p := range testPrograms(t) {
 		d := openDevice(t, p)
 		for _, s := range p.Segments {
-			e, err := d.compile(s.Name, s.Graph, 8)
+			e, err := d.compile(s.Name, s.Graph, size(8))
 			if err != nil {
 				t.Fatal(err)
 			}

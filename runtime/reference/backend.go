@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -38,6 +39,9 @@ type device struct {
 
 func (d *device) Close() error { return nil }
 
+// Wait has nothing to wait for: a run is over when it returns.
+func (d *device) Wait(context.Context) error { return nil }
+
 // NewState makes room for maxPos positions. Any cache type will do: the
 // reference keeps float64.
 func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
@@ -47,7 +51,7 @@ func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.Sta
 	if maxPos <= 0 {
 		return nil, fmt.Errorf("a state for %d positions", maxPos)
 	}
-	s := &state{max: maxPos, layers: map[string]*layer{}}
+	s := &state{d: d, max: maxPos, layers: map[string]*layer{}}
 	for _, sp := range specs {
 		s.names = append(s.names, sp.Name)
 		s.layers[sp.Name] = &layer{width: int(sp.Heads * sp.HeadDim)}
@@ -66,8 +70,8 @@ func (l *layer) len() int { return len(l.k) / l.width }
 func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.width], l.v[:n*l.width] }
 
 type state struct {
+	d      *device
 	max    int
-	low    int // first position that the run in progress wrote
 	names  []string
 	layers map[string]*layer
 }
@@ -93,7 +97,7 @@ func (s *state) Truncate(n int) error {
 }
 
 func (s *state) Fork() (backend.State, error) {
-	f := &state{max: s.max, names: s.names, layers: map[string]*layer{}}
+	f := &state{d: s.d, max: s.max, names: s.names, layers: map[string]*layer{}}
 	for name, l := range s.layers {
 		f.layers[name] = &layer{width: l.width, k: slices.Clone(l.k), v: slices.Clone(l.v)}
 	}
@@ -111,7 +115,7 @@ func (s *state) Bytes() int64 {
 // saved is the cache type of saved states.
 const saved = "f64"
 
-func (s *state) Save() ([]backend.StateData, error) {
+func (s *state) Save(context.Context) ([]backend.StateData, error) {
 	var all []backend.StateData
 	n := s.Len()
 	for _, name := range s.names {
@@ -153,11 +157,16 @@ func (s *state) Load(data []backend.StateData) error {
 	return nil
 }
 
+func (s *state) Close() error {
+	s.layers, s.names = nil, nil
+	return nil
+}
+
 // buffer holds float64 or int32 rows.
 type buffer struct {
 	elem ir.Elem
 	cols int
-	max  int // rows
+	max  int // rows; -1 when closed
 	f    []float64
 	i    []int32
 }
@@ -181,6 +190,9 @@ func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) {
 
 // fits says whether n elements of type e are whole rows and have room.
 func (b *buffer) fits(e ir.Elem, n int) error {
+	if b.max < 0 {
+		return fmt.Errorf("a buffer of %s × %d: %w", b.elem, b.cols, backend.ErrClosed)
+	}
 	if b.elem != e || n%b.cols != 0 || n/b.cols > b.max {
 		return fmt.Errorf("%d %s for a buffer of %s × %d with room for %d rows", n, e, b.elem, b.cols, b.max)
 	}
@@ -209,13 +221,26 @@ func (b *buffer) SetFloat32(v []float32) error {
 	return nil
 }
 
-func (b *buffer) Int32() []int32 { return b.i }
-
-func (b *buffer) Float32() []float32 {
-	if b.elem != ir.F32 {
-		return nil
+// Int32 does not wait: a run is over when it returns.
+func (b *buffer) Int32(context.Context) ([]int32, error) {
+	if err := b.fits(ir.I32, 0); err != nil {
+		return nil, err
 	}
-	return narrow(b.f)
+	return b.i, nil
+}
+
+// Float32 does not wait either.
+func (b *buffer) Float32(context.Context) ([]float32, error) {
+	if err := b.fits(ir.F32, 0); err != nil {
+		return nil, err
+	}
+	return narrow(b.f), nil
+}
+
+// Close forgets the content.
+func (b *buffer) Close() error {
+	b.f, b.i, b.max = nil, nil, -1
+	return nil
 }
 
 func narrow(x []float64) []float32 {
@@ -226,9 +251,9 @@ func narrow(x []float64) []float32 {
 	return f
 }
 
-func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Executable, error) {
-	if maxTokens < 1 {
-		return nil, fmt.Errorf("segment %s: calls of %d tokens", segment, maxTokens)
+func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend.Executable, error) {
+	if max.Tokens < 1 || max.Rows < 1 || max.Rows > max.Tokens {
+		return nil, fmt.Errorf("segment %s: calls of %d tokens that want %d rows", segment, max.Tokens, max.Rows)
 	}
 	c := g.Clone()
 	if err := ir.Expand(c, nil); err != nil {
@@ -237,7 +262,7 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 	if err := ir.Verify(c); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
-	e := &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, maxTokens: maxTokens, weights: map[string]*matrix{}}
+	e := &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, max: max, weights: map[string]*matrix{}}
 	for _, w := range c.Weights {
 		if _, err := e.weight(w.Name); err != nil {
 			return nil, fmt.Errorf("segment %s: %w", segment, err)
@@ -247,14 +272,19 @@ func (d *device) Compile(segment string, g *ir.Graph, maxTokens int) (backend.Ex
 }
 
 type executable struct {
-	d         *device
-	g         *ir.Graph // expanded
-	source    backend.Weights
-	segment   string
-	maxTokens int
-	weights   map[string]*matrix // decoded, by name
+	d       *device
+	g       *ir.Graph // expanded
+	source  backend.Weights
+	segment string
+	max     backend.Size
+	weights map[string]*matrix // decoded, by name; nil when closed
 }
 
 func (e *executable) Graph() *ir.Graph { return e.g }
 
 func (e *executable) Stats() backend.Stats { return backend.Stats{Nodes: len(e.g.Nodes)} }
+
+func (e *executable) Close() error {
+	e.weights = nil
+	return nil
+}

@@ -1,7 +1,6 @@
 package reference
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -23,7 +22,7 @@ func (v value) row(r int) []float64 { return v.f[r*v.cols : (r+1)*v.cols] }
 func newValue(rows, cols int) value { return value{f: make([]float64, rows*cols), cols: cols} }
 
 // eval computes one simple node.
-func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
+func (e *executable) eval(n *ir.Node, vals []value, run *run) error {
 	x := vals[n.In[0]]
 	var w *matrix
 	if len(n.Weights) > 0 {
@@ -76,21 +75,14 @@ func (e *executable) eval(n *ir.Node, vals []value, st *state) error {
 			y = roundS256E32(x)
 		}
 	case ir.OpRope:
-		y = rope(x, vals[n.In[1]].i, w.row(0), n)
+		y = rope(x, run.pos, w.row(0), n)
 	case ir.OpSelectRows:
-		rows := vals[n.In[1]].i
-		y = newValue(len(rows), x.cols)
-		for i, r := range rows {
-			if r < 0 || int(r) >= x.rows() {
-				return fmt.Errorf("row %d is outside 0..%d", r, x.rows()-1)
-			}
+		y = newValue(len(run.want), x.cols)
+		for i, r := range run.want {
 			copy(y.row(i), x.row(int(r)))
 		}
 	case ir.OpAttention:
-		var err error
-		if y, err = attention(n, vals, st); err != nil {
-			return err
-		}
+		y = attention(n, vals, run)
 	case ir.OpTopK:
 		return topk(n, vals)
 	default:
@@ -131,7 +123,7 @@ func rmsNorm(x value, w []float64, dim int, eps float64) value {
 // rope rotates pairs (i, i+rd/2) of each head. The angle is the float32
 // product of position and frequency, as transformers computes it and as the
 // engine does: at large positions that rounding is part of the model.
-func rope(x value, positions []int32, inv []float64, n *ir.Node) value {
+func rope(x value, positions []int, inv []float64, n *ir.Node) value {
 	hd, half := int(n.Int("head_dim")), int(n.Int("rotary_dim"))/2
 	m := n.Float("mscale")
 	if m == 0 {
@@ -152,41 +144,27 @@ func rope(x value, positions []int32, inv []float64, n *ir.Node) value {
 	return y
 }
 
-func attention(n *ir.Node, vals []value, st *state) (value, error) {
-	q, k, v, pos := vals[n.In[0]], vals[n.In[1]], vals[n.In[2]], vals[n.In[3]].i
-	if st == nil || st.layers[n.States[0]] == nil {
-		return value{}, fmt.Errorf("the call has no state %s", n.States[0])
-	}
-	l := st.layers[n.States[0]]
-	if len(pos) == 0 || int(pos[0]) > l.len() || pos[0] < 0 {
-		return value{}, fmt.Errorf("positions leave a hole behind %d", l.len())
-	}
-	for i := range pos {
-		if int(pos[i]) != int(pos[0])+i {
-			return value{}, fmt.Errorf("positions are not consecutive")
-		}
-	}
-	if int(pos[0])+len(pos) > st.max {
-		return value{}, fmt.Errorf("position %d is beyond the state's %d", int(pos[0])+len(pos)-1, st.max)
-	}
-	st.low = min(st.low, int(pos[0]))
-	l.truncate(int(pos[0]))
-	l.k, l.v = append(l.k, k.f...), append(l.v, v.f...)
+func attention(n *ir.Node, vals []value, r *run) value {
+	q, k, v := vals[n.In[0]], vals[n.In[1]], vals[n.In[2]]
 	heads, hd := int(n.Int("heads")), int(n.Int("head_dim"))
 	group := heads / int(n.Int("kv_heads"))
 	y := newValue(q.rows(), q.cols)
-	for t := range q.rows() {
-		p := int(pos[t])
-		first := 0
-		if w := int(n.Int("window")); w > 0 {
-			first = max(0, p-w+1)
-		}
-		for h := range heads {
-			at := h / group * hd
-			head(y.row(t)[h*hd:(h+1)*hd], q.row(t)[h*hd:(h+1)*hd], l, at, first, p, n.Float("scale"))
+	for _, s := range r.spans {
+		l := s.st.layers[n.States[0]]
+		from, to := s.first*k.cols, (s.first+s.rows)*k.cols
+		l.k, l.v = append(l.k, k.f[from:to]...), append(l.v, v.f[from:to]...)
+		for t := s.first; t < s.first+s.rows; t++ {
+			p, first := r.pos[t], 0
+			if w := int(n.Int("window")); w > 0 {
+				first = max(0, p-w+1)
+			}
+			for h := range heads {
+				at := h / group * hd
+				head(y.row(t)[h*hd:(h+1)*hd], q.row(t)[h*hd:(h+1)*hd], l, at, first, p, n.Float("scale"))
+			}
 		}
 	}
-	return y, nil
+	return y
 }
 
 // head is softmax(scale·q·kᵀ)·v of one query head over positions first..last.
@@ -210,57 +188,4 @@ func head(y, q []float64, l *layer, at, first, last int, scale float64) {
 			y[d] += p * v
 		}
 	}
-}
-
-func topk(n *ir.Node, vals []value) error {
-	x, ids, scale, bias := vals[n.In[0]], vals[n.In[1]].i, vals[n.In[2]].f, vals[n.In[3]].f
-	k := int(n.Int("k"))
-	top := value{i: make([]int32, x.rows()*k), cols: k}
-	logits, lse := newValue(x.rows(), k), newValue(x.rows(), 1)
-	for i := range ids {
-		if !(scale[i] > 0) || math.IsInf(scale[i], 0) || math.IsNaN(bias[i]) {
-			return fmt.Errorf("logit adjustment %d: scale %v (want > 0), bias %v", i, scale[i], bias[i])
-		}
-	}
-	for r := range x.rows() {
-		row := slices.Clone(x.row(r))
-		for i, id := range ids {
-			if id < 0 || int(id) >= len(row) {
-				return fmt.Errorf("adjusted id %d is outside 0..%d", id, len(row)-1)
-			}
-			if l := row[id]; l > 0 {
-				row[id] = l/scale[i] + bias[i]
-			} else {
-				row[id] = l*scale[i] + bias[i]
-			}
-		}
-		order := make([]int32, len(row))
-		for i := range order {
-			order[i] = int32(i)
-		}
-		slices.SortStableFunc(order, func(a, b int32) int { return compareLogits(row[a], row[b]) })
-		for i := range k {
-			top.i[r*k+i], logits.f[r*k+i] = order[i], row[order[i]]
-		}
-		m, sum := logits.f[r*k], 0.0
-		for _, l := range row {
-			sum += math.Exp(l - m)
-		}
-		lse.f[r] = m + math.Log(sum)
-	}
-	vals[n.Out[0]], vals[n.Out[1]], vals[n.Out[2]] = top, logits, lse
-	return nil
-}
-
-// compareLogits orders higher first and NaN last.
-func compareLogits(a, b float64) int {
-	switch an, bn := math.IsNaN(a), math.IsNaN(b); {
-	case an && bn:
-		return 0
-	case an:
-		return 1
-	case bn:
-		return -1
-	}
-	return cmp.Compare(b, a)
 }

@@ -1,7 +1,6 @@
 package reference
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -59,14 +58,31 @@ func weightsOf(t *testing.T, g *ir.Graph, set map[string][]float32) *weights.Mem
 	return weights.NewMemory(src, 1)
 }
 
-// call is one Run: values of inputs by name.
+// call is one Run: values of inputs by name, the wanted rows, and where the
+// state is rewound to before it.
 type call struct {
 	ints   map[string][]int32
 	floats map[string][]float32
+	want   []int32
+	rewind int // 1 + the length; 0: not at all
 }
 
-// run executes g on b and returns everything it made, by name, calls joined.
-func run(t *testing.T, b backend.Backend, g *ir.Graph, w backend.Weights, calls ...call) (map[string][]float32, map[string][]int32, error) {
+// span is the batch of c: as many tokens as its inputs have rows.
+func (c *call) span(g *ir.Graph, st backend.State, in []backend.Buffer) []backend.Span {
+	s := backend.Span{Want: c.want, Rows: 1}
+	if len(g.States) > 0 {
+		s.State = st
+	}
+	for i, id := range g.Inputs {
+		if g.Value(id).Type.Shape[0] == ir.S {
+			s.Rows = in[i].Rows()
+		}
+	}
+	return []backend.Span{s}
+}
+
+// runGraph executes g on b and returns everything it made, by name, calls joined.
+func runGraph(t *testing.T, b backend.Backend, g *ir.Graph, w backend.Weights, calls ...call) (map[string][]float32, map[string][]int32, error) {
 	t.Helper()
 	seen, ints := map[string][]float32{}, map[string][]int32{}
 	dev, err := b.Open(w, backend.Options{Threads: 1, Trace: func(v *ir.Value, _ int, data []float32) {
@@ -76,7 +92,7 @@ func run(t *testing.T, b backend.Backend, g *ir.Graph, w backend.Weights, calls 
 		t.Fatal(err)
 	}
 	defer dev.Close()
-	ex, err := dev.Compile("model", g, 16)
+	ex, err := dev.Compile("model", g, backend.Size{Tokens: 16, Rows: 16})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,11 +124,16 @@ func run(t *testing.T, b backend.Backend, g *ir.Graph, w backend.Weights, calls 
 				t.Fatalf("input %s: %v", name, err)
 			}
 		}
-		if err := ex.Run(context.Background(), st, in, out); err != nil {
+		if c.rewind > 0 {
+			if err := st.Truncate(c.rewind - 1); err != nil {
+				return seen, ints, err
+			}
+		}
+		if err := ex.Run(t.Context(), c.span(g, st, in), in, out); err != nil {
 			return seen, ints, err
 		}
 		for i, id := range g.Outputs {
-			if v := out[i].Int32(); v != nil {
+			if v, err := out[i].Int32(t.Context()); err == nil {
 				ints[g.Value(id).Name] = append(ints[g.Value(id).Name], v...)
 			}
 		}
@@ -159,34 +180,30 @@ output %2`, in: call{floats: map[string][]float32{"x": {0, 2}}}, value: "y", wan
 %1 y f32[S,2] = gelu_tanh(%0)
 output %1`, in: call{floats: map[string][]float32{"x": {1, -1}}}, value: "y", want: []float64{0.8411919906082768, -0.15880800939172324}},
 		{name: "rope turns pairs (i, i+1) of two channels by position", graph: `input %0 x f32[S,3]
-input %1 positions i32[S]
 weight @f f32[1] = tensor(f, f32[1])
-%2 y f32[S,3] = rope(%0, %1, @f) {head_dim=3, rotary_dim=2}
-output %2`, set: map[string][]float32{"f": {1}}, in: call{floats: map[string][]float32{"x": {1, 0, 7, 0, 1, 8}}, ints: map[string][]int32{"positions": {0, 2}}},
-			value: "y", want: []float64{1, 0, 7, -math.Sin(2), math.Cos(2), 8}},
+%2 y f32[S,3] = rope(%0, @f) {head_dim=3, rotary_dim=2}
+output %2`, set: map[string][]float32{"f": {1}}, in: call{floats: map[string][]float32{"x": {1, 0, 7, 9, 9, 9, 0, 1, 8}}},
+			value: "y", want: []float64{1, 0, 7, 9*math.Cos(1) - 9*math.Sin(1), 9*math.Cos(1) + 9*math.Sin(1), 9, -math.Sin(2), math.Cos(2), 8}},
 		{name: "attention is causal, over one window", graph: `input %0 q f32[S,1]
 input %1 v f32[S,1]
-input %2 positions i32[S]
 state $kv heads=1 dim=1 elem=f32
-%3 y f32[S,1] = attention(%0, %0, %1, %2, $kv) {head_dim=1, heads=1, kv_heads=1, scale=1.0, window=2}
-output %3`, in: call{floats: map[string][]float32{"q": {0, 1, 2}, "v": {10, 20, 30}}, ints: map[string][]int32{"positions": {0, 1, 2}}},
+%3 y f32[S,1] = attention(%0, %0, %1, $kv) {head_dim=1, heads=1, kv_heads=1, scale=1.0, window=2}
+output %3`, in: call{floats: map[string][]float32{"q": {0, 1, 2}, "v": {10, 20, 30}}},
 			value: "y", want: []float64{10, (10 + 20*math.E) / (1 + math.E), (20*math.Exp(2) + 30*math.Exp(4)) / (math.Exp(2) + math.Exp(4))}},
 		{name: "select_rows", graph: `input %0 x f32[S,1]
-input %1 rows i32[R]
-%2 y f32[R,1] = select_rows(%0, %1)
-output %2`, in: call{floats: map[string][]float32{"x": {5, 6, 7}}, ints: map[string][]int32{"rows": {2, 0}}}, value: "y", want: []float64{7, 5}},
-		{name: "topk after adjustments", graph: `input %0 l f32[S,4]
-input %1 i i32[A]
-input %2 s f32[A]
-input %3 b f32[A]
-%4 ids i32[S,3], %5 logits f32[S,3], %6 lse f32[S,1] = topk(%0, %1, %2, %3) {k=3}
-output %4
-output %5
-output %6`, in: call{floats: map[string][]float32{"l": {4, -1, 2, 2}, "s": {2, 2}, "b": {0, 1}}, ints: map[string][]int32{"i": {0, 1}}},
+%2 y f32[R,1] = select_rows(%0)
+output %2`, in: call{floats: map[string][]float32{"x": {5, 6, 7}}, want: []int32{2, 0}}, value: "y", want: []float64{7, 5}},
+		{name: "topk after adjustments", graph: topkGraph, in: topkCall([]float32{4, -1, 2, 2}, []int32{0, 0}, []int32{0, 1}, []float32{2, 2}, []float32{0, 1}),
 			value: "logits", want: []float64{2, 2, 2}},
+		{name: "adjustments are a row's", graph: topkGraph, in: topkCall([]float32{4, -1, 2, 2, 4, -1, 2, 2}, []int32{1}, []int32{0}, []float32{8}, []float32{0}),
+			value: "logits", want: []float64{4, 2, 2, 2, 2, 0.5}},
+		{name: "log-sum-exp at a temperature", graph: topkGraph, in: topkCall([]float32{1, 1, 1, 1, 3, 0, 0, 0}, nil, nil, nil, nil),
+			value: "lse_temp", want: []float64{1 + math.Log(4), math.Log(math.Exp(1.5) + 3)}},
+		{name: "a mask", graph: topkGraph, in: masked(topkCall([]float32{4, 3, 2, 1, 4, 3, 2, 1}, nil, nil, nil, nil), []int32{1}, []int32{6}),
+			value: "lse", want: []float64{math.Log(math.Exp(4) + math.Exp(3) + math.Exp(2) + math.E), math.Log(math.Exp(3) + math.Exp(2))}},
 	} {
 		g := parse(t, "graph g\n"+c.graph+"\n")
-		got, _, err := run(t, Backend{}, g, weightsOf(t, g, c.set), c.in)
+		got, _, err := runGraph(t, Backend{}, g, weightsOf(t, g, c.set), c.in)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -203,23 +220,44 @@ output %6`, in: call{floats: map[string][]float32{"l": {4, -1, 2, 2}, "s": {2, 2
 	}
 }
 
+// topkGraph is topk alone.
+const topkGraph = `input %0 l f32[S,4]
+input %1 adj_row i32[A]
+input %2 i i32[A]
+input %3 s f32[A]
+input %4 b f32[A]
+input %5 inv f32[S]
+input %6 mask_row i32[M]
+input %7 mask i32[M,1]
+%8 ids i32[S,3], %9 logits f32[S,3], %10 lse f32[S,1], %11 lse_temp f32[S,1] = topk(%0, %1, %2, %3, %4, %5, %6, %7) {k=3}
+output %8
+output %9
+output %10
+output %11`
+
+// topkCall has no masks, and inverse temperatures 1, 0.5, 0.5, ...
+func topkCall(l []float32, row, ids []int32, scale, bias []float32) call {
+	inv := []float32{1}
+	for len(inv) < len(l)/4 {
+		inv = append(inv, 0.5)
+	}
+	return call{floats: map[string][]float32{"l": l, "s": scale, "b": bias, "inv": inv},
+		ints: map[string][]int32{"adj_row": row, "i": ids, "mask_row": nil, "mask": nil}}
+}
+
+func masked(c call, rows, bits []int32) call {
+	c.ints["mask_row"], c.ints["mask"] = rows, bits
+	return c
+}
+
 // Ties go to the lower id, NaN stands last.
 func TestTopKOrder(t *testing.T) {
-	g := parse(t, `graph g
-input %0 l f32[S,4]
-input %1 i i32[A]
-input %2 s f32[A]
-input %3 b f32[A]
-%4 ids i32[S,4], %5 logits f32[S,4], %6 lse f32[S,1] = topk(%0, %1, %2, %3) {k=4}
-output %4
-output %5
-output %6
-`)
+	g := parse(t, "graph g\n"+topkGraph+"\n")
 	nan := float32(math.NaN())
-	in := call{floats: map[string][]float32{"l": {1, nan, 3, 3}, "s": {}, "b": {}}, ints: map[string][]int32{"i": {}}}
+	in := topkCall([]float32{1, nan, 3, 3}, nil, nil, nil, nil)
 	for _, b := range []backend.Backend{Backend{}, cpu.Backend{}} {
-		_, ids, err := run(t, b, g, weightsOf(t, g, nil), in)
-		if err != nil || fmt.Sprint(ids["ids"]) != "[2 3 0 1]" {
+		_, ids, err := runGraph(t, b, g, weightsOf(t, g, nil), in)
+		if err != nil || fmt.Sprint(ids["ids"]) != "[2 3 0]" {
 			t.Errorf("%s: %v, %v", b.Name(), ids, err)
 		}
 	}
@@ -247,19 +285,19 @@ func TestCPUMeansTheSame(t *testing.T) {
 	g := everyOp(t)
 	w := weightsOf(t, g, nil)
 	calls := []call{}
-	for _, c := range []struct {
-		tokens, positions, rows []int32
-	}{{[]int32{3, 39, 0, 7, 7, 12, 1}, []int32{0, 1, 2, 3, 4, 5, 6}, []int32{6, 0}}, {[]int32{5, 8}, []int32{7, 8}, []int32{1}}} {
-		calls = append(calls, call{
-			ints:   map[string][]int32{"tokens": c.tokens, "positions": c.positions, "rows": c.rows, "adj_ids": {1, 30}},
-			floats: map[string][]float32{"adj_scale": {1.5, 2}, "adj_bias": {0, -0.25}},
+	for _, c := range []struct{ tokens, rows []int32 }{{[]int32{3, 39, 0, 7, 7, 12, 1}, []int32{6, 0}}, {[]int32{5, 8}, []int32{1}}} {
+		inv := []float32{0.75, 1}[:len(c.rows)]
+		calls = append(calls, call{want: c.rows,
+			ints: map[string][]int32{"tokens": c.tokens, "adj_row": {0, 0}, "adj_ids": {1, 30},
+				"mask_row": {int32(len(c.rows) - 1)}, "mask": {0x7ffffff7}},
+			floats: map[string][]float32{"adj_scale": {1.5, 2}, "adj_bias": {0, -0.25}, "inv_temp": inv},
 		})
 	}
-	want, wantIDs, err := run(t, Backend{}, g, w, calls...)
+	want, wantIDs, err := runGraph(t, Backend{}, g, w, calls...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, gotIDs, err := run(t, cpu.Backend{}, g, w, calls...)
+	got, gotIDs, err := runGraph(t, cpu.Backend{}, g, w, calls...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +334,7 @@ func TestCPUMeansTheSame(t *testing.T) {
 	if err := ir.Expand(c, nil); err != nil {
 		t.Fatal(err)
 	}
-	expanded, _, err := run(t, Backend{}, c, w, calls...)
+	expanded, _, err := runGraph(t, Backend{}, c, w, calls...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,11 +372,11 @@ output %2
 		x[i] *= 0x1p-110 // a slab too small to keep
 	}
 	in := call{floats: map[string][]float32{"x": x}}
-	want, _, err := run(t, Backend{}, g, weightsOf(t, g, nil), in)
+	want, _, err := runGraph(t, Backend{}, g, weightsOf(t, g, nil), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := run(t, cpu.Backend{}, g, weightsOf(t, g, nil), in)
+	got, _, err := runGraph(t, cpu.Backend{}, g, weightsOf(t, g, nil), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +394,7 @@ output %2
 	if off > 2 {
 		t.Errorf("%d of %d values round to another step", off, len(x))
 	}
-	exact, _, err := run(t, Backend{ExactActivations: true}, g, weightsOf(t, g, nil), in)
+	exact, _, err := runGraph(t, Backend{ExactActivations: true}, g, weightsOf(t, g, nil), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,43 +405,33 @@ output %2
 	}
 }
 
-// States: what is behind the positions of a call is forgotten; forks are
-// independent; holes and ends are errors.
+// States: what a rewind forgets is forgotten; forks are independent; the end is
+// an error, and leaves the state.
 func TestState(t *testing.T) {
 	g := parse(t, `graph g
 input %0 q f32[S,2]
-input %1 positions i32[S]
 state $kv heads=1 dim=2 elem=f32
-%2 y f32[S,2] = attention(%0, %0, %0, %1, $kv) {head_dim=2, heads=1, kv_heads=1, scale=1.0}
+%2 y f32[S,2] = attention(%0, %0, %0, $kv) {head_dim=2, heads=1, kv_heads=1, scale=1.0}
 output %2
 `)
-	at := func(first int32, rows ...float32) call {
-		c := call{floats: map[string][]float32{"q": rows}, ints: map[string][]int32{}}
-		for i := range len(rows) / 2 {
-			c.ints["positions"] = append(c.ints["positions"], first+int32(i))
-		}
-		return c
+	at := func(rewind int, rows ...float32) call {
+		return call{floats: map[string][]float32{"q": rows}, rewind: rewind}
 	}
 	w := weightsOf(t, g, nil)
-	a, _, err := run(t, Backend{}, g, w, at(0, 1, 2, 3, 4), at(2, 5, 6))
+	a, _, err := runGraph(t, Backend{}, g, w, at(0, 1, 2, 3, 4), at(0, 5, 6))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, _, err := run(t, Backend{}, g, w, at(0, 1, 2, 9, 9, 8, 8), at(1, 3, 4), at(2, 5, 6))
+	b, _, err := runGraph(t, Backend{}, g, w, at(0, 1, 2, 9, 9, 8, 8), at(2, 3, 4), at(0, 5, 6))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if fmt.Sprint(a["y"][4:]) != fmt.Sprint(b["y"][8:]) {
 		t.Errorf("rewinding changes what follows: %v, want %v", b["y"][8:], a["y"][4:])
 	}
-	for what, calls := range map[string][]call{
-		"hole":        {at(0, 1, 2), at(2, 1, 2)},
-		"consecutive": {{floats: map[string][]float32{"q": {1, 2, 3, 4}}, ints: map[string][]int32{"positions": {0, 2}}}},
-		"beyond":      {at(0, make([]float32, 2*16)...), at(16, make([]float32, 2*16)...), at(32, 1, 2)},
-	} {
-		if _, _, err := run(t, Backend{}, g, w, calls...); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("%s: %v", what, err)
-		}
+	eight := make([]float32, 16)
+	if _, _, err := runGraph(t, Backend{}, g, w, at(0, eight...), at(0, eight...), at(0, eight...), at(0, eight...), at(0, 1, 2)); err == nil || !strings.Contains(err.Error(), "beyond") {
+		t.Errorf("beyond the room of the state: %v", err)
 	}
 	s := &state{max: 4, names: []string{"kv"}, layers: map[string]*layer{"kv": {width: 1, k: []float64{1, 2}, v: []float64{3, 4}}}}
 	f, err := s.Fork()
@@ -420,22 +448,29 @@ func TestRunErrors(t *testing.T) {
 	g := everyOp(t)
 	w := weightsOf(t, g, nil)
 	good := func() call {
-		return call{ints: map[string][]int32{"tokens": {1}, "positions": {0}, "rows": {0}, "adj_ids": {}}, floats: map[string][]float32{"adj_scale": {}, "adj_bias": {}}}
+		return call{want: []int32{0}, ints: map[string][]int32{"tokens": {1}, "adj_row": {}, "adj_ids": {}, "mask_row": {}, "mask": {}},
+			floats: map[string][]float32{"adj_scale": {}, "adj_bias": {}, "inv_temp": {1}}}
 	}
 	for want, edit := range map[string]func(c call){
-		"token id 40": func(c call) { c.ints["tokens"][0] = 40 },
-		"token id -1": func(c call) { c.ints["tokens"][0] = -1 },
-		"row 3":       func(c call) { c.ints["rows"][0] = 3 },
-		"adjusted id 99": func(c call) {
-			c.ints["adj_ids"], c.floats["adj_scale"], c.floats["adj_bias"] = []int32{99}, []float32{1}, []float32{0}
-		},
+		"token id 40":        func(c call) { c.ints["tokens"][0] = 40 },
+		"token id -1":        func(c call) { c.ints["tokens"][0] = -1 },
+		"wanted row 3":       func(c call) { c.want[0] = 3 },
+		"temperature 0":      func(c call) { c.floats["inv_temp"][0] = 0 },
+		"masked row 1":       func(c call) { c.ints["mask_row"], c.ints["mask"] = []int32{1}, []int32{1} },
+		"adjusted row 2":     func(c call) { adjust(c, 2, 3, 1) },
+		"adjusted id 99":     func(c call) { adjust(c, 0, 99, 1) },
+		"scale -1 (want > 0": func(c call) { adjust(c, 0, 3, -1) },
 	} {
 		c := good()
 		edit(c)
 		for _, b := range []backend.Backend{Backend{}, cpu.Backend{}} {
-			if _, _, err := run(t, b, g, w, c); err == nil || !strings.Contains(err.Error(), want) {
+			if _, _, err := runGraph(t, b, g, w, c); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", b.Name(), err, want)
 			}
 		}
 	}
+}
+
+func adjust(c call, row, id int32, scale float32) {
+	c.ints["adj_row"], c.ints["adj_ids"], c.floats["adj_scale"], c.floats["adj_bias"] = []int32{row}, []int32{id}, []float32{scale}, []float32{0}
 }

@@ -3,58 +3,46 @@ package reference
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
-func (e *executable) Run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
-	err := e.run(ctx, st, in, out)
+// Run is over when it returns.
+func (e *executable) Run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
+	err := e.run(ctx, batch, in, out)
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("segment %s: %w", e.segment, err)
 	}
 	return err
 }
 
-// run leaves the state at its old length when it fails, or at the first
-// position it wrote, if that is less.
-func (e *executable) run(ctx context.Context, st backend.State, in, out []backend.Buffer) error {
-	s, ok := st.(*state)
-	if st != nil && !ok {
-		return fmt.Errorf("a state of another backend")
-	}
-	vals, err := e.bind(in, out)
+// run leaves the states at their old lengths when it fails.
+func (e *executable) run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
+	r, err := e.bind(batch)
 	if err != nil {
 		return err
 	}
-	if s != nil {
-		old := map[*layer]int{}
-		for _, l := range s.layers {
-			old[l] = l.len()
-		}
-		s.low = math.MaxInt
-		defer func() {
-			for l, n := range old {
-				if err != nil {
-					l.truncate(min(n, s.low, l.len()))
-				}
-			}
-		}()
-	}
-	if err = e.evalAll(ctx, vals, s); err != nil {
+	vals, err := e.values(r, in, out)
+	if err != nil {
 		return err
 	}
-	return e.deliver(vals, out)
+	if err = e.evalAll(ctx, vals, r); err == nil {
+		err = e.deliver(vals, out)
+	}
+	if err != nil {
+		r.undo(e.g.States)
+	}
+	return err
 }
 
-// bind checks the buffers and returns the values of the inputs.
-func (e *executable) bind(in, out []backend.Buffer) ([]value, error) {
+// values checks the buffers and returns the values of the inputs.
+func (e *executable) values(r *run, in, out []backend.Buffer) ([]value, error) {
 	if len(in) != len(e.g.Inputs) || len(out) != len(e.g.Outputs) {
 		return nil, fmt.Errorf("%d inputs and %d outputs, want %d and %d", len(in), len(out), len(e.g.Inputs), len(e.g.Outputs))
 	}
 	vals := make([]value, e.g.NumValues())
-	sizes := map[ir.Dim]int{}
+	sizes := map[ir.Dim]int{ir.S: len(r.pos), ir.R: len(r.want)}
 	for i, id := range e.g.Inputs {
 		b, v := holding(in[i], e.g.Value(id)), e.g.Value(id)
 		if b == nil {
@@ -65,8 +53,6 @@ func (e *executable) bind(in, out []backend.Buffer) ([]value, error) {
 		switch {
 		case known && n != b.Rows() || !rows.Symbolic() && b.Rows() != int(rows):
 			return nil, fmt.Errorf("input %s: %d rows, want %d", v.Name, b.Rows(), max(n, int(rows)))
-		case (rows == ir.S || rows == ir.R) && (b.Rows() == 0 || b.Rows() > e.maxTokens):
-			return nil, fmt.Errorf("input %s: %d rows in a segment compiled for 1 to %d", v.Name, b.Rows(), e.maxTokens)
 		}
 		sizes[rows] = b.Rows()
 		vals[id] = value{f: b.f, i: b.i, cols: b.cols}
@@ -89,12 +75,12 @@ func holding(b backend.Buffer, v *ir.Value) *buffer {
 	return x
 }
 
-func (e *executable) evalAll(ctx context.Context, vals []value, s *state) error {
+func (e *executable) evalAll(ctx context.Context, vals []value, r *run) error {
 	for _, n := range e.g.Nodes {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.eval(n, vals, s); err != nil {
+		if err := e.eval(n, vals, r); err != nil {
 			return fmt.Errorf("%s (%s): %w", n.Op, e.g.Value(n.Out[0]).Name, err)
 		}
 		for _, v := range n.Out {

@@ -141,12 +141,16 @@ func (s *Sampler) draw() int32 {
 		s.cand = s.cand[:n]
 	}
 	x := s.rng.Float64() * sum
+	last := s.cand[0].id // that can be drawn, when rounding leaves something of x
 	for _, c := range s.cand {
 		if x -= c.p; x < 0 {
 			return c.id
 		}
+		if c.p > 0 {
+			last = c.id
+		}
 	}
-	return s.cand[len(s.cand)-1].id
+	return last
 }
 
 // weigh sets every candidate's unnormalised probability and returns their

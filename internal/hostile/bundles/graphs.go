@@ -30,14 +30,14 @@ func wireCases() []Case {
 		do("field-zero", "not a segment", func(b []byte) []byte { return append(b, 0x02, 0x00) }),
 		do("two-graphs", "occurs twice", func(b []byte) []byte { return append(b, field(4, nil)...) }),
 		do("wrong-wire-type", "wire type", func(b []byte) []byte { return append([]byte{0x10, 0x01}, b...) }),
-		do("unknown-field-deep", "unknown field", func([]byte) []byte { return append([]byte{0x08, 0x01}, field(4, field(1, field(33, nil)))...) }),
+		do("unknown-field-deep", "unknown field", func([]byte) []byte { return append([]byte{0x08, 0x02}, field(4, field(1, field(33, nil)))...) }),
 		do("empty-values", "more entries", func([]byte) []byte {
-			return append([]byte{0x08, 0x01}, field(4, []byte(strings.Repeat("\x0a\x00", 500000)))...)
+			return append([]byte{0x08, 0x02}, field(4, []byte(strings.Repeat("\x0a\x00", 500000)))...)
 		}),
 		do("empty-attributes", "more entries", func([]byte) []byte {
-			return append([]byte{0x08, 0x01}, field(4, field(6, []byte(strings.Repeat("\x32\x00", 500000))))...)
+			return append([]byte{0x08, 0x02}, field(4, field(6, []byte(strings.Repeat("\x32\x00", 500000))))...)
 		}),
-		do("bad-utf8", "not a segment", func(b []byte) []byte { return append([]byte{0x08, 0x01}, field(2, []byte{0xff, 0xfe})...) }),
+		do("bad-utf8", "not a segment", func(b []byte) []byte { return append([]byte{0x08, 0x02}, field(2, []byte{0xff, 0xfe})...) }),
 	}
 }
 
@@ -89,7 +89,7 @@ func graphCases() []Case {
 	return []Case{
 		seg("no-graph", "no graph", func(s *tesserapb.Segment) { s.Graph = nil }),
 		seg("version-0", "version 0", func(s *tesserapb.Segment) { s.Version = 0 }),
-		seg("version-2", "version 2", func(s *tesserapb.Segment) { s.Version = 2 }),
+		seg("version-1", "convert the checkpoint again", func(s *tesserapb.Segment) { s.Version = 1 }),
 		seg("other-name", "the manifest says", func(s *tesserapb.Segment) { s.Name = "decoder-7" }),
 		seg("other-kind", "the manifest says", func(s *tesserapb.Segment) { s.Kind = "topk" }),
 		do("no-nodes", "graph breaks", func(g *tesserapb.Graph) { g.Nodes = nil }),

@@ -81,7 +81,7 @@ func manifestCases() []Case {
 		seg("segment-weights-missing", "not listed", 1, func(s object) { s["weights"] = "nothing.bin" }),
 		seg("segment-weights-none", "not in the index", 1, func(s object) { s["weights"] = "" }),
 		seg("segment-weights-not-padded", "multiple of", 1, func(s object) { s["weights"] = "embed.seg" }),
-		seg("segment-inputs", "the manifest says", 1, func(s object) { s["inputs"] = []string{"positions"} }),
+		seg("segment-inputs", "the manifest says", 1, func(s object) { s["inputs"] = []string{"tokens"} }),
 		seg("segment-outputs", "the manifest says", 1, func(s object) { s["outputs"] = []string{"x", "y"} }),
 		seg("segment-states", "the manifest says", 1, func(s object) { s["states"] = []string{} }),
 		file("file-no-digest", "digest", func(x object) { delete(x, "sha256") }),

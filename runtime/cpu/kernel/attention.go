@@ -59,6 +59,17 @@ func partialStride(d int) int { return 16 + roundUp(d, 16) }
 
 // Prepare checks shapes and decides the split.
 func (a *Attention) Prepare() error {
+	if err := a.plan(); err != nil {
+		return err
+	}
+	if n := a.PartialFloats(); len(a.Partials) < n {
+		return fmt.Errorf("attention: room for %d partial floats, want %d", len(a.Partials), n)
+	}
+	return nil
+}
+
+// plan is Prepare without the memory for partial results.
+func (a *Attention) plan() error {
 	c := a.Cache
 	if c == nil {
 		return fmt.Errorf("attention: no cache")
@@ -84,9 +95,6 @@ func (a *Attention) Prepare() error {
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
 	a.split = s > 0 && s <= splitMaxS && a.chunks > 1
-	if n := a.PartialFloats(); len(a.Partials) < n {
-		return fmt.Errorf("attention: room for %d partial floats, want %d", len(a.Partials), n)
-	}
 	return nil
 }
 

@@ -150,6 +150,17 @@ func FromF32(f []float32, s, c int) Act {
 	return Act{Elem: F32, Layout: Plain, S: s, C: c, F: f[: s*c : s*c]}
 }
 
+// rows views rows [t0, t0+n) of a plain activation.
+func (a *Act) rows(t0, n int) Act {
+	if a.Elem == F32 {
+		return FromF32(a.F[t0*a.C:(t0+n)*a.C], n, a.C)
+	}
+	cp, g, m := roundUp(a.C, 64), t0*ceil(a.C, Slab), n*ceil(a.C, Slab)
+	return Act{Elem: I8, Layout: Plain, S: n, C: a.C, Q: a.Q[t0*cp : (t0+n)*cp], Base: a.Base[g : g+m],
+		Exp: a.Exp[8*g : 8*(g+m)], Init: a.Init[8*g : 8*(g+m)], Init16: a.Init16[16*g : 16*(g+m)],
+		MinPair: a.MinPair[8*g : 8*(g+m)], BSum: a.BSum[8*g : 8*(g+m)]}
+}
+
 // off is the index of (t, k) in F of a c4 activation and in Q of any.
 func (a *Act) off(t, k int) int {
 	cp := roundUp(a.C, 64)

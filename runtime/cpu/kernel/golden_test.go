@@ -67,7 +67,7 @@ func TestGolden(t *testing.T) {
 			c := attentionCase{ty, 1, 4, 64, 300, 5, 0}
 			digest(h, attend(t, tier, c, filled(t, c, 305), plainAct(t, r, 5, 256), Plain))
 		}
-		k := &TopK{Tier: tier, Logits: x, K: 3, IDs: make([]int32, 18), Vals: make([]float32, 18), LSE: make([]float32, 6)}
+		k := &TopK{Tier: tier, Logits: x, K: 3, IDs: make([]int32, 18), Vals: make([]float32, 18), LSE: make([]float32, 6), LSETemp: make([]float32, 6), InvTemp: []float32{1, 1, 1, 1, 1, 1}}
 		run(t, k)
 		digest(h, FromF32(k.Vals, 6, 3), FromF32(k.LSE, 6, 1))
 		if got := hex.EncodeToString(h.Sum(nil)); got != want {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sort"
 	"testing"
 
@@ -183,11 +184,60 @@ func TestSelectRows(t *testing.T) {
 	}
 }
 
+// topkCase is a TopK over random rows with many ties, adjustments for some
+// rows, temperatures, and masks for some rows.
+func topkCase(r *rand.Rand, tier Tier, logits Act, k int, masks bool) *TopK {
+	o := &TopK{Tier: tier, Logits: logits, K: k, IDs: make([]int32, logits.S*k), Vals: make([]float32, logits.S*k),
+		LSE: make([]float32, logits.S), LSETemp: make([]float32, logits.S)}
+	v := logits.C
+	for row := range logits.S {
+		o.InvTemp = append(o.InvTemp, []float32{1, 0.7, 2.5}[row%3])
+		if row != 1 {
+			for range row + 1 { // an id may come twice
+				o.AdjRow, o.AdjIDs = append(o.AdjRow, int32(row)), append(o.AdjIDs, int32(r.IntN(min(v, 3))))
+				o.AdjScale, o.AdjBias = append(o.AdjScale, 0.5+r.Float32()), append(o.AdjBias, r.Float32()-0.5)
+			}
+		}
+		if masks && row > 0 {
+			o.MaskRow = append(o.MaskRow, int32(row))
+			for range ceil(v, 32) {
+				o.Mask = append(o.Mask, int32(r.Uint32()|1))
+			}
+		}
+	}
+	return o
+}
+
+// wanted is row of o's logits as adjusted and masked by its definition.
+func (o *TopK) wanted(saved []float32, row int) []float32 {
+	v := o.Logits.C
+	l := append([]float32(nil), saved[row*v:(row+1)*v]...)
+	for i, id := range o.AdjIDs {
+		if int(o.AdjRow[i]) != row {
+			continue
+		}
+		if l[id] > 0 {
+			l[id] /= o.AdjScale[i]
+		} else {
+			l[id] *= o.AdjScale[i]
+		}
+		l[id] += o.AdjBias[i]
+	}
+	for m, r := range o.MaskRow {
+		for id := range l {
+			if int(r) == row && uint32(o.Mask[m*ceil(v, 32)+id/32])>>(id%32)&1 == 0 {
+				l[id] = float32(math.Inf(-1))
+			}
+		}
+	}
+	return l
+}
+
 func TestTopK(t *testing.T) {
 	r := rng(3)
 	nan := float32(math.NaN())
 	for _, v := range []int{1, 16, 37, 5000, 70001} {
-		logits := FromF32(make([]float32, 2*v), 2, v)
+		logits := FromF32(make([]float32, 4*v), 4, v)
 		for i := range logits.F {
 			logits.F[i] = float32(r.IntN(50)) / 4 // many ties
 		}
@@ -195,45 +245,20 @@ func TestTopK(t *testing.T) {
 			logits.F[v+v/2], logits.F[v+1] = nan, nan
 		}
 		saved := append([]float32(nil), logits.F...)
-		ids, scale, bias := []int32{int32(v - 1), 0, int32(v - 1)}, []float32{2, 0.5, 1}, []float32{0, 1.5, -0.25}
 		for _, k := range []int{1, min(v, 5), min(v, 5000)} {
-			for _, tier := range Available() {
-				o := &TopK{Tier: tier, Logits: logits, K: k, AdjIDs: ids, AdjScale: scale, AdjBias: bias,
-					IDs: make([]int32, 2*k), Vals: make([]float32, 2*k), LSE: make([]float32, 2)}
-				run(t, o)
-				for row := range 2 {
-					l := append([]float32(nil), saved[row*v:(row+1)*v]...)
-					for i, id := range ids {
-						if l[id] > 0 {
-							l[id] /= scale[i]
-						} else {
-							l[id] *= scale[i]
+			for _, masks := range []bool{false, true} {
+				var first *TopK
+				for _, tier := range Available() {
+					o := topkCase(rng(uint64(v)), tier, logits, k, masks)
+					run(t, o)
+					o.checkRows(t, saved)
+					if first == nil {
+						first = o
+					}
+					for i := range o.LSE {
+						if math.Float32bits(o.LSE[i]) != math.Float32bits(first.LSE[i]) || math.Float32bits(o.LSETemp[i]) != math.Float32bits(first.LSETemp[i]) {
+							t.Fatalf("%s: sums %v, %v of row %d, want %v, %v", tier, o.LSE[i], o.LSETemp[i], i, first.LSE[i], first.LSETemp[i])
 						}
-						l[id] += bias[i]
-					}
-					order := make([]int, v)
-					sum, m := 0.0, math.Inf(-1)
-					for i := range order {
-						order[i] = i
-						m = math.Max(m, float64(l[i]))
-					}
-					for _, x := range l {
-						sum += math.Exp(float64(x))
-					}
-					sort.SliceStable(order, func(i, j int) bool {
-						a, b := l[order[i]], l[order[j]]
-						return a > b || a == a && b != b
-					})
-					for i := range k {
-						g := o.Vals[row*k+i]
-						if int(o.IDs[row*k+i]) != order[i] || g != l[order[i]] && g == g {
-							t.Fatalf("V=%d k=%d row %d place %d: id %d (%v), want %d (%v)", v, k, row, i, o.IDs[row*k+i], g, order[i], l[order[i]])
-						}
-					}
-					if want := math.Log(sum); want == want {
-						within(t, "lse", o.LSE[row], want, math.Abs(want)+1, float64(v)/32+8)
-					} else if o.LSE[row] == o.LSE[row] {
-						t.Fatalf("lse of a row with NaN is %v", o.LSE[row])
 					}
 				}
 			}
@@ -242,6 +267,75 @@ func TestTopK(t *testing.T) {
 			if math.Float32bits(saved[i]) != math.Float32bits(logits.F[i]) {
 				t.Fatal("logits were not restored")
 			}
+		}
+	}
+}
+
+// checkRows compares every row with a sort and sums in float64.
+func (o *TopK) checkRows(t *testing.T, saved []float32) {
+	t.Helper()
+	v, k := o.Logits.C, o.K
+	for row := range o.Logits.S {
+		l := o.wanted(saved, row)
+		order := make([]int, v)
+		sum, sumTemp := 0.0, 0.0
+		for i, x := range l {
+			order[i] = i
+			sum += math.Exp(float64(x))
+			sumTemp += math.Exp(float64(x) * float64(o.InvTemp[row]))
+		}
+		sort.SliceStable(order, func(i, j int) bool {
+			a, b := l[order[i]], l[order[j]]
+			return a > b || a == a && b != b
+		})
+		for i := range k {
+			g := o.Vals[row*k+i]
+			if int(o.IDs[row*k+i]) != order[i] || g != l[order[i]] && g == g {
+				t.Fatalf("V=%d k=%d row %d place %d: id %d (%v), want %d (%v)", v, k, row, i, o.IDs[row*k+i], g, order[i], l[order[i]])
+			}
+		}
+		for _, c := range []struct {
+			what string
+			got  float32
+			sum  float64
+		}{{"lse", o.LSE[row], sum}, {"lse at the temperature", o.LSETemp[row], sumTemp}} {
+			if want := math.Log(c.sum); want == want {
+				within(t, c.what, c.got, want, math.Abs(want)+1, float64(v)/32+40)
+			} else if c.got == c.got {
+				t.Fatalf("%s of a row with NaN is %v", c.what, c.got)
+			}
+		}
+	}
+}
+
+// TestTopKRefuses: what Prepare does not take.
+func TestTopKRefuses(t *testing.T) {
+	logits := FromF32(make([]float32, 4*37), 4, 37)
+	for what, edit := range map[string]func(o *TopK){
+		"rows that fall":          func(o *TopK) { o.AdjRow[0] = 3 },
+		"row beyond":              func(o *TopK) { o.AdjRow[len(o.AdjRow)-1] = 4 },
+		"negative row":            func(o *TopK) { o.AdjRow[0] = -1 },
+		"id beyond":               func(o *TopK) { o.AdjIDs[0] = 37 },
+		"negative id":             func(o *TopK) { o.AdjIDs[0] = -1 },
+		"scale 0":                 func(o *TopK) { o.AdjScale[0] = 0 },
+		"infinite scale":          func(o *TopK) { o.AdjScale[0] = float32(math.Inf(1)) },
+		"NaN bias":                func(o *TopK) { o.AdjBias[0] = float32(math.NaN()) },
+		"fewer scales":            func(o *TopK) { o.AdjScale = o.AdjScale[1:] },
+		"temperature 0":           func(o *TopK) { o.InvTemp[0] = 0 },
+		"NaN temperature":         func(o *TopK) { o.InvTemp[0] = float32(math.NaN()) },
+		"fewer temperatures":      func(o *TopK) { o.InvTemp = o.InvTemp[1:] },
+		"masked row twice":        func(o *TopK) { o.MaskRow[1] = 1 },
+		"masked row beyond":       func(o *TopK) { o.MaskRow[2] = 4 },
+		"fewer words":             func(o *TopK) { o.Mask = o.Mask[1:] },
+		"fewer sums":              func(o *TopK) { o.LSETemp = o.LSETemp[1:] },
+		"k beyond the vocabulary": func(o *TopK) { o.K = 38 },
+	} {
+		o := topkCase(rng(1), Generic, logits, 5, true)
+		if err := o.Prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if edit(o); o.Prepare() == nil {
+			t.Errorf("%s: accepted", what)
 		}
 	}
 }
@@ -275,7 +369,8 @@ func TestNoAllocation(t *testing.T) {
 			&RMSNorm{Tier: tier, X: x, Out: newAct(t, F32, C4, 5, 256), Weight: gauss(r, 256), Dim: 256, Eps: 1},
 			&Rope{Tier: tier, X: x, Out: x, HeadDim: 64, Dim: 64, Table: tab},
 			&GatedAct{Tier: tier, F: Silu, Gate: x, Up: x, Out: newAct(t, F32, C4, 5, 256)},
-			&TopK{Tier: tier, Logits: x, K: 5, IDs: make([]int32, 25), Vals: make([]float32, 25), LSE: make([]float32, 5)},
+			topkCase(rng(2), tier, x, 5, true),
+			topkCase(rng(2), tier, x, 5, false),
 		}
 		for _, task := range tasks {
 			if err := task.Prepare(); err != nil {

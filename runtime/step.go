@@ -1,0 +1,279 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+// stepState is what a step needs and the next one uses again.
+type stepState struct {
+	outcomes []Outcome
+	tops     []Top
+	ids      []int32   // of tops
+	logits   []float32 // of tops
+
+	live  []int // appends that run, as indices into the batch
+	spans []backend.Span
+	at    []int32 // Want of all spans
+	rows  []liveRow
+	run   int // counts steps, so that a session knows whether it is in one already
+
+	host hostInputs
+}
+
+// liveRow is a wanted row: Rows[row] of append a, the live-th that runs.
+type liveRow struct{ live, a, row int }
+
+// Step appends to many sessions at once: one span each, one call of every
+// segment, each weight read once. All appends together have at most
+// Options.MaxChunk tokens. Every session's numbers are those it has alone.
+//
+// What is wrong with one append ends that one: a full context, a bad id, a mask
+// that allows nothing, logits that are no numbers. Its outcome says so, its session is
+// as before, and the others do not notice. Any other error, that of a cancelled ctx
+// included, is the step's: all sessions are as before, and there are no outcomes.
+//
+// Outcomes are in the order of batch and valid until the next step.
+func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
+	if err := m.begin(batch); err != nil {
+		return nil, err
+	}
+	t := &m.step
+	if len(t.live) == 0 {
+		return t.outcomes, nil
+	}
+	err := m.forward(ctx, batch)
+	if err == nil {
+		err = m.head(ctx, batch)
+	}
+	if err == nil {
+		err = m.dev.Wait(ctx)
+	}
+	if err != nil {
+		for _, a := range t.live {
+			err = errors.Join(err, batch[a].Session.undo())
+		}
+		return nil, err
+	}
+	for _, a := range t.live {
+		s := batch[a].Session
+		if t.outcomes[a].Err == nil {
+			s.ids = append(s.ids, batch[a].IDs...)
+		} else if err := s.undo(); err != nil {
+			t.outcomes[a].Err = errors.Join(t.outcomes[a].Err, err)
+		}
+		if t.outcomes[a].Err != nil {
+			t.outcomes[a].Tops = nil
+		}
+	}
+	return t.outcomes, nil
+}
+
+// begin checks the batch and lays out spans, rows and outcomes.
+func (m *Model) begin(batch []Append) error {
+	if m.closed {
+		return fmt.Errorf("the model: %w", backend.ErrClosed)
+	}
+	t := &m.step
+	t.run++
+	t.live, t.spans, t.rows, t.at = t.live[:0], t.spans[:0], t.rows[:0], t.at[:0]
+	t.outcomes = slices.Grow(t.outcomes[:0], len(batch))[:len(batch)]
+	tokens := 0
+	for i := range batch {
+		a := &batch[i]
+		t.outcomes[i] = Outcome{}
+		if err := m.claim(a); err != nil {
+			return fmt.Errorf("append %d: %w", i, err)
+		}
+		if t.outcomes[i].Err = m.check(a); t.outcomes[i].Err != nil {
+			continue
+		}
+		for j := range a.Rows {
+			t.rows = append(t.rows, liveRow{live: len(t.live), a: i, row: j})
+			t.at = append(t.at, a.Rows[j].At)
+		}
+		t.live = append(t.live, i)
+		tokens += len(a.IDs)
+	}
+	if tokens > m.opt.MaxChunk {
+		return fmt.Errorf("a step of %d tokens, at most %d: open the model with larger chunks, or make several steps", tokens, m.opt.MaxChunk)
+	}
+	for _, i := range t.live {
+		t.spans = append(t.spans, backend.Span{State: batch[i].Session.st, Rows: len(batch[i].IDs)})
+	}
+	return m.reserveTops(batch)
+}
+
+// claim checks what concerns the caller, not the sequence.
+func (m *Model) claim(a *Append) error {
+	s := a.Session
+	switch {
+	case s == nil:
+		return fmt.Errorf("no session")
+	case s.st == nil:
+		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	case s.m != m:
+		return fmt.Errorf("a session of another model")
+	case s.run == m.step.run:
+		return fmt.Errorf("the session stands in the step twice")
+	case a.Logits != nil && m.buffers[logitsName] == nil:
+		return fmt.Errorf("the program is not cut behind its logits")
+	case len(a.Rows) > 0 && !a.NoTop && m.buffers[topIDs] == nil:
+		return fmt.Errorf("the program has no topk segment")
+	}
+	s.run = m.step.run
+	return nil
+}
+
+// reserveTops makes room for the outcomes of all rows.
+func (m *Model) reserveTops(batch []Append) error {
+	b := m.buffers[topIDs]
+	if b == nil {
+		return nil
+	}
+	t, n, k := &m.step, len(m.step.rows), b.Cols()
+	t.tops = slices.Grow(t.tops[:0], n)[:n]
+	t.ids = slices.Grow(t.ids[:0], n*k)[:n*k]
+	t.logits = slices.Grow(t.logits[:0], n*k)[:n*k]
+	for i := range t.tops {
+		t.tops[i] = Top{IDs: t.ids[i*k : (i+1)*k : (i+1)*k], Logits: t.logits[i*k : (i+1)*k : (i+1)*k]}
+	}
+	at := 0
+	for _, a := range t.live {
+		if n := len(batch[a].Rows); !batch[a].NoTop {
+			t.outcomes[a].Tops = t.tops[at : at+n : at+n]
+		}
+		at += len(batch[a].Rows)
+	}
+	return nil
+}
+
+// forward runs the segments that see all tokens.
+func (m *Model) forward(ctx context.Context, batch []Append) error {
+	h := &m.step.host
+	h.tokens = h.tokens[:0]
+	for _, a := range m.step.live {
+		h.tokens = append(h.tokens, batch[a].IDs...)
+	}
+	if err := m.setInt32(ir.ExtTokens, h.tokens, len(h.tokens)); err != nil {
+		return err
+	}
+	return m.call(ctx, 0, m.plan.head)
+}
+
+// call runs segments [from, to) for the spans of the step.
+func (m *Model) call(ctx context.Context, from, to int) error {
+	for i := from; i < to; i++ {
+		if err := m.exec[i].Run(ctx, m.step.spans, m.in[i], m.out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// head runs the segments behind, for blocks of wanted rows, and reads what they
+// say.
+func (m *Model) head(ctx context.Context, batch []Append) error {
+	t := &m.step
+	to := m.plan.top
+	for _, a := range t.live {
+		if len(batch[a].Rows) > 0 && !batch[a].NoTop {
+			to = len(m.exec)
+		}
+	}
+	for lo := 0; lo < len(t.rows) || m.plan.whole && lo == 0; lo += m.opt.MaxRows {
+		hi := min(lo+m.opt.MaxRows, len(t.rows))
+		m.narrow(lo, hi)
+		if err := m.setRows(batch, t.rows[lo:hi]); err != nil {
+			return err
+		}
+		if err := m.call(ctx, m.plan.head, max(to, m.plan.head)); err != nil {
+			return err
+		}
+		if to == len(m.exec) && hi > lo {
+			if err := m.readTops(ctx, lo, hi); err != nil {
+				return err
+			}
+		}
+		if err := m.showLogits(ctx, batch, lo, hi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// narrow makes the spans want rows [lo, hi) of the step.
+func (m *Model) narrow(lo, hi int) {
+	t := &m.step
+	for i := range t.spans {
+		t.spans[i].Want = nil
+	}
+	for i := lo; i < hi; {
+		end := i
+		for end < hi && t.rows[end].live == t.rows[i].live {
+			end++
+		}
+		t.spans[t.rows[i].live].Want = t.at[i:end]
+		i = end
+	}
+}
+
+// readTops copies the outcome of topk for rows [lo, hi) of the step.
+func (m *Model) readTops(ctx context.Context, lo, hi int) error {
+	ids, err := m.buffers[topIDs].Int32(ctx)
+	if err != nil {
+		return err
+	}
+	logits, err := m.buffers[topLogits].Float32(ctx)
+	if err != nil {
+		return err
+	}
+	lse, err := m.buffers[topLSE].Float32(ctx)
+	if err != nil {
+		return err
+	}
+	lseTemp, err := m.buffers[topLSETemp].Float32(ctx)
+	if err != nil {
+		return err
+	}
+	t, k := &m.step, m.buffers[topIDs].Cols()
+	copy(t.ids[lo*k:hi*k], ids)
+	copy(t.logits[lo*k:hi*k], logits)
+	for i := lo; i < hi; i++ {
+		p := &t.tops[i]
+		p.LSE, p.LSETemp = lse[i-lo], lseTemp[i-lo]
+		if out := &t.outcomes[t.rows[i].a]; out.Tops != nil && out.Err == nil && (p.LSE != p.LSE || p.Logits[0] != p.Logits[0]) {
+			out.Err = ErrNaN
+		}
+	}
+	return nil
+}
+
+// showLogits hands the logits of rows [lo, hi) of the step to those who asked.
+func (m *Model) showLogits(ctx context.Context, batch []Append, lo, hi int) error {
+	t := &m.step
+	for i := lo; i < hi; {
+		end := i
+		for end < hi && t.rows[end].live == t.rows[i].live {
+			end++
+		}
+		if a := &batch[t.rows[i].a]; a.Logits != nil {
+			b := m.buffers[logitsName]
+			all, err := b.Float32(ctx)
+			if err != nil {
+				return err
+			}
+			out := &t.outcomes[t.rows[i].a]
+			if v := b.Cols(); out.Err == nil {
+				out.Err = a.Logits(t.rows[i].row, all[(i-lo)*v:(end-lo)*v], v)
+			}
+		}
+		i = end
+	}
+	return nil
+}
