@@ -120,7 +120,8 @@ func ways(r row, tiers []string, full bool) []way {
 		}
 	}
 	decoded := r.scheme == "f32" && !float[r.typ]
-	large := wide(r.model) || r.model == "war-and-peace"
+	odd := strings.HasPrefix(r.model, "synth:head-") // no tier has vectors for the attention of such heads
+	large := wide(r.model) || r.model == "war-and-peace" || odd
 	limit := func(slow bool) int {
 		if slow {
 			return few
@@ -151,7 +152,7 @@ func ways(r row, tiers []string, full bool) []way {
 				add(tier, 2, "one", few, true)
 			}
 		case generic:
-			add(tier, 1, "one", limit(decoded || large && float[r.typ]), false)
+			add(tier, 1, "one", limit(decoded || odd || large && float[r.typ]), false)
 			add(tier, 2, "single", few, false)
 		case decoded:
 			add(tier, 1, "one", limit(!best), false)
@@ -162,7 +163,7 @@ func ways(r row, tiers []string, full bool) []way {
 			add(tier, 1, "single", limit(large || !best), false)
 			add(tier, 2, "single", few, false)
 			if best {
-				add(tier, 1, "mixed", all, false)
+				add(tier, 1, "mixed", limit(odd), false)
 				add(tier, 1, "one", limit(large), true)
 			}
 		}
