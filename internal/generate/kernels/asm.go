@@ -22,8 +22,11 @@ type asm struct {
 
 // p writes the instructions of format, separated by semicolons or line ends.
 func (a *asm) p(format string, args ...any) {
-	line := ""
-	for _, in := range strings.FieldsFunc(fmt.Sprintf(format, args...), func(r rune) bool { return r == ';' || r == '\n' }) {
+	text, line := fmt.Sprintf(format, args...), ""
+	if strings.Contains(text, "%!") {
+		panic("format and arguments do not fit: " + text)
+	}
+	for _, in := range strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' }) {
 		if in = strings.TrimSpace(in); in == "" {
 			continue
 		}
@@ -44,13 +47,6 @@ func (a *asm) p(format string, args ...any) {
 // zip writes format once for every element of the first list among the
 // columns, all instructions of one turn before the next.
 func (a *asm) zip(format string, columns ...any) { a.p("%s", zip(format, columns...)) }
-
-// each writes the instructions of format one by one, each for all elements.
-func (a *asm) each(format string, columns ...any) {
-	for _, in := range strings.Split(format, ";") {
-		a.zip(strings.TrimSpace(in), columns...)
-	}
-}
 
 // seq is a column of numbers.
 type seq struct{ start, step int }
@@ -83,7 +79,7 @@ func zip(format string, columns ...any) string {
 	return strings.Join(out, "; ")
 }
 
-// z, y and v are n registers from first on.
+// z and y are n registers from first on.
 func z(first, n int) []string { return registers("Z", first, n) }
 func y(first, n int) []string { return registers("Y", first, n) }
 

@@ -84,7 +84,7 @@ func storeRows(a *asm, name string, regs []string, stride string) {
 	a.p("VZEROUPPER; RET")
 }
 
-// load reads arguments to registers, "field register" each.
+// load reads arguments of the struct at DX to registers, "field register" each.
 func (a *asm) load(args string, pairs ...string) {
 	for _, p := range pairs {
 		var field, reg string

@@ -71,7 +71,7 @@ func (k gemv512) kernel() {
 	}
 	k.masks()
 	k.label("slab")
-	k.each("VPXORD %[1]s, %[1]s, %[1]s", k.acc)
+	k.zip("VPXORD %[1]s, %[1]s, %[1]s", k.acc)
 	if k.r.super() {
 		k.superSlab()
 		k.p("DECQ CX; JNZ slab")
@@ -101,8 +101,8 @@ func (k gemv512) masks() {
 	}
 }
 
-// perToken is the distance from token to token in a plane of n entries of 4 bytes,
-// tile that from tile to tile.
+// plane is the bytes of an entry of a plane, of all tokens of a tile, and those of a
+// tile with n entries.
 func (k gemv512) plane(n int) (perEntry, tile int) {
 	if k.tokens == 1 {
 		return 4, 4 * n

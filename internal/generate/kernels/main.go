@@ -14,6 +14,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -76,7 +77,16 @@ func files() map[string]string {
 	return out
 }
 
-func run(dir string, check bool) error {
+func run(dir string, check bool) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case string: // of a template, with the name of a type or a scheme
+			err = errors.New(r)
+		default:
+			panic(r)
+		}
+	}()
 	want := files()
 	have, err := filepath.Glob(filepath.Join(dir, "gen_*"))
 	if err != nil {

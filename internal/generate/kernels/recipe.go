@@ -21,15 +21,43 @@ type recipe struct {
 	name string // of the type in symbols
 }
 
-// quantised lists the recipes of the block types, in table order.
+// quantised lists the recipes of the block types, in table order. It panics where the
+// templates do not know what a row asks for.
 func quantised() []recipe {
 	var rs []recipe
 	for _, t := range pack.Types() {
-		if f := pack.Lookup(t); f.Scale != pack.NoScale {
-			rs = append(rs, recipe{f, strings.ToUpper(t.String())})
+		f := pack.Lookup(t)
+		if f.Scale == pack.NoScale {
+			continue
 		}
+		r := recipe{f, strings.ToUpper(t.String())}
+		if why := r.unknown(); why != "" {
+			panic(fmt.Sprintf("type %s: no template for %s", t, why))
+		}
+		rs = append(rs, r)
 	}
 	return rs
+}
+
+// unknown says what of r no template can decode or scale, if anything.
+func (r recipe) unknown() string {
+	width, zero := r.LowBits+r.HighBits, 0
+	if !r.HasMin() {
+		zero = 1 << (width - 1)
+	}
+	bytes := r.LowBits == 8 || r.LUT != nil // only with scales of 32 channels and no term
+	switch {
+	case r.LowBits != 4 && r.LowBits != 8, r.HighBits > 2, r.HighBits > 0 && bytes:
+		return fmt.Sprintf("%d low and %d upper bits", r.LowBits, r.HighBits)
+	case r.LUT == nil && r.Zero != zero:
+		return fmt.Sprintf("a zero point of %d", r.Zero)
+	case r.Scale == pack.ScaleHalf && r.Group == 32 && (r.Plane == pack.PlaneInit || r.Plane == pack.PlaneBSum && !bytes):
+	case r.Scale == pack.ScaleU6 && r.Group == 32 && r.Plane == pack.PlaneMinPair && !bytes:
+	case r.Scale == pack.ScaleI8 && r.Group == 16 && r.Plane == pack.PlaneInit16 && !bytes:
+	default:
+		return fmt.Sprintf("scales of kind %d over %d channels with plane %d", r.Scale, r.Group, r.Plane)
+	}
+	return ""
 }
 
 // super reports whether a record is a slab: integer scales under one fp16.
