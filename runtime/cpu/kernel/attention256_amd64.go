@@ -25,7 +25,6 @@ type pvArgs struct {
 	v      unsafe.Pointer    // first position
 	e      [4]unsafe.Pointer // first probability
 	o      [4]unsafe.Pointer
-	_      int
 	n      int // positions
 	stride int // bytes of a row of V
 	vecs   int // vectors of 16 channels

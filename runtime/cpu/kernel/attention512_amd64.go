@@ -42,7 +42,6 @@ type rows12Args struct {
 	tail   int
 	e      unsafe.Pointer // row 0 at the first position
 	merge  uint32         // bits of the rows that have a result already
-	_      uint32
 	merged [12]uint16     // the same as masks
 	vScale unsafe.Pointer // q8_0 scales of V as f32
 	d      int

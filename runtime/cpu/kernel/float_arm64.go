@@ -19,9 +19,8 @@ type neonFloatGemvArgs struct {
 	w      uintptr // channels of 16 rows
 	x      uintptr // the channels of one token
 	c      uintptr // f32 [16], added to
-	_      int
-	groups int // groups of 4 channels (gemv4: always 64)
-	step   int // bytes of a slab of w (gemv4)
+	groups int     // groups of 4 channels (gemv4: always 64)
+	step   int     // bytes of a slab of w (gemv4)
 }
 
 // matmulFloatNEON computes panels [p0, p1) for f32 activations.

@@ -20,7 +20,6 @@ type gemm256Args struct {
 	skip   int     // plane bytes of the blocks a short slab lacks
 	min    uintptr // int16 pairs [4][16][2] or f32 [8][16]
 	dmin   uintptr
-	_      int64
 	acc    uintptr // 512 bytes
 }
 
