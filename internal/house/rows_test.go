@@ -37,7 +37,7 @@ type kind struct {
 
 func kinds(t *testing.T, units map[string]*unit) []kind {
 	return []kind{
-		{name: "weight type", pkg: "pkg/tensor", typ: "Type", limit: 30, table: map[string]string{
+		{name: "weight type", pkg: "pkg/tensor", typ: "Type", limit: 18, table: map[string]string{
 			"pkg/tensor/":       "names and block geometry",
 			"pkg/quant/":        "block formats, roles and recipes",
 			"pkg/pack/":         "the row of each packed type",

@@ -193,8 +193,8 @@ func TestRopeFreqs(t *testing.T) {
 		info tensor.Info
 		want string
 	}{
-		{tensor.Info{Name: "rope_freqs.weight", Type: tensor.F32, Shape: tensor.Shape{5}}, "want f32 [4]"},
-		{tensor.Info{Name: "rope_freqs.weight", Type: tensor.F16, Shape: tensor.Shape{4}}, "want f32 [4]"},
+		{tensor.Info{Name: "rope_freqs.weight", Type: tensor.F32, Shape: tensor.Shape{5}}, "want floats [4]"},
+		{tensor.Info{Name: "rope_freqs.weight", Type: tensor.I32, Shape: tensor.Shape{4}}, "want floats [4]"},
 		{tensor.Info{Name: "rope_freqs.weight", Type: tensor.F32, Shape: tensor.Shape{4}}, ""}, // small positive numbers
 	} {
 		got, _, err := buildGGUF(t, ggufKeys("llama", nil), append(ggufTensors(t, ggufConfig(), tensor.F32), c.info))

@@ -1,11 +1,9 @@
 package model
 
 import (
-	"encoding/binary"
-	"math"
-
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/gguf"
+	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -44,18 +42,12 @@ func (in *input) info(name string) (tensor.Info, bool) {
 // tensors that are no weights.
 func (in *input) take(name, why string) { in.taken[name] = why }
 
-// floats reads a small f32 tensor.
+// floats reads a small tensor of floats.
 func (in *input) floats(name string) ([]float32, error) {
 	t, err := in.src.Tensor(name)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]float32, len(t.Data)/4)
-	err = mmap.Guard(func() error {
-		for i := range all {
-			all[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
-		}
-		return nil
-	})
-	return all, err
+	all := make([]float32, len(t.Data)/t.Type.BlockBytes())
+	return all, mmap.Guard(func() error { return quant.Decode(t.Type, all, t.Data) })
 }

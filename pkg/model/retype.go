@@ -40,7 +40,7 @@ func runnable(t tensor.Type) bool { return pack.Supported(t) }
 
 func (r *resolver) retypeOne(w *Weight, ch quant.Choice, o Options) error {
 	w.To, w.Reason = ch.To, ch.Reason
-	if len(w.Shape) < 2 && w.From.Float() && w.To != tensor.F32 {
+	if len(w.Shape) < 2 && w.From.Float() {
 		w.To, w.Reason = tensor.F32, "vector"
 	}
 	switch {

@@ -173,8 +173,8 @@ func (k *keys) divisors(rope *Rope) {
 		k.fail("tensor %q and rope scaling %q exclude each other", ropeFreqs, rope.Type)
 		return
 	}
-	if want := (tensor.Shape{rope.Dim / 2}); t.Type != tensor.F32 || !t.Shape.Equal(want) {
-		k.fail("tensor %q in %s is %s %v, want f32 %v", ropeFreqs, t.File, t.Type, t.Shape, want)
+	if want := (tensor.Shape{rope.Dim / 2}); !t.Type.Float() || !t.Shape.Equal(want) {
+		k.fail("tensor %q in %s is %s %v, want floats %v", ropeFreqs, t.File, t.Type, t.Shape, want)
 		return
 	}
 	div, err := k.tensors.floats(ropeFreqs)
