@@ -20,6 +20,7 @@ test: vet
 # codec, a target) stands in the tables, one file for each, and must convert, run and verify.
 test-fakerows:
 	$(GO) test -tags fakerows -run 'TestFakeRows|TestTwoTargets|TestTargetMissing|TestRowsFirst' ./pkg/convert ./runtime/...
+	$(GO) test -tags fakerows -run 'TestTarget.*Agree|TestConformance/^(fake_softsign|gated_act.*)$$' ./runtime/cpu
 
 # The logits' bits of every row of testdata/digests.txt, in every tier of this
 # machine. DIGESTS=-full computes them in every way, DIGESTS=-update adds rows

@@ -33,8 +33,8 @@ type Op struct {
 	// input): a kernel reads an element of that input before it writes the same
 	// element, and nowhere else.
 	InPlace [][2]int
-	// RowWise: row i of every output depends on row i of the inputs only, so
-	// selecting rows commutes with the op.
+	// RowWise: row i of every output depends on row i of the inputs only, not on
+	// its position either, so selecting rows commutes with the op.
 	RowWise bool
 	// Quantiser: the output is the input as int8 by the scheme of the attribute,
 	// and nothing else.
@@ -130,7 +130,7 @@ func ops() []Op {
 		{Name: OpSilu, Doc: "y = x / (1 + exp(-x))", In: 1, Activation: true, InPlace: [][2]int{{0, 0}}, Shape: shapeSame, RowWise: true},
 		{Name: OpGeluTanh, Doc: "y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))", In: 1, Activation: true, InPlace: [][2]int{{0, 0}}, Shape: shapeSame, RowWise: true},
 		{Name: OpRope, Doc: "half rotation of pairs (i, i+rotary_dim/2) in each head by position·inv_freq", In: 1, Weights: 1, Reads: []Read{Vector}, InPlace: [][2]int{{0, 0}},
-			Attrs: []AttrSpec{{"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}}, Shape: shapeRope, RowWise: true},
+			Attrs: []AttrSpec{{"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}}, Shape: shapeRope},
 		{Name: OpAttention, Doc: "append k, v to each span's state, then causal softmax(scale·q·kᵀ)·v over the visible positions; inputs q, k, v", In: 3, States: 1,
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"heads", Int, false}, {"kv_heads", Int, false}, {"scale", Float, false}, {"window", Int, true}},
 			C4Out: 1, HasQuant: true, Shape: shapeAttention},
@@ -148,7 +148,7 @@ func ops() []Op {
 			Attrs: []AttrSpec{{"members", Ints, false}}, C4In: 1, Quantisable: 1, Shape: shapeMatmulGroup, RowWise: true, Unfused: unfuseMatmulGroup},
 		{Name: OpRopeQK, Doc: "rotary of q and k, after a per-head RMSNorm of each when its two gammas follow inv_freq; inputs q, k", In: 2, Weights: 1, MaxWeights: 3, Reads: []Read{Vector}, InPlace: [][2]int{{0, 0}, {1, 1}},
 			Attrs: []AttrSpec{{"eps", Float, true}, {"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}},
-			Shape: shapeRopeQK, RowWise: true, Unfused: unfuseRopeQK},
+			Shape: shapeRopeQK, Unfused: unfuseRopeQK},
 		{Name: OpAddRMSNorm, Doc: "sum = a + b; y = rms_norm(sum); outputs sum, y", In: 2, Weights: 1, Reads: []Read{Vector}, InPlace: [][2]int{{0, 0}, {0, 1}}, HasQuant: true,
 			Attrs: []AttrSpec{{"dim", Int, false}, {"eps", Float, false}}, C4Out: 2, Shape: shapeAddRMSNorm, RowWise: true, Unfused: unfuseAddRMSNorm},
 		{Name: OpGatedAct, Doc: "y = act(gate) · up; inputs gate, up", In: 2, Applies: "act", HasQuant: true, Attrs: []AttrSpec{{"act", String, false}},

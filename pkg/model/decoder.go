@@ -1,7 +1,10 @@
 package model
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
@@ -16,7 +19,7 @@ type classDefaults struct {
 	kvHeads int64 // absent (null is the number of heads); usually the number of heads
 }
 
-// acts maps hidden_act to ops.
+// acts maps hidden_act to ops that are activations.
 var acts = map[string]ir.OpName{
 	"silu": ir.OpSilu, "swish": ir.OpSilu,
 	"gelu_pytorch_tanh": ir.OpGeluTanh, "gelu_new": ir.OpGeluTanh,
@@ -107,7 +110,9 @@ func (k *keys) act(key, def string) ir.OpName {
 	name := k.strOr(key, def)
 	op := acts[name]
 	if op == "" {
-		k.bad(key, name, "silu, swish, gelu_new or gelu_pytorch_tanh")
+		known := slices.Sorted(maps.Keys(acts))
+		last := len(known) - 1
+		k.bad(key, name, strings.Join(known[:last], ", ")+" or "+known[last])
 	}
 	return op
 }

@@ -63,6 +63,7 @@ func gateUpRows(l *Layer) []int64 { return []int64{l.FFN.Width, l.FFN.Width} }
 
 // A tag cannot add a line to a table, so this file does.
 func init() {
+	acts["softsign"] = ir.OpFake
 	families = slices.Concat(families, []*family{&fakerows})
 	ggufNames = slices.Concat(ggufNames, []ggufName{{"full_interval", "full_interval", gguf.U32},
 		{"query_scalar", "query_scalar", gguf.F32}, {"rope_local_theta", "rope_local_theta", gguf.F32}})

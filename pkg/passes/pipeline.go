@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tessera-llm/tessera/internal/crash"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/target"
 )
@@ -163,8 +164,10 @@ func Run(ctx context.Context, g *ir.Graph, o Options) (*ir.Graph, []*Report, err
 	return g, reports, nil
 }
 
-// Apply runs one pass on a copy of g and verifies the result.
-func Apply(p *Pass, g *ir.Graph, o Options) (*ir.Graph, *Report, error) {
+// Apply runs one pass on a copy of g and verifies the result. A panic inside is
+// an error that names the pass and the graph.
+func Apply(p *Pass, g *ir.Graph, o Options) (_ *ir.Graph, _ *Report, err error) {
+	defer crash.Catch(&err, func() string { return fmt.Sprintf("pass %s, model %s", p.Name, g.Name) })
 	start := time.Now()
 	c := &Context{G: g.Clone(), Target: o.Target, Cuts: o.Cuts, Report: newReport(p, g)}
 	if err := p.Run(c); err != nil {

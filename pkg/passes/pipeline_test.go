@@ -421,6 +421,27 @@ func TestBugsAreNamed(t *testing.T) {
 	}
 }
 
+// A panic inside a pass is an error that names the pass, the model and the place.
+func TestPanicIsNamed(t *testing.T) {
+	g := ir.NewGraph("llama")
+	boom := &Pass{Name: "boom", Run: func(c *Context) error {
+		_ = c.G.Nodes[len(c.Cuts)]
+		return nil
+	}}
+	_, _, err := Apply(boom, g, Options{Target: target.CPU})
+	if err == nil || !strings.HasPrefix(err.Error(), "pass boom, model llama: panic at passes.TestPanicIsNamed") || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("a panic in a pass: %v", err)
+	}
+	_, _, err = Run(context.Background(), g, Options{Target: target.CPU, Mutate: func(p *Pass, _ *ir.Graph) {
+		if p.Name == "fuse-rope" {
+			panic("planted")
+		}
+	}})
+	if err == nil || !strings.HasPrefix(err.Error(), "pass fuse-rope, model llama: panic") || !strings.Contains(err.Error(), "planted") {
+		t.Errorf("a panic in a run: %v", err)
+	}
+}
+
 // unquantise lets every matmul read the f32 activation.
 func unquantise(g *ir.Graph) {
 	for _, n := range slices.Clone(g.Nodes) {

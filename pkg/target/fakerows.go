@@ -9,6 +9,7 @@ import "github.com/tessera-llm/tessera/pkg/ir"
 var Rows = &Target{Name: "rows", Gathers: CPU.Gathers}
 
 func init() {
+	CPU.Ops = append(CPU.Ops, OpRow{Op: ir.OpFake})
 	for _, r := range CPU.Ops {
 		if !ir.Lookup(r.Op).Fused() {
 			Rows.Ops = append(Rows.Ops, OpRow{Op: r.Op})

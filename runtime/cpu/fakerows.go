@@ -3,10 +3,13 @@
 package cpu
 
 import (
+	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
+
+func init() { methods[ir.OpFake] = activation(kernel.Fake) }
 
 // RowsBackend executes the test target rows: the generic tier, which has a
 // kernel for every form and layout.

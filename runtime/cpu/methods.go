@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
@@ -21,10 +22,10 @@ type method struct {
 // quantised form. What layouts, weight types and forms its kernel takes is the
 // row of target.CPU; the tests hold one against the other. Init fills it,
 // because some methods look others up.
-var methods map[ir.OpName]method
+var methods = map[ir.OpName]method{}
 
 func init() {
-	methods = map[ir.OpName]method{
+	maps.Copy(methods, map[ir.OpName]method{
 		ir.OpEmbedding:   {compile: compileEmbedding},
 		ir.OpRMSNorm:     {compile: compileRMSNorm},
 		ir.OpMatmul:      {compile: compileMatmul},
@@ -44,7 +45,7 @@ func init() {
 		ir.OpRopeQK:      {compile: compileRopeQK},
 		ir.OpAddRMSNorm:  {compile: compileAddRMSNorm},
 		ir.OpGatedAct:    {compile: compileGatedAct},
-	}
+	})
 }
 
 func activation(f *kernel.Activation) method { return method{unary(f), f} }

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tessera-llm/tessera/internal/crash"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
@@ -224,9 +225,9 @@ func (p *pool) wake(q *sleepers) {
 	}
 }
 
-// share takes items of task i until none are left. A fault on a mapped file
-// becomes the list's error; it is noted before its items count as done, so
-// nobody goes on to the next task without seeing it.
+// share takes items of task i until none are left. A fault on a mapped file and
+// a panic of a kernel become the list's error; it is noted before its items count
+// as done, so nobody goes on to the next task without seeing it.
 func (p *pool) share(w int, e uint64, wk *work, i int) {
 	s := &wk.sync[i]
 	for {
@@ -242,11 +243,17 @@ func (p *pool) share(w int, e uint64, wk *work, i int) {
 		if !s.next.CompareAndSwap(v, v+uint64(hi-lo)) {
 			continue
 		}
-		if err := mmap.Guard(func() error { wk.tasks[i].Run(int(lo), int(hi), p.scratch[w]); return nil }); err != nil {
+		if err := guarded(wk.tasks[i], int(lo), int(hi), p.scratch[w]); err != nil {
 			p.fail.CompareAndSwap(nil, &fault{err})
 		}
 		if s.done.Add(hi-lo) == items {
 			p.wake(&p.busy)
 		}
 	}
+}
+
+// guarded runs items of a task.
+func guarded(t kernel.Task, lo, hi int, scratch []byte) (err error) {
+	defer crash.Catch(&err, func() string { return fmt.Sprintf("%T, items %d to %d", t, lo, hi-1) })
+	return mmap.Guard(func() error { t.Run(lo, hi, scratch); return nil })
 }

@@ -3,6 +3,7 @@ package cpu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -248,6 +249,31 @@ func TestPoolFault(t *testing.T) {
 		ok := chain(&early, 100)
 		if err := p.run(context.Background(), asWork(ok)); err != nil {
 			t.Errorf("%d workers: after a fault: %v", n, err)
+		}
+		p.close()
+	}
+}
+
+// TestPoolPanic: a kernel that panics ends the list with an error that names the
+// task; the pool is usable afterwards.
+func TestPoolPanic(t *testing.T) {
+	for _, n := range []int{1, 2, 4} {
+		p := newPool(n)
+		p.reserve(64)
+		var early atomic.Int32
+		tasks := chain(&early, 64, 64)
+		tasks[0].do = func(i int, scratch []byte) { _ = scratch[60+i] }
+		err := p.run(context.Background(), asWork(tasks))
+		if err == nil || !strings.Contains(err.Error(), "panic") || !strings.Contains(err.Error(), fmt.Sprintf("%T", tasks[0])) || !strings.Contains(err.Error(), "out of range") {
+			t.Errorf("%d workers: %v, want an error that names the task", n, err)
+		}
+		for i := range tasks[1].hits {
+			if tasks[1].hits[i].Load() != 0 {
+				t.Fatalf("%d workers: the task behind the panic ran", n)
+			}
+		}
+		if err := p.run(context.Background(), asWork(chain(&early, 100))); err != nil {
+			t.Errorf("%d workers: after a panic: %v", n, err)
 		}
 		p.close()
 	}

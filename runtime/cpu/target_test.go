@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/testutil"
@@ -351,5 +352,40 @@ func TestTargetRowsAndMethodsAgree(t *testing.T) {
 		if !slices.Contains(seen, row.Weight) {
 			t.Errorf("kernel %s is not claimed", row.Key)
 		}
+	}
+}
+
+// An activation that the backend lacks is an error of Compile, by op and name,
+// and never another activation.
+func TestUnknownActivation(t *testing.T) {
+	g, err := ir.Parse(`graph g
+input %0 gate f32[S,32]
+input %1 up f32[S,32]
+%2 y f32[S,32] = gated_act(%0, %1) {act="gelu_tanh"}
+output %2`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Backend{}.Open(zeros{}, backend.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Compile("s", g, backend.Size{Tokens: 4, Rows: 4}); err != nil {
+		t.Fatal(err)
+	}
+	m := methods[ir.OpGeluTanh]
+	delete(methods, ir.OpGeluTanh)
+	_, err = d.Compile("s", g, backend.Size{Tokens: 4, Rows: 4})
+	methods[ir.OpGeluTanh] = m
+	if err == nil || !strings.Contains(err.Error(), "gated_act (y)") || !strings.Contains(err.Error(), `no activation "gelu_tanh"`) {
+		t.Errorf("without a method: %v", err)
+	}
+	rows := target.CPU.Ops
+	target.CPU.Ops = slices.DeleteFunc(slices.Clone(rows), func(r target.OpRow) bool { return r.Op == ir.OpGeluTanh })
+	_, err = d.Compile("s", g, backend.Size{Tokens: 4, Rows: 4})
+	target.CPU.Ops = rows
+	if err == nil || !strings.Contains(err.Error(), "gated_act (y)") || !strings.Contains(err.Error(), `no activation "gelu_tanh"`) {
+		t.Errorf("without a target row: %v", err)
 	}
 }

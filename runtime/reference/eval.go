@@ -21,6 +21,12 @@ func (v value) row(r int) []float64 { return v.f[r*v.cols : (r+1)*v.cols] }
 
 func newValue(rows, cols int) value { return value{f: make([]float64, rows*cols), cols: cols} }
 
+// activations has the function of every op that is an activation.
+var activations = map[ir.OpName]func(float64) float64{
+	ir.OpSilu:     func(v float64) float64 { return v / (1 + math.Exp(-v)) },
+	ir.OpGeluTanh: func(v float64) float64 { return 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v))) },
+}
+
 // eval computes one simple node.
 func (e *executable) eval(n *ir.Node, vals []value, run *run) error {
 	x := vals[n.In[0]]
@@ -62,12 +68,6 @@ func (e *executable) eval(n *ir.Node, vals []value, run *run) error {
 				y.f[i] = x.f[i] * b
 			}
 		}
-	case ir.OpSilu:
-		y = mapped(x, func(v float64) float64 { return v / (1 + math.Exp(-v)) })
-	case ir.OpGeluTanh:
-		y = mapped(x, func(v float64) float64 {
-			return 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v)))
-		})
 	case ir.OpBoundary, ir.OpRelayout:
 		y = x
 	case ir.OpQuantizeAct:
@@ -86,7 +86,11 @@ func (e *executable) eval(n *ir.Node, vals []value, run *run) error {
 	case ir.OpTopK:
 		return topk(n, vals)
 	default:
-		return fmt.Errorf("no meaning for op %q", n.Op)
+		f := activations[n.Op]
+		if f == nil {
+			return fmt.Errorf("no meaning for op %q", n.Op)
+		}
+		y = mapped(x, f)
 	}
 	vals[n.Out[0]] = y
 	return nil
