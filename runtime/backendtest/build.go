@@ -59,8 +59,7 @@ func (m *maker) begin(format string, args ...any) *builder {
 	if m.scheme != "" {
 		name += " " + m.scheme
 	}
-	b.c = &Case{Name: fmt.Sprintf("%s #%d", name, seed), Graph: b.g, Weights: map[string][]byte{}, f32: map[string][]float32{},
-		i32: map[string][]int32{}, inner: map[string]func(Span) []int32{}, innerF32: map[string]func(Span) []float32{}}
+	b.c = &Case{Name: fmt.Sprintf("%s #%d", name, seed), Graph: b.g, Weights: map[string][]byte{}, f32: map[string][]float32{}, i32: map[string][]int32{}}
 	return b
 }
 
@@ -72,11 +71,7 @@ func (b *builder) end(rows int) *Case {
 	}
 	b.c.Extreme = b.extreme
 	for _, id := range b.g.Inputs {
-		v := b.g.Value(id)
-		_, done := b.c.i32[v.Name]
-		switch {
-		case done || b.c.f32[v.Name] != nil || b.c.inner[v.Name] != nil || b.c.innerF32[v.Name] != nil:
-		case v.Type.Elem == ir.F32:
+		if v := b.g.Value(id); v.Type.Elem == ir.F32 && b.c.f32[v.Name] == nil && b.c.top == nil {
 			b.c.f32[v.Name] = random(b.c.Name+v.Name, rows, int(v.Channels()), b.extreme)
 		}
 	}
@@ -92,6 +87,16 @@ func (b *builder) raw(name string, e ir.Elem, shape ...ir.Dim) ir.ValueID {
 // input declares f32 rows of so many channels.
 func (b *builder) input(name string, channels int64) ir.ValueID {
 	return b.indoors(b.raw(name, ir.F32, ir.S, ir.Dim(channels)))
+}
+
+// paced gives the case a state, so that its spans begin at other positions
+// than 0: an attention of one channel that nobody reads.
+func (b *builder) paced() {
+	b.g.AddState(&ir.State{Name: "pace", Heads: 1, HeadDim: 1, Elem: "f32"})
+	x := b.raw("pace", ir.F32, ir.S, 1)
+	b.node(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{x, x, x}, States: []string{"pace"}, Attrs: []ir.Attr{
+		ir.IntAttr("head_dim", 1), ir.IntAttr("heads", 1), ir.IntAttr("kv_heads", 1), ir.FloatAttr("scale", 1)}}, "paced")
+	b.c.KV = b.m.codecs[:1]
 }
 
 // ids declares ids below n.

@@ -20,23 +20,26 @@ type Case struct {
 	Rows    int      // of the whole call: positions where there is a state
 	KV      []string // cache types to try; nil without states
 	Spans   []Span   // starts and lengths to run, in this order
-	// Apart: a row of the output depends on the call it is made in, so that
-	// only calls of the same span compare.
-	Apart bool
 	// Extreme rows (see rowKind) are compared by bits, not judged by tolerance.
 	Extreme bool
 	// Costly cases run in some of the variants, unless everything is wanted.
 	Costly bool
 	// Tol multiplies the tolerance; 0 stands for 1.
 	Tol float64
+	// Want is what a span wants of its rows; nil: all in order.
+	Want func(sp Span) []int32
 
 	f32 map[string][]float32 // inputs, all rows
 	i32 map[string][]int32
-	// Inputs whose contents depend on the span, by name.
-	inner    map[string]func(sp Span) []int32
-	innerF32 map[string]func(sp Span) []float32
-	want     func(sp Span) []int32 // rows of the span that select_rows takes; nil: none
-	room     int                   // rows of the largest input, if more than Rows+3
+	top []topRow // by row, for topk
+}
+
+// topRow is what topk is asked for one row.
+type topRow struct {
+	ids         []int32
+	scale, bias []float32
+	invTemp     float32
+	mask        []int32 // nil: none
 }
 
 // Span is rows Start to Start+Len-1 of a case.
@@ -44,8 +47,28 @@ type Span struct{ Start, Len int }
 
 func (c *Case) whole() Span { return Span{0, c.Rows} }
 
-// maxRows is the room of buffers: some inputs have more rows than tokens.
-func (c *Case) maxRows() int { return max(c.Rows+3, c.room) }
+// want lists the wanted rows of a span, from 0.
+func (c *Case) want(sp Span) []int32 {
+	if !hasRows(c.Graph) {
+		return nil
+	}
+	if c.Want != nil && sp != c.whole() {
+		return c.Want(sp)
+	}
+	all := make([]int32, sp.Len)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
+}
+
+// hasRows reports whether a value of g has a row per wanted row.
+func hasRows(g *ir.Graph) bool {
+	return slices.ContainsFunc(g.Values(), func(v *ir.Value) bool { return v.Type.Shape[0] == ir.R })
+}
+
+// maxRows is the room of a batch: two whole calls, and wanted rows that repeat.
+func (c *Case) maxRows() int { return 2*c.Rows + 3 }
 
 // spans lists calls over n rows. The first are some of all (start, length)
 // pairs, latest start first, so that a state never lacks positions; the last walk
@@ -112,67 +135,122 @@ func seeded(name string) *rand.Rand {
 	return rand.New(rand.NewPCG(h.Sum64(), 1))
 }
 
-// fill writes the inputs of one span.
-func (c *Case) fill(g *ir.Graph, in []backend.Buffer, sp Span) error {
+// fill writes the inputs of a batch.
+func (c *Case) fill(g *ir.Graph, in []backend.Buffer, batch []Span) error {
 	for i, id := range g.Inputs {
 		v := g.Value(id)
-		if err := c.fillOne(v, in[i], sp); err != nil {
+		if err := c.fillOne(v, in[i], batch); err != nil {
 			return fmt.Errorf("input %s: %w", v.Name, err)
 		}
 	}
 	return nil
 }
 
-func (c *Case) fillOne(v *ir.Value, b backend.Buffer, sp Span) error {
-	split := v.Type.Shape[0] == ir.S || v.Type.Shape[0] == ir.R
-	if f := c.inner[v.Name]; f != nil {
-		return b.SetInt32(f(sp))
-	}
-	if f := c.innerF32[v.Name]; f != nil {
-		return b.SetFloat32(f(sp))
+func (c *Case) fillOne(v *ir.Value, b backend.Buffer, batch []Span) error {
+	rows := c.rows(v, batch)
+	if c.top != nil && v.Name != "logits" {
+		return c.fillTop(v, b, rows)
 	}
 	if x, ok := c.i32[v.Name]; ok {
-		if split {
-			x = x[sp.Start : sp.Start+sp.Len]
-		}
-		return b.SetInt32(x)
+		return b.SetInt32(take(x, rows, b.Cols()))
 	}
 	x, ok := c.f32[v.Name]
 	if !ok {
 		return fmt.Errorf("the case has no data for it")
 	}
-	if split {
-		cols := b.Cols()
-		x = x[sp.Start*cols : (sp.Start+sp.Len)*cols]
-	}
-	return b.SetFloat32(x)
+	return b.SetFloat32(take(x, rows, b.Cols()))
 }
 
-// result is one output of one call.
+// rows lists the rows of the case that a value has in a batch.
+func (c *Case) rows(v *ir.Value, batch []Span) []int {
+	var all []int
+	for _, sp := range batch {
+		if v.Type.Shape[0] == ir.S {
+			for i := range sp.Len {
+				all = append(all, sp.Start+i)
+			}
+			continue
+		}
+		for _, w := range c.want(sp) {
+			all = append(all, sp.Start+int(w))
+		}
+	}
+	return all
+}
+
+func take[T any](x []T, rows []int, cols int) []T {
+	y := make([]T, 0, len(rows)*cols)
+	for _, r := range rows {
+		y = append(y, x[r*cols:(r+1)*cols]...)
+	}
+	return y
+}
+
+// fillTop fills an input of topk beside the logits.
+func (c *Case) fillTop(v *ir.Value, b backend.Buffer, rows []int) error {
+	ints, floats := []int32{}, []float32{}
+	for i, r := range rows {
+		t := &c.top[r]
+		switch v.Name {
+		case ir.ExtAdjRow:
+			for range t.ids {
+				ints = append(ints, int32(i))
+			}
+		case ir.ExtAdjIDs:
+			ints = append(ints, t.ids...)
+		case ir.ExtAdjScale:
+			floats = append(floats, t.scale...)
+		case ir.ExtAdjBias:
+			floats = append(floats, t.bias...)
+		case ir.ExtInvTemp:
+			floats = append(floats, t.invTemp)
+		case ir.ExtMaskRow:
+			if t.mask != nil {
+				ints = append(ints, int32(i))
+			}
+		case ir.ExtMask:
+			ints = append(ints, t.mask...)
+		default:
+			return fmt.Errorf("no such input of topk")
+		}
+	}
+	if v.Type.Elem == ir.F32 {
+		return b.SetFloat32(floats)
+	}
+	return b.SetInt32(ints)
+}
+
+// result is one output of one batch; rows says which row of the case each of
+// its rows is.
 type result struct {
 	name string
 	cols int
+	rows []int
 	f    []float32
 	i    []int32
 }
 
 type results []result
 
-func collect(g *ir.Graph, out []backend.Buffer) (results, error) {
+// collect reads the outputs of a batch, which waits for it.
+func (c *Case) collect(ctx context.Context, g *ir.Graph, out []backend.Buffer, batch []Span) (results, error) {
 	var all results
 	for i, id := range g.Outputs {
 		v := g.Value(id)
-		r := result{name: v.Name, cols: out[i].Cols()}
+		r := result{name: v.Name, cols: out[i].Cols(), rows: c.rows(v, batch)}
 		var err error
-		if v.Type.Elem == ir.I32 {
-			r.i, err = out[i].Int32(context.Background())
-			r.i = slices.Clone(r.i)
-		} else {
-			r.f, err = out[i].Float32(context.Background())
+		if v.Type.Elem == ir.F32 {
+			r.f, err = out[i].Float32(ctx)
 			r.f = slices.Clone(r.f)
+		} else {
+			r.i, err = out[i].Int32(ctx)
+			r.i = slices.Clone(r.i)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("output %s: %w", r.name, err)
+			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		}
+		if n := len(r.rows) * r.cols; len(r.f)+len(r.i) != n || out[i].Rows() != len(r.rows) {
+			return nil, fmt.Errorf("%s has %d rows and %d values, want %d and %d", v.Name, out[i].Rows(), len(r.f)+len(r.i), len(r.rows), n)
 		}
 		all = append(all, r)
 	}

@@ -11,44 +11,25 @@ import (
 	"github.com/tessera-llm/tessera/runtime/reference"
 )
 
-// sameBits compares got, the outputs of span sp, with the rows of all, those
-// of the whole case. NaN equals NaN.
-func sameBits(got, all results, sp Span, c *Case) error {
-	if c.Apart && sp != c.whole() {
-		return nil
-	}
+// sameBits compares got with the rows of all, those of the whole case. NaN
+// equals NaN.
+func sameBits(got, all results) error {
 	for i, g := range got {
-		w := all[i].rows(sp, c)
-		if len(g.f) != len(w.f) || len(g.i) != len(w.i) {
-			return fmt.Errorf("%s has %d values, want %d", g.name, len(g.f)+len(g.i), len(w.f)+len(w.i))
-		}
+		w := &all[i]
 		for j := range g.f {
-			if a, b := g.f[j], w.f[j]; math.Float32bits(a) != math.Float32bits(b) && (a == a || b == b) {
-				return fmt.Errorf("%s differs at row %d, channel %d: %v, want %v", g.name, j/g.cols, j%g.cols, a, b)
+			at, col := g.rows[j/g.cols], j%g.cols
+			if a, b := g.f[j], w.f[at*g.cols+col]; math.Float32bits(a) != math.Float32bits(b) && (a == a || b == b) {
+				return fmt.Errorf("%s differs at row %d (%d of the case), channel %d: %v, want %v", g.name, j/g.cols, at, col, a, b)
 			}
 		}
 		for j := range g.i {
-			if g.i[j] != w.i[j] {
-				return fmt.Errorf("%s differs at row %d, column %d: %d, want %d", g.name, j/g.cols, j%g.cols, g.i[j], w.i[j])
+			at, col := g.rows[j/g.cols], j%g.cols
+			if a, b := g.i[j], w.i[at*g.cols+col]; a != b {
+				return fmt.Errorf("%s differs at row %d (%d of the case), column %d: %d, want %d", g.name, j/g.cols, at, col, a, b)
 			}
 		}
 	}
 	return nil
-}
-
-// rows is the part of a whole result that span sp must give.
-func (r *result) rows(sp Span, c *Case) result {
-	if sp == c.whole() {
-		return *r
-	}
-	p := result{name: r.name, cols: r.cols}
-	lo, hi := sp.Start*r.cols, (sp.Start+sp.Len)*r.cols
-	if r.f != nil {
-		p.f = r.f[lo:hi]
-	} else {
-		p.i = r.i[lo:hi]
-	}
-	return p
 }
 
 // judge holds what runtime/reference says of a case.
@@ -114,67 +95,63 @@ func rounds(g *ir.Graph) bool {
 	return false
 }
 
-// check holds the outputs of span sp to the tolerance. Integers are ids in
-// order of the numbers beside them (topk): where those are as far apart as the
-// tolerance they must be equal.
-func (j *judge) check(got results, sp Span) error {
-	if j.c.Apart && sp != j.c.whole() {
-		return nil
-	}
-	for i, g := range got {
-		w := j.want[i].rows(sp, j.c)
-		if len(g.f) != len(w.f) || len(g.i) != len(w.i) {
-			return fmt.Errorf("%s has %d values, want %d", g.name, len(g.f)+len(g.i), len(w.f)+len(w.i))
-		}
-		if err := j.floats(i, g, w, sp); err != nil {
+// check holds outputs to the tolerance. Integers are ids in order of the
+// numbers beside them (topk): where those are as far apart as the tolerance they
+// must be equal.
+func (j *judge) check(got results) error {
+	for i := range got {
+		if err := j.floats(i, &got[i]); err != nil {
 			return err
 		}
-		if len(g.i) > 0 {
-			if err := j.ids(i, g, w, sp); err != nil {
-				return err
-			}
+		if err := j.ids(i, &got[i]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (j *judge) floats(i int, g, w result, sp Span) error {
+func (j *judge) floats(i int, g *result) error {
 	flipped, last := 0, -1
 	for k, x := range g.f {
 		row := k / g.cols
-		if !j.judged(sp.Start + row) {
+		if !j.judged(g.rows[row]) {
 			continue
 		}
-		d := math.Abs(float64(x) - float64(w.f[k]))
+		w := j.want[i].f[g.rows[row]*g.cols+k%g.cols]
+		d := math.Abs(float64(x) - float64(w))
 		switch {
-		case x == w.f[k] || x != x && w.f[k] != w.f[k] || d <= j.tight[i]:
+		case x == w || x != x && w != w || d <= j.tight[i]:
 			continue
-		case d <= j.loose[i] && (row == last || float64(flipped) < max(1, flipRows*float64(len(g.f)/g.cols))):
+		case d <= j.loose[i] && (row == last || float64(flipped) < max(1, flipRows*float64(len(g.rows)))):
 			if row != last {
 				flipped, last = flipped+1, row
 			}
 			continue
 		}
-		return fmt.Errorf("%s at row %d, channel %d is %v, the reference says %v: %.3g apart, at most %.3g", g.name, row, k%g.cols, x, w.f[k], d, j.tight[i])
+		return fmt.Errorf("%s at row %d, channel %d is %v, the reference says %v: %.3g apart, at most %.3g", g.name, row, k%g.cols, x, w, d, j.tight[i])
 	}
 	return nil
 }
 
 // ids compares the integers of output i with the numbers of output i+1.
-func (j *judge) ids(i int, g, w result, sp Span) error {
+func (j *judge) ids(i int, g *result) error {
+	if len(g.i) == 0 {
+		return nil
+	}
 	if i+1 >= len(j.want) || len(j.want[i+1].f) != len(j.want[i].i) {
 		return fmt.Errorf("%s: integers without the numbers they are ordered by", g.name)
 	}
-	vals := j.want[i+1].rows(sp, j.c).f
-	for k := range g.i {
-		if g.i[k] == w.i[k] || !j.judged(sp.Start+k/g.cols) {
+	for k, id := range g.i {
+		row, rank := g.rows[k/g.cols], k%g.cols
+		if !j.judged(row) {
 			continue
 		}
-		first, last := k%g.cols == 0, (k+1)%g.cols == 0
-		near := !first && vals[k-1] != vals[k] && finite(float64(vals[k-1]-vals[k])) <= 2*j.tight[i+1] ||
-			!last && vals[k+1] != vals[k] && finite(float64(vals[k+1]-vals[k])) <= 2*j.tight[i+1]
-		if !near {
-			return fmt.Errorf("%s at row %d, rank %d is %d, the reference says %d", g.name, k/g.cols, k%g.cols, g.i[k], w.i[k])
+		want, vals := j.want[i].i[row*g.cols+rank], j.want[i+1].f[row*g.cols:(row+1)*g.cols]
+		near := func(o int) bool {
+			return o >= 0 && o < g.cols && vals[o] != vals[rank] && finite(float64(vals[o]-vals[rank])) <= 2*j.tight[i+1]
+		}
+		if id != want && !near(rank-1) && !near(rank+1) {
+			return fmt.Errorf("%s at row %d, rank %d is %d, the reference says %d", g.name, k/g.cols, rank, id, want)
 		}
 	}
 	return nil
@@ -204,7 +181,8 @@ func interpret(c *Case, kv string, b reference.Backend) (results, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.run(c.whole())
+	defer r.close()
+	return r.alone(c.whole())
 }
 
 // throughCodec encodes rows of dim channels in a cache type and decodes them.

@@ -192,21 +192,20 @@ func relayoutCases(m *maker) {
 	}
 }
 
-// selectCases select rows of the call: repeated, in any order, more and fewer
-// than there are tokens.
+// selectCases: rows wanted twice, in any order, more and fewer than there are
+// tokens, none of a span.
 func selectCases(m *maker) {
 	for _, c := range m.widths() {
 		b := m.begin("%d channels", c)
 		x := b.input("x", c)
 		seed := b.seed
-		b.c.want = func(sp Span) []int32 {
-			list := make([]int32, max(1, sp.Len+3-seed%7))
+		b.c.Want = func(sp Span) []int32 {
+			list := make([]int32, (sp.Len+3)*((sp.Start+seed)%3)/2)
 			for i := range list {
 				list[i] = int32((5*i + seed) % sp.Len)
 			}
 			return list
 		}
-		b.c.Apart = true
 		b.apply(ir.Node{In: []ir.ValueID{x}}, 1, -1, ir.Plain)
 		b.end(rowsFor(c))
 	}

@@ -85,24 +85,14 @@ func ropeAttrs(seed int, dim, rotary int64) []ir.Attr {
 	return attrs
 }
 
-// clock gives the case a state that knows positions: an attention over zeros.
-func (b *builder) clock(rows int) {
-	b.c.KV = b.m.holding(2)[:1]
-	b.c.f32["clock"] = make([]float32, 2*rows)
-	x := b.raw("clock", ir.F32, ir.S, 2)
-	b.g.AddState(&ir.State{Name: "kv.clock", Heads: 1, HeadDim: 2, Elem: "f32"})
-	b.node(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{x, x, x}, States: []string{"kv.clock"},
-		Attrs: []ir.Attr{ir.IntAttr("head_dim", 2), ir.IntAttr("heads", 1), ir.IntAttr("kv_heads", 1), ir.FloatAttr("scale", 1)}}, "clock.y")
-}
-
 func ropeCases(m *maker) {
 	for _, s := range m.ropeShapes() {
 		heads, dim, rotary := s[0], s[1], s[2]
 		b := m.begin("%d heads of %d, %d rotated", heads, dim, rotary)
 		x := b.input("x", heads*dim)
 		f := b.invFreq(rotary / 2)
+		b.paced()
 		b.apply(ir.Node{In: []ir.ValueID{x}, Weights: []string{f}, Attrs: ropeAttrs(b.seed, dim, rotary)}, 1, -1, ir.Plain)
-		b.clock(37)
 		b.end(37)
 	}
 }
@@ -115,6 +105,7 @@ func ropeQKCases(m *maker) {
 			heads, dim, rotary := s[0], s[1], s[2]
 			b := m.begin("%d heads of %d, %d rotated, norms %v", heads, dim, rotary, norms)
 			q, k := b.input("q", 2*heads*dim), b.input("key", heads*dim)
+			b.paced()
 			n := ir.Node{In: []ir.ValueID{q, k}, Weights: []string{b.invFreq(rotary / 2)}, Attrs: ropeAttrs(b.seed, dim, rotary)}
 			if norms {
 				t := types[b.seed%len(types)]
@@ -122,8 +113,7 @@ func ropeQKCases(m *maker) {
 				n.Attrs = append(n.Attrs, ir.FloatAttr("eps", 1e-6))
 			}
 			b.apply(n, 2, -1, ir.Plain)
-			b.clock(37)
-			b.end(37)
+				b.end(37)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package backendtest
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"testing"
@@ -147,44 +146,56 @@ func (s *suite) checkKV(c *Case, kv string) error {
 	if err != nil {
 		return fmt.Errorf("reference: %w", err)
 	}
-	var first results // of the first variant, which defines the bits
+	compare := judge.check
 	for i, v := range s.variants {
 		if c.Costly && !s.long && i > 0 && (i+len(c.Name))%3 > 0 {
 			continue
 		}
-		fused, err := s.open(i, c.Name, c.Graph, c, kv)
-		if err != nil {
+		defines := i == 0 && s.exact()
+		if err := s.checkVariant(i, c, kv, &compare, defines); err != nil {
 			return fmt.Errorf("%s: %w", v.Name, err)
-		}
-		whole, err := fused.run(c.whole())
-		if err != nil {
-			return fmt.Errorf("%s: %w", v.Name, err)
-		}
-		if first == nil {
-			first = whole
-			if err := judge.check(whole, c.whole()); err != nil {
-				return fmt.Errorf("%s against the reference: %w", v.Name, err)
-			}
-		}
-		compare := func(got results, sp Span) error { return judge.check(got, sp) }
-		if s.exact() {
-			compare = func(got results, sp Span) error { return sameBits(got, first, sp, c) }
-		}
-		if err := compare(whole, c.whole()); err != nil {
-			return fmt.Errorf("%s: %w", v.Name, err)
-		}
-		if err := fused.pieces(compare); err != nil {
-			return fmt.Errorf("%s: %w", v.Name, err)
-		}
-		if err := s.checkUnfused(i, c, kv, compare); err != nil {
-			return fmt.Errorf("%s, expanded: %w", v.Name, err)
 		}
 	}
 	return nil
 }
 
+// checkVariant runs a case in one variant. The variant that defines the bits
+// is judged by compare once and then is what all others are compared with.
+func (s *suite) checkVariant(i int, c *Case, kv string, compare *func(results) error, defines bool) error {
+	r, err := s.open(i, c.Name, c.Graph, c, kv)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	whole, err := r.alone(c.whole())
+	if err != nil {
+		return err
+	}
+	if err := (*compare)(whole); err != nil {
+		return err
+	}
+	if defines {
+		*compare = func(got results) error { return sameBits(got, whole) }
+	}
+	// Pieces alone and in company by turns, so that every tier sees both.
+	if turn := (i + len(c.Name)) % 2; turn == 0 || s.long {
+		if err := r.pieces(*compare); err != nil {
+			return err
+		}
+	}
+	if turn := (i + len(c.Name)) % 2; turn == 1 || s.long {
+		if err := r.batches(*compare, s.long); err != nil {
+			return fmt.Errorf("in company: %w", err)
+		}
+	}
+	if err := s.checkUnfused(i, c, kv, *compare); err != nil {
+		return fmt.Errorf("expanded: %w", err)
+	}
+	return nil
+}
+
 // checkUnfused runs the definition of the case's fused ops.
-func (s *suite) checkUnfused(i int, c *Case, kv string, compare func(results, Span) error) error {
+func (s *suite) checkUnfused(i int, c *Case, kv string, compare func(results) error) error {
 	g := c.Graph.Clone()
 	if err := ir.Expand(g, nil); err != nil {
 		return err
@@ -202,92 +213,10 @@ func (s *suite) checkUnfused(i int, c *Case, kv string, compare func(results, Sp
 	if err != nil {
 		return err
 	}
-	whole, err := r.run(c.whole())
+	defer r.close()
+	whole, err := r.alone(c.whole())
 	if err != nil {
 		return err
 	}
-	return compare(whole, c.whole())
-}
-
-// pieces runs the case's spans and compares each.
-func (r *runner) pieces(compare func(results, Span) error) error {
-	for _, sp := range r.c.Spans {
-		if p, ok := r.state.(interface{ Poison() }); ok {
-			if err := r.state.Truncate(sp.Start); err != nil {
-				return err
-			}
-			p.Poison()
-		}
-		got, err := r.run(sp)
-		if err == nil {
-			err = compare(got, sp)
-		}
-		if err != nil {
-			return fmt.Errorf("rows %d to %d: %w", sp.Start, sp.Start+sp.Len-1, err)
-		}
-	}
-	return nil
-}
-
-// runner is a compiled case with its buffers and state.
-type runner struct {
-	c       *Case
-	g       *ir.Graph
-	exe     backend.Executable
-	state   backend.State
-	in, out []backend.Buffer
-}
-
-func (s *suite) open(i int, segment string, g *ir.Graph, c *Case, kv string) (*runner, error) {
-	d := s.devices[i]
-	r := &runner{c: c, g: g}
-	var err error
-	if r.exe, err = d.Compile(segment, g, backend.Size{Tokens: c.maxRows(), Rows: c.maxRows()}); err != nil {
-		return nil, err
-	}
-	if kv != "" {
-		if r.state, err = d.NewState(g.States, kv, c.Rows); err != nil {
-			return nil, err
-		}
-	}
-	if r.in, err = buffers(d, g, g.Inputs, c.maxRows()); err != nil {
-		return nil, err
-	}
-	r.out, err = buffers(d, g, g.Outputs, c.maxRows())
-	return r, err
-}
-
-func buffers(d backend.Device, g *ir.Graph, values []ir.ValueID, rows int) ([]backend.Buffer, error) {
-	var all []backend.Buffer
-	for _, v := range values {
-		b, err := d.NewBuffer(g.Value(v).Type, rows)
-		if err != nil {
-			return nil, fmt.Errorf("buffer of %s: %w", g.Value(v).Name, err)
-		}
-		all = append(all, b)
-	}
-	return all, nil
-}
-
-// run makes one call and copies its outputs.
-func (r *runner) run(sp Span) (results, error) {
-	if err := r.c.fill(r.g, r.in, sp); err != nil {
-		return nil, err
-	}
-	span := backend.Span{State: r.state, Rows: sp.Len}
-	if r.c.want != nil {
-		span.Want = r.c.want(sp)
-	}
-	if r.state != nil {
-		if err := r.state.Truncate(sp.Start); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.exe.Run(context.Background(), []backend.Span{span}, r.in, r.out); err != nil {
-		return nil, err
-	}
-	if r.state != nil && r.state.Len() != sp.Start+sp.Len {
-		return nil, fmt.Errorf("the state holds %d positions, want %d", r.state.Len(), sp.Start+sp.Len)
-	}
-	return collect(r.g, r.out)
+	return compare(whole)
 }

@@ -39,6 +39,9 @@ type executable struct {
 var _ backend.Executable = (*executable)(nil)
 
 func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend.Executable, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	var e *executable
 	err := mmap.Guard(func() (err error) { // weights of vectors are read here
 		e, err = d.compile(segment, g, max)

@@ -57,18 +57,36 @@ type device struct {
 	partials int
 	runs     uint64 // counts, so that a state knows whether it stands in a batch already
 	pool     *pool
+	closed   bool
+}
+
+// open says whether the device may be used.
+func (d *device) open() error {
+	if d.closed {
+		return fmt.Errorf("the device: %w", backend.ErrClosed)
+	}
+	return nil
 }
 
 func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	return newState(d, specs, kv, maxPos)
 }
 
-func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) { return newBuffer(t, rows) }
+func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	return newBuffer(t, rows)
+}
 
 // Wait has nothing to wait for: a run is over when it returns.
 func (d *device) Wait(context.Context) error { return nil }
 
 func (d *device) Close() error {
+	d.closed = true
 	d.pool.close()
 	return nil
 }

@@ -193,6 +193,9 @@ func (e *executable) bindBuffers(in, out []backend.Buffer) error {
 		if !ok || b.elem != p.v.Type.Elem || b.cols != p.cols {
 			return fmt.Errorf("input %s: the buffer does not hold %s", p.v.Name, p.v.Type)
 		}
+		if b.closed {
+			return fmt.Errorf("input %s: the buffer: %w", p.v.Name, backend.ErrClosed)
+		}
 		if err := r.learn(p.rows, b.rows); err != nil {
 			return fmt.Errorf("input %s: %w", p.v.Name, err)
 		}
@@ -244,6 +247,9 @@ func (e *executable) external(p *place, in, out []backend.Buffer) (*buffer, erro
 	b, ok := x.(*buffer)
 	if !ok || b.elem != p.v.Type.Elem || b.cols != p.cols {
 		return nil, fmt.Errorf("%s: the buffer does not hold %s", p.v.Name, p.v.Type)
+	}
+	if b.closed {
+		return nil, fmt.Errorf("%s: the buffer: %w", p.v.Name, backend.ErrClosed)
 	}
 	return b, nil
 }

@@ -59,7 +59,18 @@ func (s *state) setLen(n int) {
 	}
 }
 
+// open says whether the state may be used.
+func (s *state) open() error {
+	if s.cache == nil {
+		return fmt.Errorf("the state: %w", backend.ErrClosed)
+	}
+	return nil
+}
+
 func (s *state) Truncate(n int) error {
+	if err := s.open(); err != nil {
+		return err
+	}
 	if held := s.Len(); n < 0 || n > held {
 		return fmt.Errorf("truncate a state of %d positions to %d", held, n)
 	}
@@ -108,6 +119,9 @@ func (s *state) extend(specs []*ir.State, n int) {
 }
 
 func (s *state) Fork() (backend.State, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
 	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, cache: make(map[string]*kernel.KVCache, len(s.cache))}
 	for name, c := range s.cache {
 		f.cache[name] = c.Clone()
@@ -130,6 +144,9 @@ func (s *state) Bytes() int64 {
 }
 
 func (s *state) Save(context.Context) ([]backend.StateData, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
 	n := s.Len()
 	var all []backend.StateData
 	for _, name := range s.names {
@@ -139,6 +156,9 @@ func (s *state) Save(context.Context) ([]backend.StateData, error) {
 }
 
 func (s *state) Load(data []backend.StateData) error {
+	if err := s.open(); err != nil {
+		return err
+	}
 	n := -1
 	for _, d := range data {
 		c := s.cache[d.Name]

@@ -35,9 +35,21 @@ type device struct {
 	weights backend.Weights
 	trace   func(*ir.Value, int, []float32)
 	exact   bool
+	closed  bool
 }
 
-func (d *device) Close() error { return nil }
+func (d *device) Close() error {
+	d.closed = true
+	return nil
+}
+
+// open says whether the device may be used.
+func (d *device) open() error {
+	if d.closed {
+		return fmt.Errorf("the device: %w", backend.ErrClosed)
+	}
+	return nil
+}
 
 // Wait has nothing to wait for: a run is over when it returns.
 func (d *device) Wait(context.Context) error { return nil }
@@ -45,6 +57,9 @@ func (d *device) Wait(context.Context) error { return nil }
 // NewState makes room for maxPos positions. Any cache type will do: the
 // reference keeps float64.
 func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	if _, err := tensor.ParseType(kv); err != nil {
 		return nil, fmt.Errorf("cache type: %w", err)
 	}
@@ -86,7 +101,18 @@ func (s *state) Len() int {
 	return n
 }
 
+// open says whether the state may be used.
+func (s *state) open() error {
+	if s.layers == nil {
+		return fmt.Errorf("the state: %w", backend.ErrClosed)
+	}
+	return nil
+}
+
 func (s *state) Truncate(n int) error {
+	if err := s.open(); err != nil {
+		return err
+	}
 	if n < 0 || n > s.Len() {
 		return fmt.Errorf("truncate a state of %d positions to %d", s.Len(), n)
 	}
@@ -97,6 +123,9 @@ func (s *state) Truncate(n int) error {
 }
 
 func (s *state) Fork() (backend.State, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
 	f := &state{d: s.d, max: s.max, names: s.names, layers: map[string]*layer{}}
 	for name, l := range s.layers {
 		f.layers[name] = &layer{width: l.width, k: slices.Clone(l.k), v: slices.Clone(l.v)}
@@ -116,6 +145,9 @@ func (s *state) Bytes() int64 {
 const saved = "f64"
 
 func (s *state) Save(context.Context) ([]backend.StateData, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
 	var all []backend.StateData
 	n := s.Len()
 	for _, name := range s.names {
@@ -130,6 +162,9 @@ func (s *state) Save(context.Context) ([]backend.StateData, error) {
 }
 
 func (s *state) Load(data []backend.StateData) error {
+	if err := s.open(); err != nil {
+		return err
+	}
 	if len(data) != len(s.names) {
 		return fmt.Errorf("%d saved states, want %d (%v)", len(data), len(s.names), s.names)
 	}
@@ -175,6 +210,9 @@ type buffer struct {
 const maxElems = 1 << 31
 
 func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	b := &buffer{elem: t.Elem, cols: 1, max: rows}
 	if len(t.Shape) == 2 {
 		b.cols = int(t.Shape[1])
@@ -252,6 +290,9 @@ func narrow(x []float64) []float32 {
 }
 
 func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend.Executable, error) {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
 	if max.Tokens < 1 || max.Rows < 1 || max.Rows > max.Tokens {
 		return nil, fmt.Errorf("segment %s: calls of %d tokens that want %d rows", segment, max.Tokens, max.Rows)
 	}

@@ -72,8 +72,8 @@ func (e *executable) span(b backend.Span, r *run) (span, error) {
 	switch {
 	case !ok:
 		return s, fmt.Errorf("a state of another backend")
-	case st.layers == nil:
-		return s, fmt.Errorf("the state: %w", backend.ErrClosed)
+	case st.open() != nil:
+		return s, st.open()
 	case st.d != e.d:
 		return s, fmt.Errorf("a state of another device")
 	case slices.ContainsFunc(r.spans, func(o span) bool { return o.st == st }):

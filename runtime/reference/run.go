@@ -45,8 +45,11 @@ func (e *executable) values(r *run, in, out []backend.Buffer) ([]value, error) {
 	sizes := map[ir.Dim]int{ir.S: len(r.pos), ir.R: len(r.want)}
 	for i, id := range e.g.Inputs {
 		b, v := holding(in[i], e.g.Value(id)), e.g.Value(id)
-		if b == nil {
+		switch {
+		case b == nil:
 			return nil, fmt.Errorf("input %s: the buffer does not hold %s", v.Name, v.Type)
+		case b.max < 0:
+			return nil, fmt.Errorf("input %s: the buffer: %w", v.Name, backend.ErrClosed)
 		}
 		rows := v.Type.Shape[0]
 		n, known := sizes[rows]
@@ -59,8 +62,11 @@ func (e *executable) values(r *run, in, out []backend.Buffer) ([]value, error) {
 	}
 	for i, id := range e.g.Outputs {
 		v := e.g.Value(id)
-		if holding(out[i], v) == nil {
+		switch b := holding(out[i], v); {
+		case b == nil:
 			return nil, fmt.Errorf("output %s: the buffer does not hold %s", v.Name, v.Type)
+		case b.max < 0:
+			return nil, fmt.Errorf("output %s: the buffer: %w", v.Name, backend.ErrClosed)
 		}
 	}
 	return vals, nil
