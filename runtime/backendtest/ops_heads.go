@@ -113,7 +113,7 @@ func ropeQKCases(m *maker) {
 				n.Attrs = append(n.Attrs, ir.FloatAttr("eps", 1e-6))
 			}
 			b.apply(n, 2, -1, ir.Plain)
-				b.end(37)
+			b.end(37)
 		}
 	}
 }
