@@ -1,4 +1,4 @@
-# make build | test | test-terminal | conformance | demo | release | generate | fuzz | bench
+# make build | test | test-terminal | conformance | test-company | demo | release | generate | fuzz | bench
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test test-fakerows test-terminal test-faults test-arm64 conformance demo release generate fuzz vet bench bench-models
+.PHONY: build test test-fakerows test-terminal test-faults test-arm64 conformance test-company demo release generate fuzz vet bench bench-models
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -69,6 +69,10 @@ test-arm64:
 # Every backend through every piece of every case; plain tests have some of them.
 conformance:
 	TESSERA_CONFORMANCE=1 $(GO) test ./runtime/reference ./runtime/cpu -run TestConformance -count=1 -timeout 60m
+
+# Sequences in company for 2,000 steps; plain tests make a few.
+test-company:
+	TESSERA_COMPANY=2000 $(GO) test ./runtime -run 'TestCompany$$' -count=1 -timeout 120m -v
 
 # 100 kills in mid-conversion; plain tests have a few.
 test-faults:
