@@ -44,7 +44,7 @@ Exit code 0: proven. 1: differences, listed.`,
 			&cli.StringSliceFlag{Name: "only", Usage: "run and judge only `PASS` (repeatable): quicker on a large model"},
 			&cli.BoolFlag{Name: "reference", Usage: "also compare with the float64 interpreter (slow on large models)"},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor that differs"},
-			&cli.BoolFlag{Name: "no-variants", Usage: "leave out threads, chunks and decoder parts"},
+			&cli.BoolFlag{Name: "no-variants", Usage: "leave out threads, chunks, company and decoder parts"},
 			jsonFlag, threadsFlag, kvFlag,
 		}, checkpointFs),
 		Action: verifyAction,
@@ -153,6 +153,7 @@ func checkpointVariants(c *cli.Context, e verify.Engine, ck *checkpoint.Checkpoi
 		{Name: "3 threads, chunks of 7", Threads: 3, Chunk: 7, Program: program(plan)},
 		{Name: "1 thread, chunks of 1", Threads: 1, Chunk: 1, Program: program(plan)},
 		{Name: "cache beyond kv_len filled with NaN, chunks of 64", Threads: 2, Chunk: 64, Poison: true, Program: program(plan)},
+		{Name: "in company of 5 others, chunks of 7", Threads: 2, Chunk: 7, Company: 5, Program: program(plan)},
 	}
 	if parts := min(3, plan.Meta.Layers); parts > 1 && o.DecoderParts <= 1 {
 		o.DecoderParts = parts

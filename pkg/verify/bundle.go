@@ -46,6 +46,7 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 		{Name: "fused ops expanded", Chunk: len(ids), Program: program(true)},
 		{Name: "chunks of 7", Chunk: 7, Program: program(false)},
 		{Name: "fused ops expanded, chunks of 7", Chunk: 7, Program: program(true)},
+		{Name: "in company of 5 others, chunks of 7", Chunk: 7, Company: 5, Program: program(false)},
 	}
 	for i := range list {
 		list[i].Backend, list[i].Threads, list[i].KVType = o.Engine.Backend, o.Threads, o.KVType

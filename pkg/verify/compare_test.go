@@ -63,7 +63,7 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// Threads, chunks, cuts and a poisoned cache change no bit; another model does.
+// Threads, chunks, cuts, a poisoned cache and company change no bit; another model does.
 func TestVariants(t *testing.T) {
 	s, other := load(t, "mistral-window-f32", "q8_0", 1), load(t, "mistral-window-f32", "q4_0", 1)
 	program := func(s *subject, parts int) func() (*runtime.Program, error) {
@@ -87,6 +87,8 @@ func TestVariants(t *testing.T) {
 		{Name: "chunks of 7, 3 parts", Threads: 2, Chunk: 7, Program: program(s, 3)},
 		{Name: "token by token, NaN beyond", Threads: 1, Chunk: 1, Poison: true, Program: program(s, 2)},
 		{Name: "chunks of 64", Threads: 3, Chunk: 64, Program: program(s, 1)},
+		{Name: "in company of 3 others", Threads: 2, Chunk: 7, Company: 3, Program: program(s, 2)},
+		{Name: "in company of 1 other, token by token", Threads: 1, Chunk: 1, Company: 1, Program: program(s, 1)},
 		{Name: "another type", Threads: 1, Chunk: 70, Program: program(other, 1)},
 	}
 	for i := range list {
@@ -97,7 +99,7 @@ func TestVariants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range res {
-		if r.OK != (i < 4) || r.Diff.Elements != 70*256 {
+		if r.OK != (i < 6) || r.Diff.Elements != 70*256 {
 			t.Errorf("%s: ok %v, %+v", r.Name, r.OK, r.Diff)
 		}
 	}

@@ -11,7 +11,7 @@
 // pass through passes.Options.Mutate and show that each is caught and blamed.
 //
 // Variants runs one program in other ways that must not matter (threads, prompt
-// chunks, decoder parts) and compares logits bit by bit.
+// chunks, decoder parts, company of other sequences) and compares logits bit by bit.
 //
 // The package reports; cmd prints. Start with passes.go.
 package verify

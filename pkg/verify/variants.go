@@ -16,6 +16,9 @@ type Variant struct {
 	Chunk   int // tokens per call
 	KVType  string
 	Poison  bool // fill the cache beyond kv_len with NaN before every call
+	// Company is the number of other sequences in every call. They are shorter and
+	// longer, append one token or several, start again and leave.
+	Company int
 	// Program makes the program; it is closed after the run.
 	Program func() (*runtime.Program, error)
 	Backend backend.Backend
@@ -55,12 +58,16 @@ func (v *Variant) run(ctx context.Context, ids []int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := runtime.New(p, runtime.Options{Backend: v.Backend, Threads: v.Threads, MaxChunk: v.Chunk, Context: len(ids) + 1, KVType: v.KVType})
+	m, err := runtime.New(p, runtime.Options{Backend: v.Backend, Threads: v.Threads, MaxChunk: v.Chunk + v.Company*othersCall, Context: len(ids) + 1, KVType: v.KVType})
 	if err != nil {
 		return nil, err
 	}
 	defer m.Close()
 	s, err := m.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	others, err := newOthers(m, v.Company, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +78,12 @@ func (v *Variant) run(ctx context.Context, ids []int32) ([]float32, error) {
 				p.Poison()
 			}
 		}
-		err := s.Logits(ctx, ids[at:min(at+v.Chunk, len(ids))], func(_ int, row []float32) error {
-			all = append(all, row...)
-			return nil
-		})
-		if err != nil {
+		a := runtime.Append{Session: s, IDs: ids[at:min(at+v.Chunk, len(ids))], NoTop: true,
+			Logits: func(_ int, logits []float32, _ int) error { all = append(all, logits...); return nil }}
+		for i := range a.IDs {
+			a.Rows = append(a.Rows, runtime.Row{At: int32(i)})
+		}
+		if err := others.step(ctx, a); err != nil {
 			return nil, err
 		}
 	}
