@@ -28,7 +28,8 @@ func (b tiered) Open(w backend.Weights, o backend.Options) (backend.Device, erro
 }
 
 // TestConformance: the generic tier on one thread defines the bits; every tier
-// of this machine on one to three threads gives them.
+// of this machine on one to three threads gives them, with any room for partial
+// results.
 func TestConformance(t *testing.T) {
 	budget := backendtest.Budget{Target: target.CPU, Rel: 1.5e-5}
 	for _, t := range kernel.CacheTypes {
@@ -39,6 +40,14 @@ func TestConformance(t *testing.T) {
 			name := fmt.Sprintf("%s, %d threads", tier, threads)
 			budget.Exact = append(budget.Exact, backendtest.Variant{Name: name, Backend: tiered{tier: tier}, Threads: threads})
 		}
+	}
+	best, err := kernel.Best()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, room := range []int64{1, 4000} { // nothing, or some spans, can be taken apart
+		name := fmt.Sprintf("%s, %d bytes for partial results", best, room)
+		budget.Exact = append(budget.Exact, backendtest.Variant{Name: name, Backend: tiered{tier: best}, Threads: 2, PartialBytes: room})
 	}
 	backendtest.Run(t, Backend{}, budget)
 }
