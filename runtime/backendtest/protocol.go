@@ -27,6 +27,7 @@ var protocol = []protocolCase{
 	{"cancelled", checkCancelled},
 	{"truncate and fork", checkTruncateFork},
 	{"save and load", checkSaveLoad},
+	{"windows", checkWindows},
 }
 
 type protocolCase struct {
