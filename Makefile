@@ -47,7 +47,7 @@ vet:
 # their packages runs. Of the tiers, best is i8mm and neon the one below.
 QEMU      ?= qemu-aarch64
 ARM64SKIP  = ^(TestTruncatedSource|TestTruncatedWhileMapped|TestPoolFault)$$
-ARM64PKGS  = internal/f32 pkg/quant pkg/pack runtime/cpu/kernel runtime/cpu
+ARM64PKGS  = internal/f32 pkg/quant pkg/pack runtime/cpu/kernel runtime/cpu internal/digests
 ARM64MODELS = $(wildcard testdata/models/llama-f32 testdata/models/war-and-peace)
 test-arm64:
 	@command -v $(QEMU) >/dev/null || { echo "test-arm64: skipped, $(QEMU) (package qemu-user) is not installed"; exit 0; }; \
