@@ -38,7 +38,7 @@ type typeRow struct {
 var types = []typeRow{
 	{name: "f32", codecs: true}, {name: "f16"}, {name: "bf16"},
 	{name: "q8_0", codecs: true, decoded: true}, {name: "q4_0", decoded: true}, {name: "q4_1", decoded: true},
-	{name: "q5_0", decoded: true}, {name: "q5_1", decoded: true}, {name: "q4_k_m", codecs: true}, {name: "q4_k_s", decoded: true, slabs: true},
+	{name: "q5_0", decoded: true}, {name: "q5_1", decoded: true}, {name: "iq4_nl", decoded: true}, {name: "q4_k_m", codecs: true}, {name: "q4_k_s", decoded: true, slabs: true},
 	{name: "q5_k_s", decoded: true, slabs: true}, {name: "q5_k_m", slabs: true}, {name: "q6_k", decoded: true, slabs: true},
 }
 

@@ -131,15 +131,14 @@ func TestBadTensors(t *testing.T) {
 		"layer left": {"qwen2", func(f fake) fake {
 			return append(f, tensor.Info{Name: "model.layers.2.self_attn.q_proj.weight", Type: tensor.F32, Shape: tensor.Shape{32, 32}})
 		}, model.Options{}, []string{"layers.2", "2 layers"}},
-		"shape":       {"qwen3", func(f fake) fake { f[find(f, q)].Shape = tensor.Shape{32, 64}; return f }, model.Options{}, []string{q, "[32, 64]", "[64, 32]", "model.safetensors"}},
-		"rank":        {"qwen3", func(f fake) fake { f[find(f, q)].Shape = tensor.Shape{64, 32, 1}; return f }, model.Options{}, []string{q, "[64, 32, 1]"}},
-		"fp8":         {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.F8E4M3; return f }, model.Options{}, []string{q, "f8_e4m3"}},
-		"integers":    {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.I32; return f }, model.Options{}, []string{q, "i32"}},
-		"no kernel":   {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.IQ4_NL; return f }, model.Options{}, []string{q, "iq4_nl", "--type"}},
-		"no kernel 2": {"qwen3", func(f fake) fake { return f }, model.Options{Type: quant.IQ4_NL}, []string{"iq4_nl"}},
-		"twice":       {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.Q8_0; return f }, model.Options{Type: quant.Q4_0}, []string{q, "q8_0", "q4_0", "again"}},
-		"norm type":   {"qwen3", func(f fake) fake { f[find(f, "model.norm.weight")].Type = tensor.U8; return f }, model.Options{}, []string{"model.norm.weight", "u8"}},
-		"untied":      {"qwen2-window", func(f fake) fake { i := find(f, "lm_head.weight"); return append(f[:i:i], f[i+1:]...) }, model.Options{}, []string{"lm_head.weight", "missing"}},
+		"shape":     {"qwen3", func(f fake) fake { f[find(f, q)].Shape = tensor.Shape{32, 64}; return f }, model.Options{}, []string{q, "[32, 64]", "[64, 32]", "model.safetensors"}},
+		"rank":      {"qwen3", func(f fake) fake { f[find(f, q)].Shape = tensor.Shape{64, 32, 1}; return f }, model.Options{}, []string{q, "[64, 32, 1]"}},
+		"fp8":       {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.F8E4M3; return f }, model.Options{}, []string{q, "f8_e4m3"}},
+		"integers":  {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.I32; return f }, model.Options{}, []string{q, "i32"}},
+		"no kernel": {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.MXFP4; return f }, model.Options{}, []string{q, "mxfp4", "--type"}},
+		"twice":     {"qwen3", func(f fake) fake { f[find(f, q)].Type = tensor.Q8_0; return f }, model.Options{Type: quant.Q4_0}, []string{q, "q8_0", "q4_0", "again"}},
+		"norm type": {"qwen3", func(f fake) fake { f[find(f, "model.norm.weight")].Type = tensor.U8; return f }, model.Options{}, []string{"model.norm.weight", "u8"}},
+		"untied":    {"qwen2-window", func(f fake) fake { i := find(f, "lm_head.weight"); return append(f[:i:i], f[i+1:]...) }, model.Options{}, []string{"lm_head.weight", "missing"}},
 	} {
 		_, err := model.BuildHF("dir", c.change(tensorsOf(t, all[c.base], tensor.BF16)), all[c.base], c.o)
 		for _, want := range c.want {
@@ -250,5 +249,14 @@ func TestDeepest(t *testing.T) {
 	}
 	if n := len(got.Graph.States); n != model.MaxLayers {
 		t.Errorf("%d states", n)
+	}
+}
+
+// TestNoKernel: a recipe whose type has no packed form is refused by name.
+func TestNoKernel(t *testing.T) {
+	config := with(t, configs(t)["qwen3"], m{"hidden_size": 256})
+	_, err := model.BuildHF("dir", tensorsOf(t, config, tensor.BF16), config, model.Options{Type: quant.Q2_K})
+	if err == nil || !strings.Contains(err.Error(), "no kernel runs type q") {
+		t.Errorf("q2_k: %v", err)
 	}
 }

@@ -224,16 +224,19 @@ type at struct {
 }
 
 // tables lists the values of the types that index some.
-var tables = map[tensor.Type][16]int{}
+var tables = map[tensor.Type][16]int{
+	tensor.IQ4_NL: {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+}
 
 var parts = map[tensor.Type]at{
-	tensor.Q4_0: {nibbles: 64},
-	tensor.Q4_1: {nibbles: 128, mins: 64},
-	tensor.Q5_0: {nibbles: 64, high: 576, highBits: 1},
-	tensor.Q5_1: {nibbles: 128, high: 640, highBits: 1, mins: 64},
-	tensor.Q4_K: {nibbles: 320},
-	tensor.Q5_K: {nibbles: 320, high: 2368, highBits: 1},
-	tensor.Q6_K: {nibbles: 320, high: 2368, highBits: 2},
+	tensor.Q4_0:   {nibbles: 64},
+	tensor.IQ4_NL: {nibbles: 64},
+	tensor.Q4_1:   {nibbles: 128, mins: 64},
+	tensor.Q5_0:   {nibbles: 64, high: 576, highBits: 1},
+	tensor.Q5_1:   {nibbles: 128, high: 640, highBits: 1, mins: 64},
+	tensor.Q4_K:   {nibbles: 320},
+	tensor.Q5_K:   {nibbles: 320, high: 2368, highBits: 1},
+	tensor.Q6_K:   {nibbles: 320, high: 2368, highBits: 2},
 }
 
 // put writes g as row r of record rec, which must start zeroed.

@@ -281,7 +281,7 @@ func TestRefusals(t *testing.T) {
 		ty   tensor.Type
 		n, k int64
 	}{
-		{tensor.Q4_0, 1, 33}, {tensor.Q4_K, 1, 128}, {tensor.F32, -1, 4}, {tensor.F32, 1, 0}, {tensor.IQ4_NL, 1, 32},
+		{tensor.Q4_0, 1, 33}, {tensor.Q4_K, 1, 128}, {tensor.F32, -1, 4}, {tensor.F32, 1, 0}, {tensor.IQ4_XS, 1, 256},
 		{tensor.F32, math.MaxInt64, math.MaxInt64}, {tensor.Q8_0, math.MaxInt64, 32}, {tensor.Invalid, 1, 1},
 	} {
 		if _, err := P16.Size(c.ty, []int64{c.n}, c.k); err == nil {

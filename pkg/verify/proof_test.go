@@ -16,7 +16,7 @@ import (
 var full = flag.Bool("full", false, "prove every committed checkpoint in every weight type (minutes)")
 
 // types are the weight types and mixtures to which checkpoints are brought.
-var types = []string{"", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_k_m", "q5_k_m", "q6_k"}
+var types = []string{"", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "iq4_nl", "q4_k_m", "q5_k_m", "q6_k"}
 
 // prove runs a subject through all passes and against the reference; any
 // difference is an error.

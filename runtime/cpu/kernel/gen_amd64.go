@@ -26,6 +26,9 @@ func expandBytes(dst *float32, src *byte, n int, scale, min *float32, groups, ze
 func expandF16(dst *float32, src *byte, n int)
 
 //go:noescape
+func expandIQ4_NL(w *byte, scale *float32, rec *byte, n int)
+
+//go:noescape
 func expandQ4_0(w *byte, scale *float32, rec *byte, n int)
 
 //go:noescape
@@ -158,6 +161,9 @@ func gemv256F32(a *gemvFloatArgs)
 func gemv256F32x2(a *gemvFloatArgs)
 
 //go:noescape
+func gemv256IQ4_NL(a *gemvArgs)
+
+//go:noescape
 func gemv256Q4_0(a *gemvArgs)
 
 //go:noescape
@@ -180,6 +186,9 @@ func gemv256Q6_K(a *gemvArgs)
 
 //go:noescape
 func gemv256Q8_0(a *gemvArgs)
+
+//go:noescape
+func gemv256VIQ4_NL(a *gemvArgs)
 
 //go:noescape
 func gemv256VQ4_0(a *gemvArgs)
@@ -206,6 +215,9 @@ func gemv256VQ6_K(a *gemvArgs)
 func gemv256VQ8_0(a *gemvArgs)
 
 //go:noescape
+func gemv4xIQ4_NL(a *gemvArgs)
+
+//go:noescape
 func gemv4xQ4_0(a *gemvArgs)
 
 //go:noescape
@@ -230,6 +242,9 @@ func gemv4xQ6_K(a *gemvArgs)
 func gemv4xQ8_0(a *gemvArgs)
 
 //go:noescape
+func gemv8xIQ4_NL(a *gemvArgs)
+
+//go:noescape
 func gemv8xQ4_0(a *gemvArgs)
 
 //go:noescape
@@ -252,6 +267,9 @@ func gemv8xQ6_K(a *gemvArgs)
 
 //go:noescape
 func gemv8xQ8_0(a *gemvArgs)
+
+//go:noescape
+func gemvIQ4_NL(a *gemvArgs)
 
 //go:noescape
 func gemvQ4_0(a *gemvArgs)
@@ -355,4 +373,6 @@ var natives = map[tensor.Type]*native{
 		gemm256: gemm256Q5_K, gemm256V: gemm256VMinK, expand: minK(expandQ5_K)},
 	tensor.Q6_K: {gemv: gemvQ6_K, gemv4: gemv4xQ6_K, gemv8: gemv8xQ6_K, gemv256: gemv256Q6_K, gemv256V: gemv256VQ6_K,
 		gemm256: gemm256Q6_K, gemm256V: gemm256VOffset16, expand: offset16(expandQ6_K)},
+	tensor.IQ4_NL: {gemv: gemvIQ4_NL, gemv4: gemv4xIQ4_NL, gemv8: gemv8xIQ4_NL, gemv256: gemv256IQ4_NL, gemv256V: gemv256VIQ4_NL,
+		gemm256: gemm256Q8_0, gemm256V: gemm256VOffset8, expand: offset(expandIQ4_NL)},
 }

@@ -65,6 +65,9 @@ func neonGemv4F16(a *neonFloatGemvArgs)
 func neonGemv4F32(a *neonFloatGemvArgs)
 
 //go:noescape
+func neonGemvIQ4_NL(a *neonGemvArgs)
+
+//go:noescape
 func neonGemvMin(a *neonArgs)
 
 //go:noescape
@@ -111,15 +114,16 @@ func neonScalesSigned(scale, d *float32, sc *byte, n int)
 
 // natives lists the types that have kernels of their own.
 var natives = map[tensor.Type]*native{
-	tensor.F32:  {gemv4: neonGemv4F32},
-	tensor.F16:  {gemv4: neonGemv4F16, widen: neonHalfPairs},
-	tensor.BF16: {gemv4: neonGemv4BF16, widen: neonBF16},
-	tensor.Q8_0: {stream: neonGemvQ8_0},
-	tensor.Q4_0: {stream: neonGemvQ4_0},
-	tensor.Q4_1: {},
-	tensor.Q5_0: {},
-	tensor.Q5_1: {},
-	tensor.Q4_K: {stream: neonGemvQ4_K},
-	tensor.Q5_K: {},
-	tensor.Q6_K: {stream: neonGemvQ6_K},
+	tensor.F32:    {gemv4: neonGemv4F32},
+	tensor.F16:    {gemv4: neonGemv4F16, widen: neonHalfPairs},
+	tensor.BF16:   {gemv4: neonGemv4BF16, widen: neonBF16},
+	tensor.Q8_0:   {stream: neonGemvQ8_0},
+	tensor.Q4_0:   {stream: neonGemvQ4_0},
+	tensor.Q4_1:   {},
+	tensor.Q5_0:   {},
+	tensor.Q5_1:   {},
+	tensor.Q4_K:   {stream: neonGemvQ4_K},
+	tensor.Q5_K:   {},
+	tensor.Q6_K:   {stream: neonGemvQ6_K},
+	tensor.IQ4_NL: {stream: neonGemvIQ4_NL},
 }

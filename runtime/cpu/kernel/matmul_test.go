@@ -266,7 +266,7 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%v at %s: %v, %v", row.Key, row.Tier, got.Tier, err)
 		}
 	}
-	if _, err := Lookup(Key{Weight: tensor.IQ4_NL, Form: P16, Elem: F32}, Generic); err == nil {
+	if _, err := Lookup(Key{Weight: tensor.IQ4_XS, Form: P16, Elem: F32}, Generic); err == nil {
 		t.Error("iq4_nl has a kernel")
 	}
 	if _, err := Lookup(Key{Weight: tensor.F16, Form: P16, Elem: I8}, AVX512); err == nil {
