@@ -91,6 +91,7 @@ func TestInstructions(t *testing.T) {
 
 var (
 	loadsArgs = regexp.MustCompile(`\bMOV[QD]\s+a\+0\(FP\),\s*(\w+)`)
+	field     = regexp.MustCompile(`\b\w+Args_\w+[^()\s]*\)?\((\w+)\)`)
 	literal   = regexp.MustCompile(`(?:^|[\s,(])(\d*|\(\d[^()]*\))\((\w+)\)`)
 )
 
@@ -114,17 +115,22 @@ func TestArgumentOffsets(t *testing.T) {
 }
 
 // numbered finds the operands of an assembly file that reach into a struct of arguments
-// by a number. A register holds the struct from its load to the next instruction that
-// writes it, or to the next function.
+// by a number. In a function or a macro a register holds the struct from its load, or
+// from the beginning where a field is read through it and nothing was written to it
+// before, to the next instruction that writes it.
 func numbered(text string) (loads int, bad []string) {
-	held := ""
+	var lines []string
 	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == ';' }) {
 		line, _, _ = strings.Cut(line, "//")
-		line = strings.TrimRight(line, " \t\\")
-		if strings.HasPrefix(line, "TEXT") || strings.HasPrefix(line, "#define") {
-			held = ""
-		}
-		if m := loadsArgs.FindStringSubmatch(line); m != nil {
+		lines = append(lines, strings.TrimSpace(strings.TrimRight(line, " \t\\")))
+	}
+	held := ""
+	for i, line := range lines {
+		switch m := loadsArgs.FindStringSubmatch(line); {
+		case strings.HasPrefix(line, "TEXT"), strings.HasPrefix(line, "#define"):
+			held = handed(lines[i+1:])
+			continue
+		case m != nil:
 			held = m[1]
 			loads++
 			continue
@@ -134,7 +140,7 @@ func numbered(text string) (loads int, bad []string) {
 		}
 		for _, m := range literal.FindAllStringSubmatch(line, -1) {
 			if m[2] == held {
-				bad = append(bad, strings.TrimSpace(line))
+				bad = append(bad, line)
 			}
 		}
 		if strings.HasSuffix(line, " "+held) {
@@ -144,11 +150,31 @@ func numbered(text string) (loads int, bad []string) {
 	return loads, bad
 }
 
+// handed is the register that holds a struct of arguments where a function or macro of
+// these lines begins: a macro before it has loaded it.
+func handed(lines []string) string {
+	written := map[string]bool{}
+	for _, line := range lines {
+		if strings.HasPrefix(line, "TEXT") || strings.HasPrefix(line, "#define") {
+			break
+		}
+		if m := field.FindStringSubmatch(line); m != nil && !written[m[1]] {
+			return m[1]
+		}
+		words := strings.Fields(line)
+		if len(words) > 0 {
+			written[words[len(words)-1]] = true
+		}
+	}
+	return ""
+}
+
 func TestNumbered(t *testing.T) {
 	text := "TEXT ·f(SB), NOSPLIT, $0-8\n\tMOVQ a+0(FP), DX\n\tMOVQ fArgs_w(DX), SI; MOVQ 8(DX), DI // 16(DX)\n\tADDQ (DX), R8\n" +
-		"\tVMOVUPS (4+64*r)(DX), Z0\n\tMOVQ fArgs_m(DX), DX\n\tMOVQ 8(DX), R9\nTEXT ·g(SB), NOSPLIT, $0-8\n\tMOVQ dst+0(FP), DX\n\tMOVQ 8(DX), SI\n"
+		"\tVMOVUPS (4+64*r)(DX), Z0\n\tMOVQ fArgs_m(DX), DX\n\tMOVQ 8(DX), R9\nTEXT ·g(SB), NOSPLIT, $0-8\n\tMOVQ dst+0(FP), DX\n\tMOVQ 8(DX), SI\n" +
+		"#define M(x) \\\n\tMOVQ 24(DX), R8 \\\n\tMOVQ (fArgs_w+8*x)(DX), R9\n"
 	loads, bad := numbered(text)
-	if want := "MOVQ 8(DX), DI|ADDQ (DX), R8|VMOVUPS (4+64*r)(DX), Z0"; loads != 1 || strings.Join(bad, "|") != want {
+	if want := "MOVQ 8(DX), DI|ADDQ (DX), R8|VMOVUPS (4+64*r)(DX), Z0|MOVQ 24(DX), R8"; loads != 1 || strings.Join(bad, "|") != want {
 		t.Errorf("%d loads, %q, want 1, %s", loads, bad, want)
 	}
 }
