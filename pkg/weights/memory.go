@@ -57,13 +57,6 @@ func (m *Memory) Bytes(_ string, w *ir.Weight) ([]byte, error) {
 	return k.data, nil
 }
 
-// Drop forgets all evaluated weights. Slices handed out stay valid.
-func (m *Memory) Drop() {
-	m.mu.Lock()
-	m.done = map[string]*kept{}
-	m.mu.Unlock()
-}
-
 // Bytes evaluates e in memory: a view of src where e is a plain tensor or a
 // run of its rows, else new memory aligned to Align.
 func Bytes(e *ir.Expr, src Source, workers int) ([]byte, error) {

@@ -21,79 +21,20 @@ func (v value) row(r int) []float64 { return v.f[r*v.cols : (r+1)*v.cols] }
 
 func newValue(rows, cols int) value { return value{f: make([]float64, rows*cols), cols: cols} }
 
-// activations has the function of every op that is an activation.
-var activations = map[ir.OpName]func(float64) float64{
-	ir.OpSilu:     func(v float64) float64 { return v / (1 + math.Exp(-v)) },
-	ir.OpGeluTanh: func(v float64) float64 { return 0.5 * v * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v))) },
-}
-
 // eval computes one simple node.
 func (e *executable) eval(n *ir.Node, vals []value, run *run) error {
-	x := vals[n.In[0]]
-	var w *matrix
+	f := meanings[n.Op]
+	if f == nil {
+		return fmt.Errorf("no meaning for op %q", n.Op)
+	}
+	s := &site{n: n, vals: vals, run: run, x: vals[n.In[0]], exact: e.d.exact}
 	if len(n.Weights) > 0 {
 		var err error
-		if w, err = e.weight(n.Weights[0]); err != nil {
+		if s.w, err = e.weight(n.Weights[0]); err != nil {
 			return err
 		}
 	}
-	var y value
-	switch n.Op {
-	case ir.OpEmbedding:
-		y = newValue(len(x.i), w.k)
-		for r, id := range x.i {
-			if id < 0 || int(id) >= w.n {
-				return fmt.Errorf("token id %d is outside 0..%d", id, w.n-1)
-			}
-			copy(y.row(r), w.row(int(id)))
-		}
-	case ir.OpMatmul:
-		y = newValue(x.rows(), w.n)
-		for r := range x.rows() {
-			for j := range w.n {
-				y.f[r*w.n+j] = dot(x.row(r), w.row(j))
-			}
-		}
-	case ir.OpRMSNorm:
-		y = rmsNorm(x, w.row(0), int(n.Int("dim")), n.Float("eps"))
-	case ir.OpAddBias:
-		y = newValue(x.rows(), x.cols)
-		for i := range y.f {
-			y.f[i] = x.f[i] + w.data[i%x.cols]
-		}
-	case ir.OpAdd, ir.OpMul:
-		y = newValue(x.rows(), x.cols)
-		for i, b := range vals[n.In[1]].f {
-			if y.f[i] = x.f[i] + b; n.Op == ir.OpMul {
-				y.f[i] = x.f[i] * b
-			}
-		}
-	case ir.OpBoundary, ir.OpRelayout:
-		y = x
-	case ir.OpQuantizeAct:
-		if y = x; !e.d.exact {
-			y = roundS256E32(x)
-		}
-	case ir.OpRope:
-		y = rope(x, run.pos, w.row(0), n)
-	case ir.OpSelectRows:
-		y = newValue(len(run.want), x.cols)
-		for i, r := range run.want {
-			copy(y.row(i), x.row(int(r)))
-		}
-	case ir.OpAttention:
-		y = attention(n, vals, run)
-	case ir.OpTopK:
-		return topk(n, vals)
-	default:
-		f := activations[n.Op]
-		if f == nil {
-			return fmt.Errorf("no meaning for op %q", n.Op)
-		}
-		y = mapped(x, f)
-	}
-	vals[n.Out[0]] = y
-	return nil
+	return f(s)
 }
 
 func dot(a, b []float64) float64 {

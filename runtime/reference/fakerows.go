@@ -8,4 +8,4 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
-func init() { activations[ir.OpFake] = func(v float64) float64 { return v / (1 + math.Abs(v)) } }
+func init() { meanings[ir.OpFake] = unary(func(v float64) float64 { return v / (1 + math.Abs(v)) }) }
