@@ -27,6 +27,7 @@ repetitions, one more before them warms up. Lists are comma-separated.
   tessera bench model.tess
   tessera bench a.tess b.tess -p 512 -n 128 -d 0,4096,32768 -r 3 --format md
   tessera bench model/ --type q4_k_m --threads 1,2,4 --format csv > speed.csv
+  tessera bench model.tess -p 0 -n 32 -d 128 --sessions 1,8,16          many sessions generate in the same steps
   tessera bench model.tess -n 0 --ops --limits      where the time goes, beside the machine's limits
   tessera bench model.tess -n 0 -p 1,2,4,8,16 --threads 1,2 --scaling   what a batch and a thread are worth
 
@@ -42,6 +43,7 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.StringFlag{Name: "p", Value: "512", Usage: "prompt lengths `N,...` (0: none)"},
 			&cli.StringFlag{Name: "n", Value: "128", Usage: "generation lengths `N,...` (0: none)"},
 			&cli.StringFlag{Name: "d", Value: "0", Usage: "tokens in the cache before, `D,...`"},
+			&cli.StringFlag{Name: "sessions", Value: "1", Usage: "generate in `N,...` sessions at once; the speed is that of all together"},
 			&cli.IntFlag{Name: "r", Value: 5, Usage: "repetitions"},
 			&cli.StringFlag{Name: "threads", Aliases: []string{"t"}, Value: "0", Usage: "worker threads `N,...` (0: physical cores)"},
 			&cli.StringFlag{Name: "format", Aliases: []string{"o"}, Value: "table", Usage: "table, md, csv or json"},
@@ -136,7 +138,7 @@ func benchOptions(c *cli.Context) (bench.Options, error) {
 		flag string
 		to   *[]int
 		zero bool // 0 means none of this kind
-	}{{"p", &o.Prompts, true}, {"n", &o.Gens, true}, {"d", &o.Depths, false}, {"threads", &o.Threads, false}} {
+	}{{"p", &o.Prompts, true}, {"n", &o.Gens, true}, {"d", &o.Depths, false}, {"threads", &o.Threads, false}, {"sessions", &o.Sessions, false}} {
 		for _, f := range strings.Split(c.String(l.flag), ",") {
 			n, err := strconv.Atoi(strings.TrimSpace(f))
 			if err != nil || n < 0 {

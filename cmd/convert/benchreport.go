@@ -54,7 +54,7 @@ func (b *benchReport) add(r benchRow) error {
 	switch b.format {
 	case "csv":
 		b.csv.Write([]string{b.Machine.Name, b.Machine.Tier, r.Model, r.Weights.Type, fmt.Sprint(r.Weights.Bytes), fmt.Sprint(r.Weights.Elements), r.Backend, fmt.Sprint(r.Threads), r.KVType,
-			fmt.Sprint(r.Prompt), fmt.Sprint(r.Gen), fmt.Sprint(r.Depth), r.Test, fmt.Sprintf("%.4f", r.Speed), fmt.Sprintf("%.4f", r.StdDev), r.Error})
+			fmt.Sprint(r.Prompt), fmt.Sprint(r.Gen), fmt.Sprint(r.Depth), fmt.Sprint(r.Sessions), fmt.Sprint(r.StateBytes), r.Test, fmt.Sprintf("%.4f", r.Speed), fmt.Sprintf("%.4f", r.StdDev), r.Error})
 		b.csv.Flush()
 		return b.csv.Error()
 	case "json":
@@ -77,7 +77,7 @@ func (b *benchReport) begin() {
 	switch b.format {
 	case "csv":
 		b.csv = csv.NewWriter(b.w)
-		b.csv.Write([]string{"cpu", "tier", "model", "type", "bytes", "elements", "backend", "threads", "kv_type", "n_prompt", "n_gen", "n_depth", "test", "tokens_per_second", "tokens_per_second_sd", "error"})
+		b.csv.Write([]string{"cpu", "tier", "model", "type", "bytes", "elements", "backend", "threads", "kv_type", "n_prompt", "n_gen", "n_depth", "n_sessions", "state_bytes", "test", "tokens_per_second", "tokens_per_second_sd", "error"})
 	case "table", "md":
 		fmt.Fprintf(b.w, "%s, %d cores, tier %s\n", b.Machine.Name, b.Machine.Cores, b.Machine.Tier)
 		for _, l := range b.LimitsBy {

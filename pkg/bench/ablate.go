@@ -62,10 +62,10 @@ type Ablation struct {
 func Ablate(ctx context.Context, full *runtime.Program, variants []Variant, o AblateOptions, row func(Ablation) error) error {
 	tests := []test{}
 	if o.Prompt > 0 {
-		tests = append(tests, test{false, o.Prompt})
+		tests = append(tests, test{false, o.Prompt, 1})
 	}
 	if o.Gen > 0 {
-		tests = append(tests, test{true, o.Gen})
+		tests = append(tests, test{true, o.Gen, 1})
 	}
 	if len(tests) == 0 || o.Rounds < 1 || o.Depth < 0 {
 		return fmt.Errorf("nothing to measure: no prompt and no generation length, or no rounds")
@@ -111,10 +111,7 @@ func (o *AblateOptions) open(ctx context.Context, p *runtime.Program) (*bench, e
 		return nil, err
 	}
 	b := &bench{o: &Options{Progress: o.Progress}, m: m, ids: walk(need, p.Meta.Vocab)}
-	if b.s, err = m.NewSession(); err == nil {
-		err = b.fill(ctx, o.Depth)
-	}
-	if err != nil {
+	if err := b.fill(ctx, o.Depth, 1); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -136,7 +133,7 @@ func (o *AblateOptions) variant(ctx context.Context, base *bench, v *Variant, te
 			return nil, err
 		}
 		l.Length = short.n
-		if _, err := base.once(ctx, test{t.gen, min(t.n, 8)}); err != nil {
+		if _, err := base.once(ctx, test{t.gen, min(t.n, 8), 1}); err != nil {
 			return nil, err
 		}
 		var lost []float64
@@ -168,7 +165,7 @@ func (o *AblateOptions) variant(ctx context.Context, base *bench, v *Variant, te
 func (o *AblateOptions) shorten(ctx context.Context, b *bench, t test) (test, error) {
 	b.progress("%s: warming up", t.name(o.Depth))
 	for n := 1; ; n = min(8*n, t.n) {
-		took, err := b.once(ctx, test{t.gen, n})
+		took, err := b.once(ctx, test{t.gen, n, 1})
 		if err != nil {
 			return t, err
 		}

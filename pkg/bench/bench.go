@@ -16,43 +16,54 @@ import (
 type Options struct {
 	Prompts []int // N of ppN
 	Gens    []int // N of tgN
-	Depths  []int // tokens in the cache; sorted, once each
-	Threads []int // 0 is the backend's default
-	Reps    int
-	Chunk   int    // tokens per call
-	KVType  string // "": the model's
-	Backend backend.Backend
-	Ops     bool // sum times by op kind
+	// Sessions are the numbers of sessions that generate together, each with its
+	// own tokens, cache and top-k; nil: one.
+	Sessions []int
+	Depths   []int // tokens in the cache; sorted, once each
+	Threads  []int // 0 is the backend's default
+	Reps     int
+	Chunk    int    // tokens per call
+	KVType   string // "": the model's
+	Backend  backend.Backend
+	Ops      bool // sum times by op kind
 	// Progress, when set, is told what is going on.
 	Progress func(what string)
 }
 
 // Row is the outcome of one test.
 type Row struct {
-	Threads int       `json:"threads"`
-	Chunk   int       `json:"chunk"`
-	KVType  string    `json:"kv_type"`
-	Prompt  int       `json:"n_prompt"`
-	Gen     int       `json:"n_gen"`
-	Depth   int       `json:"n_depth"`
-	Test    string    `json:"test"` // "pp512", "tg128 @ d4096"
-	Speed   float64   `json:"tokens_per_second"`
-	StdDev  float64   `json:"tokens_per_second_sd"`
-	Samples []float64 `json:"samples"`
-	Ops     []OpTime  `json:"ops,omitempty"`
-	Error   string    `json:"error,omitempty"`
+	Threads int    `json:"threads"`
+	Chunk   int    `json:"chunk"`
+	KVType  string `json:"kv_type"`
+	Prompt  int    `json:"n_prompt"`
+	Gen     int    `json:"n_gen"`
+	Depth   int    `json:"n_depth"`
+	// Sessions that run together; Speed is that of all of them.
+	Sessions int     `json:"n_sessions"`
+	Test     string  `json:"test"` // "pp512", "tg128 @ d4096", "tg32 × 8 @ d128"
+	Speed    float64 `json:"tokens_per_second"`
+	// StateBytes is the memory of the sessions' states behind the test.
+	StateBytes int64     `json:"state_bytes"`
+	StdDev     float64   `json:"tokens_per_second_sd"`
+	Samples    []float64 `json:"samples"`
+	Ops        []OpTime  `json:"ops,omitempty"`
+	Error      string    `json:"error,omitempty"`
 }
 
-// test is ppN or tgN.
+// test is ppN, or tgN in some sessions at once.
 type test struct {
-	gen bool
-	n   int
+	gen      bool
+	n        int
+	sessions int
 }
 
 func (t test) name(depth int) string {
 	s := fmt.Sprintf("pp%d", t.n)
 	if t.gen {
 		s = fmt.Sprintf("tg%d", t.n)
+	}
+	if t.sessions > 1 {
+		s += fmt.Sprintf(" × %d", t.sessions)
 	}
 	if depth > 0 {
 		s += fmt.Sprintf(" @ d%d", depth)
@@ -66,7 +77,7 @@ type bench struct {
 	limit  int // positions the model was made for; 0: no limit
 	tests  []test
 	m      *runtime.Model
-	s      *runtime.Session
+	all    []*runtime.Session // as many as a test has wanted
 	ops    *opClock
 	row    func(Row) error
 	ids    []int32
@@ -82,7 +93,7 @@ func (o *Options) Check() error {
 		what string
 		low  int
 		n    []int
-	}{{"prompt length", 1, o.Prompts}, {"generation length", 1, o.Gens}, {"depth", 0, o.Depths}, {"thread count", 0, o.Threads}, {"number of repetitions", 1, []int{o.Reps}}} {
+	}{{"prompt length", 1, o.Prompts}, {"generation length", 1, o.Gens}, {"depth", 0, o.Depths}, {"thread count", 0, o.Threads}, {"number of sessions", 1, o.Sessions}, {"number of repetitions", 1, []int{o.Reps}}} {
 		for _, n := range l.n {
 			if n < l.low || n > math.MaxInt32 {
 				return fmt.Errorf("%s %d, want at least %d", l.what, n, l.low)
@@ -100,10 +111,15 @@ func Run(ctx context.Context, p *runtime.Program, o Options, row func(Row) error
 	o.Depths = slices.Compact(slices.Sorted(slices.Values(o.Depths)))
 	var tests []test
 	for _, n := range o.Prompts {
-		tests = append(tests, test{false, n})
+		tests = append(tests, test{false, n, 1})
+	}
+	if len(o.Sessions) == 0 {
+		o.Sessions = []int{1}
 	}
 	for _, n := range o.Gens {
-		tests = append(tests, test{true, n})
+		for _, many := range o.Sessions {
+			tests = append(tests, test{true, n, many})
+		}
 	}
 	shared := *p
 	shared.Close = nil
@@ -128,7 +144,7 @@ func (b *bench) run(ctx context.Context, p *runtime.Program) error {
 			}
 		}
 	}
-	o := runtime.Options{Backend: b.o.Backend, Threads: b.thread, MaxChunk: b.o.Chunk, Context: need, KVType: b.o.KVType}
+	o := runtime.Options{Backend: b.o.Backend, Threads: b.thread, MaxChunk: b.o.Chunk, MaxRows: max(runtime.DefaultRows, slices.Max(b.o.Sessions)), Context: need, KVType: b.o.KVType}
 	if b.o.Ops {
 		b.ops = newOpClock()
 		o.Timing = b.ops.add
@@ -138,8 +154,8 @@ func (b *bench) run(ctx context.Context, p *runtime.Program) error {
 		return err
 	}
 	defer b.m.Close()
-	if b.s, err = b.m.NewSession(); err != nil {
-		return err
+	if m := b.m.Options().MaxChunk; slices.Max(b.o.Sessions) > m {
+		return fmt.Errorf("%d sessions in steps of at most %d tokens: use a larger chunk", slices.Max(b.o.Sessions), m)
 	}
 	b.ids = walk(need, p.Meta.Vocab)
 	for _, d := range b.o.Depths {
@@ -164,7 +180,7 @@ func walk(n, vocab int) []int32 {
 // depth runs all tests behind d tokens.
 func (b *bench) depth(ctx context.Context, d int) error {
 	for _, t := range b.tests {
-		r := Row{Threads: b.thread, Chunk: b.m.Options().MaxChunk, KVType: b.m.Options().KVType, Depth: d, Test: t.name(d)}
+		r := Row{Threads: b.thread, Chunk: b.m.Options().MaxChunk, KVType: b.m.Options().KVType, Depth: d, Sessions: t.sessions, Test: t.name(d)}
 		if t.gen {
 			r.Gen = t.n
 		} else {
@@ -172,7 +188,7 @@ func (b *bench) depth(ctx context.Context, d int) error {
 		}
 		if !b.fits(t, d) {
 			r.Error = fmt.Sprintf("needs %d positions, the model was made for %d", d+t.n, b.limit)
-		} else if err := b.fill(ctx, d); err != nil {
+		} else if err := b.fill(ctx, d, t.sessions); err != nil {
 			return err
 		} else if err := b.measure(ctx, t, &r); err != nil {
 			return fmt.Errorf("%s: %w", r.Test, err)
@@ -190,16 +206,38 @@ func (b *bench) progress(format string, args ...any) {
 	}
 }
 
-// fill makes the session hold d tokens.
-func (b *bench) fill(ctx context.Context, d int) error {
-	for b.s.Len() < d {
-		b.progress("filling the cache: %d of %d tokens", b.s.Len(), d)
-		n := min(b.m.Options().MaxChunk, d-b.s.Len())
-		if err := b.s.Extend(ctx, b.ids[b.s.Len():b.s.Len()+n]); err != nil {
-			return fmt.Errorf("filling the cache to %d tokens: %w", d, err)
+// fill makes the first sessions hold d tokens, each others.
+func (b *bench) fill(ctx context.Context, d, sessions int) error {
+	for len(b.all) < sessions {
+		s, err := b.m.NewSession()
+		if err != nil {
+			return err
+		}
+		b.all = append(b.all, s)
+	}
+	for i, s := range b.all[:sessions] {
+		for s.Len() < d {
+			b.progress("filling the cache of session %d: %d of %d tokens", i+1, s.Len(), d)
+			n := min(b.m.Options().MaxChunk, d-s.Len())
+			if err := s.Extend(ctx, b.tokens(i, s.Len(), n)); err != nil {
+				return fmt.Errorf("filling the cache to %d tokens: %w", d, err)
+			}
 		}
 	}
 	return nil
+}
+
+// tokens are n ids of a session from position at on. Sessions walk the same
+// ring of ids from other starts.
+func (b *bench) tokens(session, at, n int) []int32 {
+	if session == 0 {
+		return b.ids[at : at+n]
+	}
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = b.ids[(at+i+97*session)%len(b.ids)]
+	}
+	return ids
 }
 
 // measure warms up, then repeats t from the session as it is.
@@ -222,7 +260,10 @@ func (b *bench) measure(ctx context.Context, t test, r *Row) error {
 		if err != nil {
 			return err
 		}
-		r.Samples = append(r.Samples, float64(t.n)/took.Seconds())
+		r.Samples = append(r.Samples, float64(t.n*t.sessions)/took.Seconds())
+	}
+	for _, s := range b.all[:t.sessions] {
+		r.StateBytes += s.State().Bytes()
 	}
 	r.Speed, r.StdDev = meanSD(r.Samples)
 	if b.ops != nil {
@@ -233,7 +274,11 @@ func (b *bench) measure(ctx context.Context, t test, r *Row) error {
 
 // once runs t and rewinds.
 func (b *bench) once(ctx context.Context, t test) (time.Duration, error) {
-	d := b.s.Len()
+	if t.sessions > 1 {
+		return b.together(ctx, t)
+	}
+	s := b.all[0]
+	d := s.Len()
 	ids := b.ids[d : d+t.n]
 	step := t.n
 	if t.gen {
@@ -241,12 +286,46 @@ func (b *bench) once(ctx context.Context, t test) (time.Duration, error) {
 	}
 	start := time.Now()
 	for at := 0; at < len(ids); at += step {
-		if _, err := b.s.Prefill(ctx, ids[at:at+step], nil); err != nil {
+		if _, err := s.Prefill(ctx, ids[at:at+step], nil); err != nil {
 			return 0, err
 		}
 	}
 	took := time.Since(start)
-	return max(took, time.Nanosecond), b.s.Rewind(d)
+	return max(took, time.Nanosecond), s.Rewind(d)
+}
+
+// together generates in several sessions, a token of each in every step.
+func (b *bench) together(ctx context.Context, t test) (time.Duration, error) {
+	sessions := b.all[:t.sessions]
+	d := sessions[0].Len()
+	batch := make([]runtime.Append, t.sessions)
+	ids := make([][]int32, t.sessions)
+	for i, s := range sessions {
+		batch[i] = runtime.Append{Session: s, Rows: []runtime.Row{{}}}
+		ids[i] = b.tokens(i, d, t.n)
+	}
+	start := time.Now()
+	for at := range t.n {
+		for i := range batch {
+			batch[i].IDs = ids[i][at : at+1]
+		}
+		out, err := b.m.Step(ctx, batch)
+		if err != nil {
+			return 0, err
+		}
+		for i := range out {
+			if out[i].Err != nil {
+				return 0, fmt.Errorf("session %d: %w", i+1, out[i].Err)
+			}
+		}
+	}
+	took := time.Since(start)
+	for _, s := range sessions {
+		if err := s.Rewind(d); err != nil {
+			return 0, err
+		}
+	}
+	return max(took, time.Nanosecond), nil
 }
 
 // meanSD gives the mean and the sample standard deviation.

@@ -70,6 +70,28 @@ func TestRows(t *testing.T) {
 	}
 }
 
+// TestSessions: some sessions generate together, each behind its own tokens.
+func TestSessions(t *testing.T) {
+	rows := run(t, program(t, quant.Q8_0), Options{Prompts: []int{4}, Gens: []int{3}, Sessions: []int{1, 5}, Depths: []int{0, 300}, Threads: []int{1}, Reps: 2, Chunk: 64})
+	var names []string
+	for _, r := range rows {
+		names = append(names, r.Test)
+		if r.Error != "" || !(r.Speed > 0) || len(r.Samples) != 2 || r.StateBytes <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if want := []string{"pp4", "tg3", "tg3 × 5", "pp4 @ d300", "tg3 @ d300", "tg3 × 5 @ d300"}; !slices.Equal(names, want) {
+		t.Fatalf("rows %q, want %q", names, want)
+	}
+	if one, five := rows[4], rows[5]; one.Sessions != 1 || five.Sessions != 5 || five.StateBytes != 5*one.StateBytes {
+		t.Errorf("%d sessions with %d bytes, %d with %d", one.Sessions, one.StateBytes, five.Sessions, five.StateBytes)
+	}
+	o := Options{Backend: cpu.Backend{}, Gens: []int{1}, Sessions: []int{9}, Depths: []int{0}, Threads: []int{1}, Reps: 1, Chunk: 8}
+	if err := Run(t.Context(), program(t, quant.Q8_0), o, func(Row) error { return nil }); err == nil || !strings.Contains(err.Error(), "larger chunk") {
+		t.Errorf("9 sessions in steps of 8 tokens: %v", err)
+	}
+}
+
 // TestOps compares what is counted with what the shapes say: hidden 64, 2
 // layers, 4 heads of 32, 2 KV heads, intermediate 96, vocabulary 256.
 func TestOps(t *testing.T) {

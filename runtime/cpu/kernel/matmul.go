@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/tessera-llm/tessera/pkg/pack"
 )
@@ -24,6 +25,7 @@ type Matmul struct {
 	tokens  int // tokens per pass
 	stride  int // distance of the panel numbers of two passes
 	scratch int
+	read    atomic.Int64
 }
 
 // matmulFunc computes panels [p0, p1). For a kernel with several passes over
@@ -92,13 +94,19 @@ func (m *Matmul) Run(lo, hi int, scratch []byte) {
 	for lo < hi {
 		pass := lo / groups
 		end := min(hi, (pass+1)*groups)
-		m.run(m, lo*m.unit, pass*m.stride+min((end-pass*groups)*m.unit, m.W.panels), scratch)
+		p0, p1 := lo*m.unit, pass*m.stride+min((end-pass*groups)*m.unit, m.W.panels)
+		m.run(m, p0, p1, scratch)
+		m.read.Add(int64(p1-p0) * m.W.panelBytes())
 		lo = end
 	}
 	// Arguments of assembly lie in scratch as plain addresses.
 	runtime.KeepAlive(m)
 	runtime.KeepAlive(&scratch)
 }
+
+// Read is the number of bytes of W that were read, once per pass over the
+// tokens, since the last call of Read.
+func (m *Matmul) Read() int64 { return m.read.Swap(0) }
 
 // MatmulGroup runs several matmuls of one input as one task.
 type MatmulGroup struct {

@@ -113,3 +113,11 @@ func (w *Weight) slab(p, s int, buf []byte) []byte {
 
 // maxSlabBytes is the largest size of one slab of a panel: f32.
 const maxSlabBytes = Slab * 64
+
+// panelBytes is the size of 16 rows; of the last ones, that of whole 16.
+func (w *Weight) panelBytes() int64 {
+	if w.Form == Rows {
+		return pack.PanelRows * int64(w.stride)
+	}
+	return int64(w.stride)
+}
