@@ -42,7 +42,10 @@ func (d plantedDevice) Compile(segment string, g *ir.Graph, n backend.Size) (bac
 		d.p.graph(g)
 	}
 	e, err := d.Device.Compile(segment, g, n)
-	return plantedExe{e, d.p}, err
+	if err != nil {
+		return nil, err
+	}
+	return plantedExe{e, d.p}, nil
 }
 
 func (e plantedExe) Run(ctx context.Context, batch []backend.Span, in, out []backend.Buffer) error {
