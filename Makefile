@@ -20,7 +20,8 @@ test: vet
 # codec, a target) stands in the tables, one file for each, and must convert, run and verify.
 test-fakerows:
 	$(GO) test -tags fakerows -run 'TestFakeRows|TestTwoTargets|TestTargetMissing|TestRowsFirst' ./pkg/convert ./runtime/...
-	$(GO) test -tags fakerows -run 'TestTarget.*Agree|TestConformance/^(fake_softsign|gated_act.*)$$' ./runtime/cpu
+	$(GO) test -tags fakerows -run 'TestTarget.*Agree|TestConformance/^(fake_softsign|gated_act.*|matmul|embedding)$$' ./runtime/cpu
+	$(GO) test -tags fakerows -run 'TestEdgeBlocks|TestDefinition|TestForms|TestGoldenTypes|TestProof' ./pkg/quant ./pkg/pack ./runtime/cpu/kernel ./pkg/verify
 
 # The logits' bits of every row of testdata/digests.txt, in every tier of this
 # machine. DIGESTS=-full computes them in every way, DIGESTS=-update adds rows

@@ -1,6 +1,7 @@
 package quant
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -24,28 +25,36 @@ type Codec struct {
 	// badBlock is the index of the first block of data with a NaN or Inf
 	// scale (for plain floats: value), or -1.
 	badBlock func(data []byte) int
+
+	// largest bounds the magnitudes that Encode accepts for a block type; 0 stands
+	// for usualLargest.
+	largest float32
 }
+
+// usualLargest is out of reach of f16 scales that are multiplied by at most 127*127 to
+// give a value; below it no sum in the searches overflows.
+const usualLargest = 1 << 30
 
 // codecs is a slice so that a build with the tag fakerows can add a row.
 var codecs = []Codec{
-	{tensor.F32, decodeF32, encodeF32, badF32},
-	{tensor.F16, decodeF16, encodeF16, badF16},
-	{tensor.BF16, decodeBF16, encodeBF16, badBF16},
-	{tensor.F64, decodeF64, nil, badF64},
-	{tensor.Q4_0, decodeQ4_0, encodeQ4_0, badQ4_0},
-	{tensor.Q4_1, decodeQ4_1, encodeQ4_1, badQ4_1},
-	{tensor.Q5_0, decodeQ5_0, encodeQ5_0, badQ5_0},
-	{tensor.Q5_1, decodeQ5_1, encodeQ5_1, badQ5_1},
-	{tensor.Q8_0, decodeQ8_0, encodeQ8_0, badQ8_0},
-	{tensor.Q8_1, decodeQ8_1, nil, badQ8_1},
-	{tensor.Q2_K, decodeQ2_K, encodeQ2_K, badQ2_K},
-	{tensor.Q3_K, decodeQ3_K, encodeQ3_K, badQ3_K},
-	{tensor.Q4_K, decodeQ4_K, encodeQ4_K, badQ4_K},
-	{tensor.Q5_K, decodeQ5_K, encodeQ5_K, badQ5_K},
-	{tensor.Q6_K, decodeQ6_K, encodeQ6_K, badQ6_K},
-	{tensor.IQ4_NL, decodeIQ4_NL, encodeIQ4_NL, badIQ4_NL},
-	{tensor.IQ4_XS, decodeIQ4_XS, encodeIQ4_XS, badIQ4_XS},
-	{tensor.MXFP4, decodeMXFP4, encodeMXFP4, badMXFP4},
+	{tensor.F32, decodeF32, encodeF32, badF32, 0},
+	{tensor.F16, decodeF16, encodeF16, badF16, 0},
+	{tensor.BF16, decodeBF16, encodeBF16, badBF16, 0},
+	{tensor.F64, decodeF64, nil, badF64, 0},
+	{tensor.Q4_0, decodeQ4_0, encodeQ4_0, badQ4_0, 0},
+	{tensor.Q4_1, decodeQ4_1, encodeQ4_1, badQ4_1, 0},
+	{tensor.Q5_0, decodeQ5_0, encodeQ5_0, badQ5_0, 0},
+	{tensor.Q5_1, decodeQ5_1, encodeQ5_1, badQ5_1, 0},
+	{tensor.Q8_0, decodeQ8_0, encodeQ8_0, badQ8_0, 0},
+	{tensor.Q8_1, decodeQ8_1, nil, badQ8_1, 0},
+	{tensor.Q2_K, decodeQ2_K, encodeQ2_K, badQ2_K, 0},
+	{tensor.Q3_K, decodeQ3_K, encodeQ3_K, badQ3_K, 0},
+	{tensor.Q4_K, decodeQ4_K, encodeQ4_K, badQ4_K, 0},
+	{tensor.Q5_K, decodeQ5_K, encodeQ5_K, badQ5_K, 0},
+	{tensor.Q6_K, decodeQ6_K, encodeQ6_K, badQ6_K, 0},
+	{tensor.IQ4_NL, decodeIQ4_NL, encodeIQ4_NL, badIQ4_NL, 0},
+	{tensor.IQ4_XS, decodeIQ4_XS, encodeIQ4_XS, badIQ4_XS, 0},
+	{tensor.MXFP4, decodeMXFP4, encodeMXFP4, badMXFP4, math.MaxFloat32},
 }
 
 // Lookup returns the codec of t.
@@ -96,7 +105,7 @@ func Encode(t tensor.Type, dst []byte, src []float32) error {
 		return fmt.Errorf("encode: %s can be decoded but not encoded", t)
 	}
 	if t.Quantised() {
-		if i := firstAbove(src, largest(t)); i >= 0 {
+		if i := firstAbove(src, cmp.Or(c.largest, usualLargest)); i >= 0 {
 			return fmt.Errorf("encode: element %d is %v, beyond the range of %s", i, src[i], t)
 		}
 	}
@@ -148,17 +157,6 @@ func lookup(t tensor.Type, elems, size int) (Codec, error) {
 		return c, fmt.Errorf("%d bytes for %d %s elements, want %d", size, elems, t, want)
 	}
 	return c, nil
-}
-
-// largest bounds the magnitudes that Encode accepts for a block type. Scales
-// are f16, multiplied by at most 127*127 to give a value, so 2^30 is out of
-// reach; below it no sum in the searches overflows. MXFP4 has scales beyond
-// float32.
-func largest(t tensor.Type) float32 {
-	if t == tensor.MXFP4 {
-		return math.MaxFloat32
-	}
-	return 1 << 30
 }
 
 // firstAbove is the index of the first NaN or magnitude above limit, or -1.

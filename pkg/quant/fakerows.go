@@ -14,7 +14,8 @@ const fakeBytes = 18
 
 func init() {
 	recipes = append(recipes, recipeInfo{"fake_lut", "", tensor.FakeLUT, 9999})
-	codecs = append(codecs, Codec{tensor.FakeLUT, decodeFake, encodeFake, func(data []byte) int { return badHalf(data, fakeBytes, 0) }})
+	codecs = append(codecs, Codec{Type: tensor.FakeLUT, Decode: decodeFake, Encode: encodeFake,
+		badBlock: func(data []byte) int { return badHalf(data, fakeBytes, 0) }})
 }
 
 func decodeFake(dst []float32, src []byte) {
