@@ -143,7 +143,7 @@ func (m *member) leave() error {
 type asked struct {
 	m      *member
 	a      runtime.Append
-	spoilt bool
+	spoilt string // what must be refused; "" nothing
 	logits []float32
 }
 
@@ -179,9 +179,9 @@ func (c *company) step(t *testing.T) error {
 	}
 	h := fnv.New64a()
 	for i, q := range all {
-		if q.spoilt {
+		if q.spoilt != "" {
 			if out[i].Err == nil || q.m.alone != nil && q.m.s.Len() != q.m.alone.Len() {
-				return fmt.Errorf("a bad append: %v", out[i].Err)
+				return fmt.Errorf("%s: %v", q.spoilt, out[i].Err)
 			}
 			c.refused++
 			continue
@@ -260,7 +260,7 @@ func (c *company) spoil(q *asked) {
 	if kind > 4 {
 		return
 	}
-	q.spoilt = true
+	q.spoilt = []string{"an unknown id", "a full context", "a mask of nothing", "logits that are NaN", "an adjustment of no id"}[kind]
 	last := &q.a.Rows[len(q.a.Rows)-1]
 	switch kind {
 	case 0:
@@ -269,7 +269,8 @@ func (c *company) spoil(q *asked) {
 		q.a.IDs = make([]int32, companyContext-q.m.s.Len()+1) // never run: the context is full
 	case 2:
 		last.Allow = make([]uint32, c.vocab/32)
-	case 3: // Inf - Inf
+	case 3: // Inf - Inf, of an id that no mask takes away
+		last.Allow = nil
 		last.Adjust = runtime.Adjustments{IDs: []int32{3}, Scale: []float32{1}, Bias: []float32{float32(math.Inf(1))}}
 	case 4:
 		last.Adjust = runtime.Adjustments{IDs: []int32{-1}, Scale: []float32{1}, Bias: []float32{0}}
