@@ -267,7 +267,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	if _, err := Lookup(Key{Weight: tensor.IQ4_XS, Form: P16, Elem: F32}, Generic); err == nil {
-		t.Error("mxfp4 has a kernel")
+		t.Error("iq4_xs has a kernel")
 	}
 	if _, err := Lookup(Key{Weight: tensor.F16, Form: P16, Elem: I8}, AVX512); err == nil {
 		t.Error("f16 with i8 activations has a kernel")
