@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (c *company) wander(t *testing.T) error {
 				return err
 			}
 		case 1:
-			if err := m.s.Rewind(c.r.IntN(m.s.Len() + 1)); err != nil {
+			if err := m.s.Rewind(context.Background(), c.r.IntN(m.s.Len()+1)); err != nil {
 				return err
 			}
 			m.todo = m.ids(1+m.r.IntN(5), c.vocab)
@@ -332,11 +333,11 @@ func (c *company) goOn(t *testing.T, q *asked, tops []runtime.Top) error {
 		m.next = m.smp.FromTop(top.IDs, top.Logits)
 		if len(tops) > 1 && i+1 < len(tops) && m.next != q.a.IDs[i+1] {
 			keep := m.s.Len() - len(tops) + i + 1
-			if err := m.s.Rewind(keep); err != nil {
+			if err := m.s.Rewind(context.Background(), keep); err != nil {
 				return err
 			}
 			if m.alone != nil {
-				return m.alone.Rewind(keep)
+				return m.alone.Rewind(context.Background(), keep)
 			}
 			return nil
 		}

@@ -130,7 +130,7 @@ func ExampleSession_Fork() {
 	}
 	first := next(a, 3)
 	next(b, 90)
-	if err := b.Rewind(3); err != nil {
+	if err := b.Rewind(ctx, 3); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(a.Len(), b.Len(), next(b, 3) == first)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -24,12 +25,15 @@ type Options struct {
 	// Context is the number of positions of a session; 0 is the model's own
 	// context length, at most DefaultContext.
 	Context int
-	// KVType is the cache type, f32, f16 or q8_0; "" is the program's default.
+	// KVType is the cache type, a codec of pkg/codec or two as K/V; "" is the
+	// program's default.
 	KVType string
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
 	// Timing, when set, is told what every node of every call took.
 	Timing func(t backend.NodeTime)
+
+	kv codec.Pair // KVType, read
 }
 
 // DefaultContext bounds a session's positions when Options.Context is 0.
@@ -98,8 +102,13 @@ func (o *Options) complete(p *Program) error {
 		o.KVType = p.Meta.KVType
 	}
 	if o.KVType == "" {
-		o.KVType = "f16"
+		o.KVType = codec.F16.Name
 	}
+	kv, err := codec.ParsePair(o.KVType)
+	if err != nil {
+		return err
+	}
+	o.kv, o.KVType = kv, kv.String()
 	if o.Context == 0 {
 		o.Context = DefaultContext
 		if c := p.Meta.ContextLength; c > 0 && c < o.Context {

@@ -63,7 +63,7 @@ func (s *Segment) compile(o Options) error {
 		return err
 	}
 	if len(s.Graph.States) > 0 {
-		if s.st, err = s.dev.NewState(s.Graph.States, o.KVType, o.Context); err != nil {
+		if s.st, err = s.dev.NewState(s.Graph.States, o.kv, o.Context); err != nil {
 			return fmt.Errorf("segment %s: %w", s.Name, err)
 		}
 	}
@@ -136,6 +136,9 @@ func (s *Segment) Run(ctx context.Context, in map[string]Array, want []int32) (m
 	}
 	if err := s.exec.Run(ctx, []backend.Span{span}, s.in, s.out); err != nil {
 		return nil, err
+	}
+	if s.st != nil {
+		s.st.Trim()
 	}
 	out := map[string]Array{}
 	for i, id := range s.Graph.Outputs {

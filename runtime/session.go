@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -14,10 +13,11 @@ type Session struct {
 	st  backend.State // nil when closed
 	ids []int32
 
-	adjust Adjustments
-	run    int // number of the last step it was in
-	one    [1]Append
-	rows   []Row
+	snapshots []backend.State // by rising length
+	adjust    Adjustments
+	run       int // number of the last step it was in
+	one       [1]Append
+	rows      []Row
 }
 
 // NewSession starts an empty sequence.
@@ -25,11 +25,15 @@ func (m *Model) NewSession() (*Session, error) {
 	if m.closed {
 		return nil, fmt.Errorf("the model: %w", backend.ErrClosed)
 	}
-	st, err := m.dev.NewState(m.prog.States(), m.opt.KVType, m.opt.Context)
+	st, err := m.newState()
 	if err != nil {
 		return nil, err
 	}
 	return &Session{m: m, st: st}, nil
+}
+
+func (m *Model) newState() (backend.State, error) {
+	return m.dev.NewState(m.prog.States(), m.opt.kv, m.opt.Context)
 }
 
 // Model returns the session's model.
@@ -44,49 +48,12 @@ func (s *Session) Len() int { return len(s.ids) }
 // State is the session's KV state; nil when it has been closed.
 func (s *Session) State() backend.State { return s.st }
 
-// Close gives the session's memory back. Closing twice is harmless.
-func (s *Session) Close() error {
-	if s.st == nil {
-		return nil
-	}
-	err := s.st.Close()
-	s.st, s.ids = nil, nil
-	return err
-}
-
 // SetAdjustments replaces the logit adjustments of later calls of Prefill.
 func (s *Session) SetAdjustments(a Adjustments) { s.adjust = a }
-
-// Rewind forgets everything from position n on.
-func (s *Session) Rewind(n int) error {
-	if s.st == nil {
-		return fmt.Errorf("the session: %w", backend.ErrClosed)
-	}
-	if n < 0 || n > len(s.ids) {
-		return fmt.Errorf("rewind a session of %d tokens to %d", len(s.ids), n)
-	}
-	if err := s.st.Truncate(n); err != nil {
-		return err
-	}
-	s.ids = s.ids[:n]
-	return nil
-}
 
 // undo makes the state as long as the ids are: a step that failed may have
 // extended it, or between two decoders a part of it.
 func (s *Session) undo() error { return s.st.Truncate(min(s.st.Len(), len(s.ids))) }
-
-// Fork copies the session; both go on independently.
-func (s *Session) Fork() (*Session, error) {
-	if s.st == nil {
-		return nil, fmt.Errorf("the session: %w", backend.ErrClosed)
-	}
-	st, err := s.st.Fork()
-	if err != nil {
-		return nil, err
-	}
-	return &Session{m: s.m, st: st, ids: slices.Clone(s.ids), adjust: s.adjust}, nil
-}
 
 // Step is Model.Step for this session alone.
 func (s *Session) Step(ctx context.Context, ids []int32, rows []Row) ([]Top, error) {

@@ -64,6 +64,7 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 		s := batch[a].Session
 		if t.outcomes[a].Err == nil {
 			s.ids = append(s.ids, batch[a].IDs...)
+			s.st.Trim()
 		} else if err := s.undo(); err != nil {
 			t.outcomes[a].Err = errors.Join(t.outcomes[a].Err, err)
 		}

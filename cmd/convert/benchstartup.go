@@ -141,7 +141,7 @@ func firstLogitsAction(c *cli.Context) error {
 		return err
 	}
 	lap(&f.Prefill)
-	f.Tokens, f.KV = len(ids), s.State().Bytes()
+	f.Tokens, f.KV = len(ids), s.State().Memory().Fair
 	if f.Anon, err = anonymousBytes(); err != nil {
 		return err
 	}

@@ -149,7 +149,7 @@ func (t *talk) answer(ctx context.Context, ids []int32, r *reasoner, to sink) (a
 		return a, &runtime.ContextError{Add: len(ids), Max: max}
 	}
 	a.reused = t.held(ids)
-	if err := t.s.Rewind(a.reused); err != nil {
+	if err := t.s.Rewind(ctx, a.reused); err != nil {
 		return a, err
 	}
 	cfg := t.set.sampler

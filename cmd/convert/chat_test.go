@@ -195,7 +195,7 @@ func TestReuse(t *testing.T) {
 				fresh.system = tk.system
 			}
 			messages = append(messages, userMessage(q))
-			if err := fresh.s.Rewind(0); err != nil {
+			if err := fresh.s.Rewind(context.Background(), 0); err != nil {
 				t.Fatal(err)
 			}
 			tk.count, fresh.count = uint64(i), uint64(i)
@@ -240,7 +240,7 @@ func TestStopStrings(t *testing.T) {
 	for at := 0; at+3 < len(whole.text); at += 5 {
 		stop := whole.text[at : at+3]
 		tk := plain
-		if err := tk.s.Rewind(0); err != nil {
+		if err := tk.s.Rewind(context.Background(), 0); err != nil {
 			t.Fatal(err)
 		}
 		tk.set.stops = []string{"\x00never", stop}

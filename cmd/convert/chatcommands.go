@@ -79,10 +79,10 @@ func (c *chatter) setSystem(_ context.Context, arg string) error {
 	return nil
 }
 
-func (c *chatter) reset(context.Context, string) error {
+func (c *chatter) reset(ctx context.Context, _ string) error {
 	c.messages = nil
 	c.out.note("the conversation is forgotten")
-	return c.s.Rewind(0)
+	return c.s.Rewind(ctx, 0)
 }
 
 // turn is where the last message of the user stands, -1 for none.
@@ -130,7 +130,7 @@ func (c *chatter) stats(context.Context, string) error {
 		fmt.Fprintf(&b, "template   %s\n", c.name)
 	}
 	fmt.Fprintf(&b, "messages   %d\n", len(c.messages))
-	fmt.Fprintf(&b, "context    %d of %d tokens, cache %s %s\n", held, room, progress.Bytes(c.s.State().Bytes()), c.m.Options().KVType)
+	fmt.Fprintf(&b, "context    %d of %d tokens, cache %s %s\n", held, room, progress.Bytes(c.s.State().Memory().Fair), c.m.Options().KVType)
 	if c.last.tokens > 0 {
 		fmt.Fprintf(&b, "last       %s; seed %d, ended by %s\n", c.last.speed(), c.last.seed, c.last.end)
 	}

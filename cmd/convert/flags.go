@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -23,7 +24,7 @@ var (
 	targetFlag   = &cli.StringFlag{Name: "target", Value: target.CPU.Name, Usage: "convert for `TARGET`, or for several, comma-separated: weights are stored once, as the first wants them"}
 	partsFlag    = &cli.IntFlag{Name: "decoder-parts", Value: 1, Usage: "cut the decoder into `N` segments"}
 	threadsFlag  = &cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "worker threads (0: physical cores)"}
-	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: f32, f16 or q8_0 (default: the model's)"}
+	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: " + codec.Names() + ", or K/V such as q8_0/f16 (default: the model's)"}
 	contextFlag  = &cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the session (0: the model's own, at most 8192)"}
 	chunkFlag    = &cli.IntFlag{Name: "chunk", Value: 512, Usage: "prompt tokens per call; never changes a result"}
 	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: backendNames(true)}

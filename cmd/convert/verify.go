@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -91,7 +92,7 @@ func verifyAction(c *cli.Context) error {
 	bar := progress.New(os.Stderr, "verify", "graphs")
 	n := int64(0)
 	res, err := verify.Passes(c.Context, plan.Model.Graph, mem, verify.Options{
-		Engine: engine, Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
+		Engine: engine, Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: cmp.Or(c.String("kv-type"), plan.Meta.KVType), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
 		Progress: func(what string) { n++; bar.Set(n, int64(len(plan.Reports)+1)) },
 	})
 	bar.Done()

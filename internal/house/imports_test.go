@@ -20,7 +20,7 @@ const module = "github.com/tessera-llm/tessera/"
 // packages of lower layers, and internal/* leaf helpers, which stand below all.
 var layers = [][]string{
 	{"pkg/tensor"},
-	{"pkg/gguf", "pkg/safetensors", "pkg/quant", "pkg/pack"},
+	{"pkg/gguf", "pkg/safetensors", "pkg/quant", "pkg/pack", "pkg/codec"},
 	{"pkg/checkpoint", "pkg/ir", "runtime/cpu/kernel"},
 	{"pkg/model", "pkg/weights", "pkg/target", "runtime/backend", "runtime/sampler"},
 	{"pkg/passes", "pkg/format", "runtime/cpu", "runtime/reference", "pkg/statefile", "pkg/synth"},

@@ -263,7 +263,7 @@ func (b *bench) measure(ctx context.Context, t test, r *Row) error {
 		r.Samples = append(r.Samples, float64(t.n*t.sessions)/took.Seconds())
 	}
 	for _, s := range b.all[:t.sessions] {
-		r.StateBytes += s.State().Bytes()
+		r.StateBytes += s.State().Memory().Fair
 	}
 	r.Speed, r.StdDev = meanSD(r.Samples)
 	if b.ops != nil {
@@ -291,7 +291,7 @@ func (b *bench) once(ctx context.Context, t test) (time.Duration, error) {
 		}
 	}
 	took := time.Since(start)
-	return max(took, time.Nanosecond), s.Rewind(d)
+	return max(took, time.Nanosecond), s.Rewind(ctx, d)
 }
 
 // together generates in several sessions, a token of each in every step.
@@ -321,7 +321,7 @@ func (b *bench) together(ctx context.Context, t test) (time.Duration, error) {
 	}
 	took := time.Since(start)
 	for _, s := range sessions {
-		if err := s.Rewind(d); err != nil {
+		if err := s.Rewind(ctx, d); err != nil {
 			return 0, err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
@@ -127,8 +127,10 @@ func costOf(t backend.NodeTime) *opCost {
 // times lists the kinds, the slowest first, per repetition.
 func (c *opClock) times(m *runtime.Model, reps int) []OpTime {
 	width := 0.0
-	if t, err := tensor.ParseType(m.Options().KVType); err == nil {
-		width = float64(t.BlockBytes()) / float64(t.BlockElems())
+	if kv, err := codec.ParsePair(m.Options().KVType); err == nil {
+		for _, c := range []*codec.Codec{kv.K, kv.V} {
+			width += float64(c.BlockBytes) / float64(c.Block) / 2
+		}
 	}
 	var all []OpTime
 	var total time.Duration

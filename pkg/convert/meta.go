@@ -18,10 +18,7 @@ func describe(c *checkpoint.Checkpoint, m *model.Model) (runtime.Meta, error) {
 	meta := runtime.Meta{
 		Name: strings.TrimSuffix(filepath.Base(filepath.Clean(c.Path())), ".gguf"), Arch: m.Config.Arch,
 		Layers: len(m.Config.Layers), Hidden: int(m.Config.Hidden), Vocab: int(m.Config.Vocab),
-		ContextLength: int(m.Config.ContextLength), KVType: "f16", BOS: -1,
-	}
-	if len(m.Graph.States) > 0 {
-		meta.KVType = m.Graph.States[0].Elem
+		ContextLength: int(m.Config.ContextLength), KVType: m.Cache.String(), BOS: -1,
 	}
 	if c.Kind() == checkpoint.GGUF {
 		return meta, describeGGUF(c, &meta)

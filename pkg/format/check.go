@@ -9,6 +9,7 @@ import (
 
 	"github.com/tessera-llm/tessera/internal/folder"
 	"github.com/tessera-llm/tessera/internal/jsonscan"
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/target"
@@ -161,8 +162,10 @@ func (m *Meta) check() error {
 	if m.ContextLength < 0 || m.ContextLength > 1<<31-1 {
 		return fmt.Errorf("context length is %d", m.ContextLength)
 	}
-	if !slices.Contains([]string{"f32", "f16", "q8_0"}, m.KVType) {
-		return fmt.Errorf("cache type is %.20q, want f32, f16 or q8_0", m.KVType)
+	if kv, err := codec.ParsePair(m.KVType); err != nil {
+		return err
+	} else if kv.String() != m.KVType {
+		return fmt.Errorf("cache type is %.50q, want %q", m.KVType, kv)
 	}
 	if m.BOS < -1 || int(m.BOS) >= m.Vocab {
 		return fmt.Errorf("bos is %d in a vocabulary of %d", m.BOS, m.Vocab)

@@ -46,7 +46,8 @@ func encodeSegment(s ir.Segment, views bool) ([]byte, error) {
 		p.Values = append(p.Values, pv)
 	}
 	for _, st := range g.States {
-		p.States = append(p.States, &tesserapb.State{Name: st.Name, Heads: st.Heads, HeadDim: st.HeadDim, Elem: st.Elem})
+		p.States = append(p.States, &tesserapb.State{Name: st.Name, Kind: st.Kind.String(), Heads: st.Heads, KDim: st.KDim, VDim: st.VDim,
+			VOfK: st.VOfK, Window: st.Window, Base: st.Base, Row: st.Row})
 	}
 	for _, w := range g.Weights {
 		pw := &tesserapb.Weight{Name: w.Name}
@@ -140,7 +141,12 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 	}
 	g.Inputs, g.Outputs = valueIDs(p.Inputs), valueIDs(p.Outputs)
 	for _, s := range p.States {
-		g.AddState(&ir.State{Name: s.Name, Heads: s.Heads, HeadDim: s.HeadDim, Elem: s.Elem})
+		kind, err := ir.ParseStateKind(s.Kind)
+		if err != nil {
+			return nil, fmt.Errorf("state %.60q: %w", s.Name, err)
+		}
+		g.AddState(&ir.State{Name: s.Name, Kind: kind, Heads: s.Heads, KDim: s.KDim, VDim: s.VDim, VOfK: s.VOfK,
+			Window: s.Window, Base: s.Base, Row: s.Row})
 	}
 	seen := map[string]bool{}
 	for _, w := range p.Weights {

@@ -8,8 +8,9 @@ package format
 const Version = 0
 
 // segmentVersion is the version inside each .seg file: the revision of the
-// graphs in it. 2: batches of spans, topk by row.
-const segmentVersion = 2
+// graphs in it. 2: batches of spans, topk by row. 3: a state has a kind, K and V dims, a
+// window or the sizes of a recurrence, and no cache type.
+const segmentVersion = 3
 
 // Features that this reader knows. A bundle that requires another one is
 // refused.

@@ -224,24 +224,7 @@ func (s *scanner) state(g *Graph) error {
 		return err
 	}
 	for s.peek() != 0 {
-		key, err := s.word()
-		if err != nil {
-			return err
-		}
-		if err := s.expect('='); err != nil {
-			return err
-		}
-		switch key {
-		case "heads":
-			st.Heads, err = s.int()
-		case "dim":
-			st.HeadDim, err = s.int()
-		case "elem":
-			st.Elem, err = s.word()
-		default:
-			err = fmt.Errorf("unknown property %q of a state", key)
-		}
-		if err != nil {
+		if err := s.stateProperty(st); err != nil {
 			return err
 		}
 	}

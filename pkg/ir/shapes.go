@@ -260,7 +260,14 @@ func shapeAttention(s *Site) ([]Type, error) {
 	if n.Int("window") < 0 {
 		return nil, fmt.Errorf("window %d is negative", n.Int("window"))
 	}
-	for i, want := range []int64{h * hd, kv * hd, kv * hd} {
+	st := s.States[0]
+	if st.Kind != KV || st.Heads != kv || st.KDim != hd {
+		return nil, fmt.Errorf("state %s holds %s, want %d heads of k=%d", st.Name, st.properties(), kv, hd)
+	}
+	if w := n.Int("window"); st.Window > 0 && (w == 0 || w > st.Window) {
+		return nil, fmt.Errorf("state %s keeps the last %d positions, the window is %d", st.Name, st.Window, w)
+	}
+	for i, want := range []int64{h * hd, kv * hd, kv * st.VDim} {
 		what := [...]string{"q", "k", "v"}[i]
 		c, err := f32Rows(what, s.In[i])
 		if err != nil {
@@ -276,10 +283,7 @@ func shapeAttention(s *Site) ([]Type, error) {
 	if err := tokenRows("q", s.In[0]); err != nil {
 		return nil, err
 	}
-	if st := s.States[0]; st.Heads != kv || st.HeadDim != hd {
-		return nil, fmt.Errorf("state %s holds %d heads of dim %d, want %d of %d", st.Name, st.Heads, st.HeadDim, kv, hd)
-	}
-	return []Type{{Elem: F32, Shape: Shape{s.In[0].Shape[0], Dim(h * hd)}}}, nil
+	return []Type{{Elem: F32, Shape: Shape{s.In[0].Shape[0], Dim(h * st.VDim)}}}, nil
 }
 
 func shapeSelectRows(s *Site) ([]Type, error) {

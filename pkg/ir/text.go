@@ -15,7 +15,7 @@ import (
 //
 //	graph decoder
 //	input %0 hidden f32[S,64]
-//	state $kv.0 heads=2 dim=32 elem=f16
+//	state $kv.0 heads=2 k=32 v=32
 //	weight @blk.0.attn_norm.weight f32[64] = tensor(model.layers.0.input_layernorm.weight)
 //	%2 blk.0.attn_norm f32[S,64] = rms_norm(%0, @blk.0.attn_norm.weight) {dim=64, eps=1e-05}
 //	output %2
@@ -36,7 +36,7 @@ func Fprint(w io.Writer, g *Graph) {
 		fmt.Fprintf(w, "input %s\n", valueText(g, v))
 	}
 	for _, s := range g.States {
-		fmt.Fprintf(w, "state $%s heads=%d dim=%d elem=%s\n", word(s.Name), s.Heads, s.HeadDim, word(s.Elem))
+		fmt.Fprintf(w, "state $%s %s\n", word(s.Name), s.properties())
 	}
 	for _, wt := range g.Weights {
 		fmt.Fprintf(w, "weight @%s %s = %s\n", word(wt.Name), weightType(wt.Expr), exprText(wt.Expr))

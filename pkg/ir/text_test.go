@@ -150,7 +150,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("weight @w f32[9] = concat(stored(x, f32[9223372036854775807], rows, [9223372036854775807,1]), tensor(y, f32[9]))")
 	f.Add("input %7 x f32[4,S,4,A]:scheme c4 mark=\"\\x00\"\noutput %8\n%9 y f32[] = add(%7, %7, @a, $b) {a=[], b=\"\", c=NaN, d=-0.0, e=1e999}")
 	f.Add("%0 a f32[S,4] = attention(%0, %0, %0, %0, $s) {heads=9223372036854775807, head_dim=-1}")
-	f.Add("state $s heads=-1 dim=9223372036854775807 elem=q8_0")
+	f.Add("state $s heads=-1 k=9223372036854775807 v=9223372036854775807")
 	f.Fuzz(func(t *testing.T, text string) {
 		g, err := Parse(text)
 		if err != nil {

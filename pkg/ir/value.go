@@ -130,11 +130,33 @@ type Value struct {
 // Channels is the last dimension of the value's shape.
 func (v *Value) Channels() int64 { return v.Type.Shape.Last() }
 
-// State is memory that persists across calls: the key/value cache of one
-// layer, positions × heads × head dim, for K and for V.
+// StateKind says what a state keeps.
+type StateKind uint8
+
+const (
+	// KV is the keys and values of every position that is still visible.
+	KV StateKind = iota
+	// Recurrent is what a recurrence carries from position to position.
+	Recurrent
+)
+
+// State is memory that persists across calls. How a device keeps it (its codec)
+// is no part of the graph.
 type State struct {
-	Name    string // "kv.3"
-	Heads   int64  // KV heads
-	HeadDim int64
-	Elem    string // default cache type: f32, f16 or q8_0; a session may choose another
+	Name string // "kv.3"
+	Kind StateKind
+
+	// A KV state: positions × Heads × KDim for K and × VDim for V.
+	Heads int64 // KV heads
+	KDim  int64
+	VDim  int64
+	// VOfK says that V is the first VDim channels of K: it is not kept twice.
+	VOfK bool
+	// Window is the number of positions that the reader which looks back the
+	// furthest sees, its own included; 0 is all of them. What is behind may be forgotten.
+	Window int64
+
+	// A recurrent state: Base f32 numbers at the start of a chunk of positions,
+	// and Row f32 numbers for every position of the open chunk.
+	Base, Row int64
 }

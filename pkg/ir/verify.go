@@ -2,7 +2,6 @@ package ir
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -30,7 +29,7 @@ var Rules = []Rule{
 	{"V6", "c4 stands only where the op table allows it; relayout changes the layout to its attribute"},
 	{"V7", "weights and states named by nodes exist; each is mentioned by some node; each state by exactly one"},
 	{"V8", "every step of a weight's expression yields a known type with whole blocks and positive member rows that sum to its rows"},
-	{"V9", "states hold f32, f16 or q8_0 with positive heads and dim"},
+	{"V9", "a state has the numbers of its kind, all positive, and no others; its window is not negative; a v that is part of k is no wider"},
 	{"V10", "no two boundaries or marks have one name; a boundary has a name"},
 }
 
@@ -137,8 +136,8 @@ func verifyExpr(e *Expr) error {
 
 func verifyStates(g *Graph) error {
 	for _, s := range g.States {
-		if s.Heads <= 0 || s.HeadDim <= 0 || s.Heads > MaxChannels || s.HeadDim > 1<<16 || !slices.Contains([]string{"f32", "f16", "q8_0"}, s.Elem) {
-			return broken("V9", "state %s: %d heads of dim %d in %q", s.Name, s.Heads, s.HeadDim, s.Elem)
+		if err := s.check(); err != nil {
+			return broken("V9", "state %s: %v", s.Name, err)
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 // small is a graph that every broken one below starts from.
 const small = `graph small
 input %0 x f32[S,32]
-state $kv heads=1 dim=16 elem=f16
+state $kv heads=1 k=16 v=16
 weight @n f32[32] = tensor(n, f32[32])
 weight @w f32[64,32] = tensor(w, f32[64,32])
 weight @f f32[8] = tensor(f, f32[8])
@@ -70,7 +70,7 @@ var breakages = []struct {
 	{rule: "V4", what: "quantised form without a scheme", from: "rms_norm(%0, @n) {", to: "rms_norm_quant(%0, @n) {"},
 	{rule: "V4", what: "quantised form of an unknown scheme", from: "rms_norm(%0, @n) {dim=32, eps=1e-05}", to: `rms_norm_quant(%0, @n) {dim=32, eps=1e-05, scheme="s1"}`},
 	{rule: "V5", what: "quantised form that makes f32", from: "rms_norm(%0, @n) {dim=32, eps=1e-05}", to: `rms_norm_quant(%0, @n) {dim=32, eps=1e-05, scheme="s256e32"}`},
-	{rule: "V4", what: "heads do not match the state", from: "heads=1 dim=16", to: "heads=2 dim=8"},
+	{rule: "V4", what: "heads do not match the state", from: "heads=1 k=16 v=16", to: "heads=2 k=8 v=8"},
 	{rule: "V4", what: "negative window", from: "scale=0.25}", to: "scale=0.25, window=-1}"},
 	{rule: "V4", what: "boundary of ids", from: "input %0 x f32[S,32]\n", to: "input %0 x f32[S,32]\ninput %1 ids i32[S]\n", edit: func(g *Graph) { g.Nodes[3].In[0] = 1 }},
 	{rule: "V4", what: "rotation of other rows than the tokens", from: "input %0 x f32[S,32]\n", to: "input %0 x f32[S,32]\ninput %1 picked f32[R,32]\n", edit: func(g *Graph) { g.Nodes[4].In[0] = 1 }},
@@ -91,7 +91,7 @@ var breakages = []struct {
 		g.Nodes = append(g.Nodes, &Node{Op: "quantize_act", In: []ValueID{3}, Out: []ValueID{v.ID}, Attrs: []Attr{StringAttr("scheme", "s256e32")}})
 	}},
 	{rule: "V7", what: "weight nobody reads", edit: func(g *Graph) { g.AddWeight("spare", g.Weights[0].Expr) }},
-	{rule: "V7", what: "state nobody uses", edit: func(g *Graph) { g.AddState(&State{Name: "spare", Heads: 1, HeadDim: 1, Elem: "f32"}) }},
+	{rule: "V7", what: "state nobody uses", edit: func(g *Graph) { g.AddState(&State{Name: "spare", Heads: 1, KDim: 1, VDim: 1}) }},
 	{rule: "V7", what: "one state, two nodes", edit: func(g *Graph) {
 		n := g.Nodes[6].clone()
 		n.Out[0] = g.NewValue("again", g.Value(8).Type).ID
@@ -118,9 +118,15 @@ var breakages = []struct {
 		x := StoredExpr("w", tensor.F32, tensor.Shape{128, 32}, Rows, []int64{5})
 		g.Weights[1].Expr = &Expr{Kind: ExprSliceRows, Args: []*Expr{x}, Hi: 64, Type: tensor.F32, Shape: tensor.Shape{64, 32}, Rows: []int64{64}}
 	}},
-	{rule: "V9", what: "cache type", from: "elem=f16", to: "elem=q4_k"},
-	{rule: "V9", what: "no heads", from: "heads=1 dim", to: "heads=0 dim"},
-	{rule: "V9", what: "wide heads", from: "dim=16 elem", to: "dim=65537 elem"},
+	{rule: "V9", what: "no heads", from: "heads=1 k", to: "heads=0 k"},
+	{rule: "V9", what: "wide heads", from: "k=16 v=16", to: "k=16 v=65537"},
+	{rule: "V9", what: "negative window", from: "k=16 v=16", to: "k=16 v=16 window=-1"},
+	{rule: "V9", what: "two kinds", from: "k=16 v=16", to: "k=16 v=16 row=1"},
+	{rule: "V9", what: "recurrent without a base", from: "heads=1 k=16 v=16", to: "kind=recurrent row=4"},
+	{rule: "V9", what: "view of a smaller k", from: "k=16 v=16", to: "k=16 v=32 of=k"},
+	{rule: "V4", what: "attention over a recurrent state", from: "heads=1 k=16 v=16", to: "kind=recurrent base=1 row=4"},
+	{rule: "V4", what: "attention that looks further back than the state keeps", from: "k=16 v=16", to: "k=16 v=16 window=8"},
+	{rule: "V4", what: "v narrower than the state's", from: "k=16 v=16", to: "k=16 v=32"},
 	{rule: "V10", what: "two marks of one name", edit: func(g *Graph) { g.Value(2).Mark = "m" }},
 	{rule: "V10", what: "mark and boundary of one name", from: `{name="b"}`, to: `{name="m"}`},
 	{rule: "V10", what: "boundary without a name", from: `{name="b"}`, to: `{name=""}`},

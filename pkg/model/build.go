@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/gguf"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -28,10 +29,11 @@ type Options struct {
 // Model is a checkpoint understood.
 type Model struct {
 	Config   Config
-	Graph    *ir.Graph // plain, verified
-	Weights  []Weight  // every weight, in the order of the graph
-	Ignored  []Ignored // tensors that are not used, in file order
-	Warnings []string  // settings that were left out, for people
+	Graph    *ir.Graph  // plain, verified
+	Weights  []Weight   // every weight, in the order of the graph
+	Ignored  []Ignored  // tensors that are not used, in file order
+	Warnings []string   // settings that were left out, for people
+	Cache    codec.Pair // how sessions keep K and V unless they choose
 }
 
 // Weight lists one weight of the graph.
@@ -157,5 +159,5 @@ func build(in *input, s *settings, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path, err)
 	}
-	return &Model{Config: *s.c, Graph: g, Weights: r.list, Ignored: r.ignored, Warnings: s.warnings}, nil
+	return &Model{Config: *s.c, Graph: g, Weights: r.list, Ignored: r.ignored, Warnings: s.warnings, Cache: r.cache()}, nil
 }

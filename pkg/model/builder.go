@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -46,7 +47,7 @@ func graph(f *family, c *Config, r *resolver) (*ir.Graph, error) {
 	}
 	for n := range c.Layers {
 		a := &c.Layers[n].Attn
-		g.AddState(&ir.State{Name: cacheOf(int64(n)), Heads: a.KVHeads, HeadDim: a.HeadDim, Elem: r.cacheType()})
+		g.AddState(&ir.State{Name: cacheOf(int64(n)), Heads: a.KVHeads, KDim: a.HeadDim, VDim: a.HeadDim, Window: a.Window})
 	}
 
 	h := b.op(ir.OpEmbedding, "embd", []ir.ValueID{ext[ir.ExtTokens]}, []string{tokenEmbd})
@@ -132,13 +133,13 @@ func (b *builder) fail(err error) {
 	}
 }
 
-// cacheType is the default element type of the KV cache: f32 where every
-// weight is f32, else f16.
-func (r *resolver) cacheType() string {
+// cache is the codec of the KV cache by default: f32 where every weight is
+// f32, else f16.
+func (r *resolver) cache() codec.Pair {
 	for _, w := range r.list {
 		if w.To != tensor.F32 {
-			return "f16"
+			return codec.Pair{K: codec.F16, V: codec.F16}
 		}
 	}
-	return "f32"
+	return codec.Pair{K: codec.F32, V: codec.F32}
 }

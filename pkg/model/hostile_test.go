@@ -192,7 +192,7 @@ func TestTypes(t *testing.T) {
 		for _, w := range []string{"token_embd", "blk.0.attn_norm", "blk.0.attn_q", "blk.0.ffn_down"} {
 			types = append(types, got.Graph.Weight(w+".weight").Type.String())
 		}
-		types = append(types, got.Graph.States[0].Elem)
+		types = append(types, got.Cache.String())
 		if s := strings.Join(types, " "); s != c.want {
 			t.Errorf("%s to %s: %s, want %s", c.from, c.o.Type, s, c.want)
 		}

@@ -10,7 +10,7 @@ import (
 // Sequence is what is measured; a runtime.Session is one.
 type Sequence interface {
 	// Rewind forgets everything from position n on.
-	Rewind(n int) error
+	Rewind(ctx context.Context, n int) error
 	// Extend appends ids.
 	Extend(ctx context.Context, ids []int32) error
 	// LogitBlocks appends ids and hands out the logits of each, some at a
@@ -106,7 +106,7 @@ type meter struct {
 
 // window runs and scores one window.
 func (m *meter) window(ctx context.Context, s Sequence, w int, ids []int32) error {
-	if err := s.Rewind(0); err != nil {
+	if err := s.Rewind(ctx, 0); err != nil {
 		return err
 	}
 	run := append([]int32(nil), ids...)

@@ -24,7 +24,7 @@ type fake struct {
 	fail  error
 }
 
-func (f *fake) Rewind(n int) error {
+func (f *fake) Rewind(_ context.Context, n int) error {
 	if len(f.ids) > 0 {
 		f.seen = append(f.seen, slices.Clone(f.ids))
 	}

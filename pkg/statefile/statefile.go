@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/safetensors"
@@ -16,12 +17,12 @@ import (
 type File struct {
 	Bundle string // digest of the bundle
 	KV     string // cache type
-	Len    int    // positions
+	Len    int    // positions of the sequence
 	States []backend.StateData
 }
 
-// version of the file; readers refuse others.
-const version = "1"
+// version of the file; readers refuse others. 2 has "from".
+const version = "2"
 
 // Write writes the states, of one cache type and length, as the file at path.
 // It is written beside and renamed.
@@ -31,12 +32,15 @@ func Write(path, bundle string, states []backend.StateData) error {
 	}
 	o := safetensors.Options{Metadata: []tensor.KV{{Key: "tessera_state", Value: version}, {Key: "bundle", Value: bundle},
 		{Key: "kv_type", Value: states[0].KV}, {Key: "len", Value: strconv.Itoa(states[0].Len)}}}
+	var from []string
 	for _, s := range states {
 		if s.KV != states[0].KV || s.Len != states[0].Len {
 			return fmt.Errorf("%s: state %s holds %d positions of %s, %s holds %d of %s", path, s.Name, s.Len, s.KV, states[0].Name, states[0].Len, states[0].KV)
 		}
+		from = append(from, strconv.Itoa(s.From))
 		o.Tensors = append(o.Tensors, tensor.Info{Name: s.Name, Type: tensor.U8, Shape: tensor.Shape{int64(len(s.Data))}})
 	}
+	o.Metadata = append(o.Metadata, tensor.KV{Key: "from", Value: strings.Join(from, ",")})
 	f, err := os.Create(path + ".part")
 	if err != nil {
 		return err
@@ -77,10 +81,14 @@ func Read(path string) (*File, error) {
 	}
 	defer src.Close()
 	f := &File{}
-	if err := f.metadata(src.Metadata()); err != nil {
+	from, err := f.metadata(src.Metadata())
+	if err == nil && len(from) != len(src.Tensors()) {
+		err = fmt.Errorf("metadata from has %d numbers for %d states", len(from), len(src.Tensors()))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("state %s: %w", path, err)
 	}
-	for _, t := range src.Tensors() {
+	for i, t := range src.Tensors() {
 		if t.Type != tensor.U8 || len(t.Shape) != 1 {
 			return nil, fmt.Errorf("state %s: tensor %.60q is %s%v, want u8 of rank 1", path, t.Name, t.Type, t.Shape)
 		}
@@ -92,7 +100,7 @@ func Read(path string) (*File, error) {
 		if err := mmap.Guard(func() error { data = bytes.Clone(view.Data); return nil }); err != nil {
 			return nil, fmt.Errorf("state %s: %w", path, err)
 		}
-		f.States = append(f.States, backend.StateData{Name: t.Name, KV: f.KV, Len: f.Len, Data: data})
+		f.States = append(f.States, backend.StateData{Name: t.Name, KV: f.KV, From: from[i], Len: f.Len, Data: data})
 	}
 	if len(f.States) == 0 {
 		return nil, fmt.Errorf("state %s holds no states", path)
@@ -100,9 +108,9 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-func (f *File) metadata(kv []tensor.KV) error {
-	v := ""
-	n := ""
+// metadata reads what the states have in common, and the first position of each.
+func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
+	v, n, first := "", "", ""
 	for _, e := range kv {
 		switch e.Key {
 		case "tessera_state":
@@ -113,16 +121,24 @@ func (f *File) metadata(kv []tensor.KV) error {
 			f.KV = e.Value
 		case "len":
 			n = e.Value
+		case "from":
+			first = e.Value
 		default:
-			return fmt.Errorf("unknown metadata %.40q", e.Key)
+			return nil, fmt.Errorf("unknown metadata %.40q", e.Key)
 		}
 	}
 	if v != version {
-		return fmt.Errorf("metadata tessera_state is %.20q, want %q: not a state that --state-out wrote", v, version)
+		return nil, fmt.Errorf("metadata tessera_state is %.20q, want %q: not a state that this program's --state-out wrote", v, version)
 	}
-	var err error
 	if f.Len, err = strconv.Atoi(n); err != nil || f.Len < 0 {
-		return fmt.Errorf("metadata len is %.20q, want a number of positions", n)
+		return nil, fmt.Errorf("metadata len is %.20q, want a number of positions", n)
 	}
-	return nil
+	for text := range strings.SplitSeq(first, ",") {
+		p, err := strconv.Atoi(text)
+		if err != nil || p < 0 || p > f.Len {
+			return nil, fmt.Errorf("metadata from has %.20q, want a position up to %d", text, f.Len)
+		}
+		from = append(from, p)
+	}
+	return from, nil
 }

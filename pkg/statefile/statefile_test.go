@@ -15,7 +15,7 @@ import (
 
 var states = []backend.StateData{
 	{Name: "kv.0", KV: "f16", Len: 3, Data: []byte{1, 2, 3}},
-	{Name: "kv.1", KV: "f16", Len: 3, Data: []byte{}},
+	{Name: "kv.1", KV: "f16", From: 2, Len: 3, Data: []byte{}},
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -84,12 +84,16 @@ func TestReadRefuses(t *testing.T) {
 		kv   []string
 	}{
 		{"not a state", tensor.U8, nil},
-		{"not a state", tensor.U8, []string{"tessera_state", "2"}},
+		{"not a state", tensor.U8, []string{"tessera_state", "1"}},
 		{"unknown metadata", tensor.U8, []string{"format", "pt"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "1"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "1", "len", "-1"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "1", "len", "99999999999999999999"}},
-		{"want u8", tensor.F32, []string{"tessera_state", "1", "len", "1"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "2"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "2", "len", "-1"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "2", "len", "99999999999999999999"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "2"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "-1"}},
+		{"2 numbers for 1 states", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0,0"}},
+		{"want u8", tensor.F32, []string{"tessera_state", "2", "len", "1", "from", "0"}},
 	} {
 		if f, err := Read(file(t, c.typ, c.kv...)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %+v, %v, want %q", c.kv, f, err, c.want)

@@ -55,12 +55,6 @@ const (
 	u2 = 1.0 / (1 << 48)
 	// One rounding per element, at most u.
 	roundOnce = u2
-	// f16 keeps 11 bits: relative error at most 2^-11, uniform.
-	cacheF16 = 1.0 / (1 << 22) / 3
-	// q8_0: blocks of 32 in steps of amax/127, uniform: (amax/127)²/12. Of 32 values
-	// amax² is 32 times the mean square at most; then the block is one spike,
-	// whose own error is below 2^-11. Spread blocks have amax² ≤ 9 times the mean.
-	cacheQ8 = 9.0 / (127 * 127 * 12)
 )
 
 // floatBound is the NMSE that float32 arithmetic may cause against float64.
@@ -69,8 +63,8 @@ const (
 // after k terms of variance σ² they are √k·σ, each rounded with relative error
 // u/√3 at most, together Σ k·σ²·u²/3 = K²σ²u²/6 against a result of K·σ²:
 // relative power K·u²/6. Chains end at slabs of 256 channels, K counts in full
-// all the same. Every other op rounds a few times per element. A cache in f16
-// or q8_0 rounds K and V of each layer once.
+// all the same. Every other op rounds a few times per element. The codecs
+// round K and V of each layer once.
 func floatBound(g *ir.Graph, o Options) float64 {
 	sum := 0.0
 	for _, n := range g.Nodes {
@@ -80,12 +74,7 @@ func floatBound(g *ir.Graph, o Options) float64 {
 			sum += k * u2 / 6
 		case len(n.States) > 0:
 			sum += float64(total(o.Calls)) * u2 / 6
-			switch kvType(g, o) {
-			case "f16":
-				sum += 2 * cacheF16
-			case "q8_0":
-				sum += 2 * cacheQ8
-			}
+			sum += o.kv.K.Noise + o.kv.V.Noise
 		default:
 			sum += 8 * roundOnce
 		}

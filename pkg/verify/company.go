@@ -39,7 +39,7 @@ func (o *others) step(ctx context.Context, a runtime.Append) error {
 	for i, s := range o.list {
 		n := 1 + (o.calls+i)%othersCall
 		if s.Len()+n > len(o.ids) {
-			if err := s.Rewind(0); err != nil {
+			if err := s.Rewind(ctx, 0); err != nil {
 				return err
 			}
 		}
@@ -63,10 +63,10 @@ func (o *others) step(ctx context.Context, a runtime.Append) error {
 		}
 	}
 	o.calls++
-	return o.move()
+	return o.move(ctx)
 }
 
-func (o *others) move() error {
+func (o *others) move(ctx context.Context) error {
 	n := len(o.list)
 	if n < 2 || o.calls%3 != 0 {
 		return nil
@@ -80,5 +80,5 @@ func (o *others) move() error {
 		return err
 	}
 	o.list[at] = f
-	return f.Rewind(f.Len() - f.Len()/3)
+	return f.Rewind(ctx, f.Len()-f.Len()/3)
 }

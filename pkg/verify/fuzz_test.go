@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/target"
@@ -77,7 +78,7 @@ output %1
 output %3`)
 	f.Add(`graph g
 input %0 x f32[3,32]
-state $s heads=2 dim=16 elem=q8_0
+state $s heads=2 k=16 v=16
 %2 y f32[3,32] = attention(%0, %0, %0, $s) {head_dim=16, heads=2, kv_heads=2, scale=0.0}
 output %2`)
 	f.Fuzz(func(t *testing.T, text string) {
@@ -108,11 +109,7 @@ func runOnce(b backend.Backend, g *ir.Graph) {
 	if err != nil {
 		return
 	}
-	kv := "f32"
-	if len(g.States) > 0 {
-		kv = g.States[0].Elem
-	}
-	st, err := dev.NewState(g.States, kv, 4)
+	st, err := dev.NewState(g.States, codec.Pair{K: codec.F16, V: codec.F32}, 4)
 	if err != nil {
 		return
 	}

@@ -23,6 +23,7 @@ type subject struct {
 	weights *weights.Memory
 	calls   [][]int32
 	cuts    []string
+	cache   string
 }
 
 // load builds a committed checkpoint (or the GGUF beside it, when name says
@@ -50,7 +51,7 @@ func load(t testing.TB, name, typ string, sizes ...int) *subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &subject{name: name + " " + typ, graph: m.Graph, weights: weights.NewMemory(c.Source(), 1), calls: Calls(someIDs(m.Config.Vocab), sizes), cuts: cuts}
+	return &subject{name: name + " " + typ, graph: m.Graph, weights: weights.NewMemory(c.Source(), 1), calls: Calls(someIDs(m.Config.Vocab), sizes), cuts: cuts, cache: m.Cache.String()}
 }
 
 // someIDs is a fixed walk through the vocabulary.
@@ -65,7 +66,7 @@ func someIDs(vocab int64) []int32 {
 }
 
 func (s *subject) options() Options {
-	return Options{Passes: passes.Options{Target: target.CPU, Cuts: s.cuts}, Calls: s.calls, Threads: 1, Engine: Engine{Backend: cpu.Backend{}}}
+	return Options{Passes: passes.Options{Target: target.CPU, Cuts: s.cuts}, Calls: s.calls, Threads: 1, KVType: s.cache, Engine: Engine{Backend: cpu.Backend{}}}
 }
 
 // checkpoints lists the committed ones.

@@ -357,9 +357,14 @@ var quantizeMutations = []mutation{
 		n.Set(ir.FloatAttr("scale", n.Float("scale")*2))
 		return true
 	})},
-	{"fuse-quantize", "the window lost", "numbers", edit("attention_quant", 1, func(_ *ir.Graph, n *ir.Node) bool {
+	{"fuse-quantize", "the window lost", "rule", edit("attention_quant", 1, func(_ *ir.Graph, n *ir.Node) bool {
 		had := n.Int("window") > 0
 		n.Attrs = slices.DeleteFunc(n.Attrs, func(a ir.Attr) bool { return a.Key == "window" })
+		return had
+	})},
+	{"fuse-quantize", "the window shortened", "numbers", edit("attention_quant", 1, func(_ *ir.Graph, n *ir.Node) bool {
+		had := n.Int("window") > 1
+		n.Set(ir.IntAttr("window", n.Int("window")/2))
 		return had
 	})},
 	{"fuse-quantize", "another layer's cache", "rule", edit("attention_quant", 1, func(g *ir.Graph, n *ir.Node) bool {

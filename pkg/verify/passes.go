@@ -1,10 +1,12 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/runtime"
@@ -22,7 +24,8 @@ type Options struct {
 	// is one step of its own size (S = 1, 4, 64, 65...).
 	Calls   [][]int32
 	Threads int
-	KVType  string // "": the graph's default
+	// KVType is the codec of the cache, or two as K/V; "" is f16.
+	KVType string
 	// Only, when not empty, names the passes whose graphs are run and judged;
 	// the others rewrite unseen.
 	Only []string
@@ -31,6 +34,8 @@ type Options struct {
 	Reference bool
 	// Progress, when set, is told what is being run.
 	Progress func(what string)
+
+	kv codec.Pair // KVType, read
 }
 
 // PassResult is the verdict on one pass.
@@ -76,6 +81,10 @@ func Passes(ctx context.Context, g *ir.Graph, weights backend.Weights, o Options
 		if _, err := passes.PassNamed(name); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if o.kv, err = codec.ParsePair(cmp.Or(o.KVType, codec.F16.Name)); err != nil {
+		return nil, err
 	}
 	w := &walk{ctx: ctx, o: o, weights: weights, res: &Result{OK: true}}
 	for _, c := range o.Calls {
@@ -202,7 +211,7 @@ func (w *walk) execute(b backend.Backend, g *ir.Graph) (*trace, error) {
 	m, err := runtime.New(&runtime.Program{
 		Segments: []ir.Segment{{Name: "model", Kind: ir.KindModel, Graph: g}},
 		Weights:  w.weights,
-		Meta:     runtime.Meta{KVType: kvType(g, w.o)},
+		Meta:     runtime.Meta{KVType: w.o.kv.String()},
 	}, runtime.Options{
 		Backend: b, Threads: w.o.Threads, MaxChunk: longest(w.o.Calls), Context: total(w.o.Calls),
 		Trace: func(v *ir.Value, rows int, data []float32) { t.add(v.Name, int(v.Channels()), data) },
@@ -256,13 +265,6 @@ func vocabulary(g *ir.Graph) int64 {
 		}
 	}
 	return 0
-}
-
-func kvType(g *ir.Graph, o Options) string {
-	if o.KVType != "" || len(g.States) == 0 {
-		return o.KVType
-	}
-	return g.States[0].Elem
 }
 
 func longest(calls [][]int32) int {

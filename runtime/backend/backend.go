@@ -35,8 +35,10 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
@@ -97,9 +99,9 @@ type Device interface {
 	// Compile prepares g, a graph of the named segment, for batches of at most
 	// max.
 	Compile(segment string, g *ir.Graph, max Size) (Executable, error)
-	// NewState makes room for the given states, up to maxPos positions, in
-	// cache type kv (f32, f16 or q8_0).
-	NewState(states []*ir.State, kv string, maxPos int) (State, error)
+	// NewState makes room for the given states, up to maxPos positions, K and V
+	// in the codecs of kv.
+	NewState(states []*ir.State, kv codec.Pair, maxPos int) (State, error)
 	// NewBuffer makes a buffer for up to rows rows of a value of type t; the
 	// symbolic first dimension of t stands for rows.
 	NewBuffer(t ir.Type, rows int) (Buffer, error)
@@ -146,28 +148,55 @@ type Stats struct {
 
 // State is the memory of one sequence.
 type State interface {
-	// Len is the number of positions held, by all states of the sequence. Runs
-	// handed in count.
+	// Len is the number of positions of the sequence, those of all its states.
+	// Runs handed in count.
 	Len() int
-	// Truncate forgets positions from n on.
+	// Truncate forgets positions from n on. A *NotHeldError says that what
+	// position n sees was given up already: the state is as before, and the sequence
+	// has to be computed again, from a fork that was made earlier or from 0.
 	Truncate(n int) error
-	// Fork copies the state.
+	// Trim gives up what no position that a Truncate by up to Rewind leads to can
+	// see. It is called when a call of all segments has succeeded.
+	Trim()
+	// Fork returns a state of the same content, which shares memory with this
+	// one until either is written.
 	Fork() (State, error)
-	// Bytes is the memory it takes.
-	Bytes() int64
-	// Save returns the first Len positions of every state, in the order of
-	// the names given to NewState, exact; Load is its inverse.
+	// Memory is what it takes.
+	Memory() Memory
+	// Save returns what is visible from behind the last position of every state,
+	// in the order of the names given to NewState, exact; Load is its inverse.
 	Save(ctx context.Context) ([]StateData, error)
 	Load(data []StateData) error
 	Close() error
 }
 
-// StateData is the saved content of one state: raw positions in cache type
-// KV.
+// Rewind is how many positions a state can always go back by.
+const Rewind = 64
+
+// Memory is what a state takes on its device, in bytes.
+type Memory struct {
+	Own    int64 // what it alone holds
+	Shared int64 // what others hold too, in full
+	Fair   int64 // Own, and of every shared piece its part: over all states the sum is what is in use
+}
+
+// NotHeldError says that a state cannot go back to length Len.
+type NotHeldError struct {
+	State string // the first that cannot
+	Len   int
+}
+
+func (e *NotHeldError) Error() string {
+	return fmt.Sprintf("state %s does not hold what position %d sees any more", e.State, e.Len)
+}
+
+// StateData is the saved content of one state: raw positions in the codecs
+// that codec.ParsePair reads from KV.
 type StateData struct {
 	Name string
 	KV   string
-	Len  int
+	From int // the first position in Data
+	Len  int // positions of the sequence
 	Data []byte
 }
 

@@ -92,7 +92,7 @@ func (b *builder) input(name string, channels int64) ir.ValueID {
 // paced gives the case a state, so that its spans begin at other positions
 // than 0: an attention of one channel that nobody reads.
 func (b *builder) paced() {
-	b.g.AddState(&ir.State{Name: "pace", Heads: 1, HeadDim: 1, Elem: "f32"})
+	b.g.AddState(&ir.State{Name: "pace", Heads: 1, KDim: 1, VDim: 1})
 	x := b.raw("pace", ir.F32, ir.S, 1)
 	b.node(ir.Node{Op: ir.OpAttention, In: []ir.ValueID{x, x, x}, States: []string{"pace"}, Attrs: []ir.Attr{
 		ir.IntAttr("head_dim", 1), ir.IntAttr("heads", 1), ir.IntAttr("kv_heads", 1), ir.FloatAttr("scale", 1)}}, "paced")

@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/quant"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/reference"
 )
@@ -167,12 +166,21 @@ func interpret(c *Case, kv string, b reference.Backend) (results, error) {
 	s := &suite{devices: []backend.Device{d}}
 	cached := *c
 	if kv != "" {
+		pair, err := codec.ParsePair(kv)
+		if err != nil {
+			return nil, err
+		}
+		st := c.Graph.States[0]
 		cached.f32 = map[string][]float32{}
 		for name, x := range c.f32 {
-			if name == "k" || name == "v" {
-				if x, err = throughCodec(x, kv, int(c.Graph.States[0].HeadDim)); err != nil {
-					return nil, err
-				}
+			switch name {
+			case "k":
+				x, err = throughCodec(x, pair.K, int(st.KDim))
+			case "v":
+				x, err = throughCodec(x, pair.V, int(st.VDim))
+			}
+			if err != nil {
+				return nil, err
 			}
 			cached.f32[name] = x
 		}
@@ -185,25 +193,21 @@ func interpret(c *Case, kv string, b reference.Backend) (results, error) {
 	return r.alone(c.whole())
 }
 
-// throughCodec encodes rows of dim channels in a cache type and decodes them.
-// Rows that the type cannot hold stay as they are; they are not judged.
-func throughCodec(x []float32, kv string, dim int) ([]float32, error) {
-	t, err := tensor.ParseType(kv)
-	if err != nil {
+// throughCodec encodes rows of dim channels and decodes them. Rows that do not
+// come back finite stay as they are; they are not judged.
+func throughCodec(x []float32, c *codec.Codec, dim int) ([]float32, error) {
+	if err := c.Fits(dim); err != nil {
 		return nil, err
 	}
-	size, err := t.RowBytes(int64(dim))
-	if err != nil {
-		return nil, err
-	}
-	row, y := make([]byte, size), make([]float32, len(x))
+	row, y := make([]byte, c.Bytes(dim)), make([]float32, len(x))
 	for at := 0; at < len(x); at += dim {
-		if quant.Encode(t, row, x[at:at+dim]) != nil {
-			copy(y[at:], x[at:at+dim])
-			continue
-		}
-		if err := quant.Decode(t, y[at:at+dim], row); err != nil {
-			return nil, err
+		c.Encode(row, x[at:at+dim])
+		c.Decode(y[at:at+dim], row)
+		for _, v := range y[at : at+dim] {
+			if v-v != 0 {
+				copy(y[at:], x[at:at+dim])
+				break
+			}
 		}
 	}
 	return y, nil

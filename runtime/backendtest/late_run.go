@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -121,7 +122,7 @@ type lateState struct {
 	err   error
 }
 
-func (d *lateDevice) NewState(states []*ir.State, kv string, maxPos int) (backend.State, error) {
+func (d *lateDevice) NewState(states []*ir.State, kv codec.Pair, maxPos int) (backend.State, error) {
 	d.settle()
 	st, err := d.inner.NewState(states, kv, maxPos)
 	if err != nil {
@@ -154,9 +155,14 @@ func (s *lateState) Fork() (backend.State, error) {
 	return &lateState{d: s.d, inner: f}, nil
 }
 
-func (s *lateState) Bytes() int64 {
+func (s *lateState) Memory() backend.Memory {
 	s.d.settle()
-	return s.inner.Bytes()
+	return s.inner.Memory()
+}
+
+func (s *lateState) Trim() {
+	s.d.settle()
+	s.inner.Trim()
 }
 
 func (s *lateState) Save(ctx context.Context) ([]backend.StateData, error) {

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"math"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
@@ -167,7 +168,7 @@ func attentionCases(m *maker) {
 			}
 			b := m.begin("%d heads over %d of %d, window %d, %d positions, %s", s.heads, s.kv, s.dim, s.window, s.rows, l)
 			n := ir.Node{In: []ir.ValueID{b.input("q", s.heads*s.dim), b.input("k", s.kv*s.dim), b.input("v", s.kv*s.dim)}, States: []string{"kv.0"}}
-			b.g.AddState(&ir.State{Name: "kv.0", Heads: s.kv, HeadDim: s.dim, Elem: "f32"})
+			b.g.AddState(&ir.State{Name: "kv.0", Heads: s.kv, KDim: s.dim, VDim: s.dim, Window: s.window})
 			n.Attrs = []ir.Attr{ir.IntAttr("head_dim", s.dim), ir.IntAttr("heads", s.heads), ir.IntAttr("kv_heads", s.kv), ir.FloatAttr("scale", 1/math.Sqrt(float64(s.dim)))}
 			if s.window > 0 {
 				n.Attrs = append(n.Attrs, ir.IntAttr("window", s.window))
@@ -207,9 +208,9 @@ func attentionSpans(rows, seed int, long bool) []Span {
 func (m *maker) holding(dim int64) []string {
 	var all []string
 	for _, kv := range m.codecs {
-		t, err := tensor.ParseType(kv)
+		pair, err := codec.ParsePair(kv)
 		m.fail(err)
-		if err == nil && dim%int64(t.BlockElems()) == 0 {
+		if err == nil && pair.K.Fits(int(dim)) == nil && pair.V.Fits(int(dim)) == nil {
 			all = append(all, kv)
 		}
 	}

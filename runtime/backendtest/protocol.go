@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -46,8 +47,8 @@ const (
 const tinyText = `
 graph tiny
 input %0 ids i32[S]
-state $kv.0 heads=2 dim=16 elem=f32
-state $kv.1 heads=2 dim=16 elem=f32
+state $kv.0 heads=2 k=16 v=16
+state $kv.1 heads=2 k=16 v=16 window=7
 weight @embd f32[11,32] = stored(embd, f32[11,32], rows, [11])
 weight @norm f32[32] = stored(norm, f32[32], rows, [32])
 weight @head f32[11,32] = stored(head, f32[11,32], rows, [11])
@@ -104,7 +105,10 @@ func (m *tiny) close() {
 	}
 }
 
-func (m *tiny) state() (backend.State, error) { return m.d.NewState(m.g.States, "f32", tinyContext) }
+func (m *tiny) state() (backend.State, error) { return m.d.NewState(m.g.States, plain, tinyContext) }
+
+// plain keeps rows as they are.
+var plain = codec.Pair{K: codec.F32, V: codec.F32}
 
 // tinyIDs are n ids of which no short run repeats.
 func tinyIDs(n int) []int32 {

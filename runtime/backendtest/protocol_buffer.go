@@ -88,7 +88,7 @@ func checkClose(s *suite, i int) error {
 	if err := first(closed("a buffer of a closed device", err), closed("a segment of a closed device", compile)); err != nil {
 		return err
 	}
-	_, err = d.NewState(m.g.States, "f32", 8)
+	_, err = d.NewState(m.g.States, plain, 8)
 	return closed("a state of a closed device", err)
 }
 
@@ -204,7 +204,7 @@ func checkForeign(s *suite, i int) error {
 		return err
 	}
 	defer d.Close()
-	other, err := d.NewState(m.g.States, "f32", tinyContext)
+	other, err := d.NewState(m.g.States, plain, tinyContext)
 	if err != nil {
 		return err
 	}

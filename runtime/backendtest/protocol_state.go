@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -38,8 +39,8 @@ func checkStateErrors(s *suite, i int) error {
 	if err := first(same("one by one", singles, whole), wantLen("full", st, tinyContext)); err != nil {
 		return err
 	}
-	if st.Bytes() <= 0 {
-		return fmt.Errorf("a state of %d positions takes %d bytes", st.Len(), st.Bytes())
+	if m := st.Memory(); m.Own <= 0 || m.Shared != 0 || m.Fair != m.Own {
+		return fmt.Errorf("a state of %d positions takes %+v", st.Len(), m)
 	}
 	_, full := m.call(context.Background(), st, tinyIDs(1))
 	if err := first(wantError("a call beyond the context", full), st.Truncate(tinyContext-2)); err != nil {
@@ -56,18 +57,18 @@ func checkStateErrors(s *suite, i int) error {
 	if err := same("after calls beyond the context", y, whole[(tinyContext-2)*tinyVocab:]); err != nil {
 		return err
 	}
-	half, err := m.d.NewState(m.g.States[:1], "f32", tinyContext)
+	half, err := m.d.NewState(m.g.States[:1], plain, tinyContext)
 	if err != nil {
 		return err
 	}
 	defer half.Close()
 	_, lacking := m.call(context.Background(), half, tinyIDs(2))
-	_, unknown := m.d.NewState(m.g.States, "f33", tinyContext)
-	_, none := m.d.NewState(m.g.States, "f32", 0)
+	_, unknown := m.d.NewState(m.g.States, codec.Pair{K: codec.F32}, tinyContext)
+	_, none := m.d.NewState(m.g.States, plain, 0)
 	return first(
 		wantError("a state that lacks one", lacking, "kv.1"),
 		wantLen("after it", half, 0),
-		wantError("an unknown cache type", unknown, "f33"),
+		wantError("a state without a codec of v", unknown, "codec"),
 		wantError("a state of no positions", none),
 	)
 }

@@ -46,7 +46,11 @@ func windowText(window int) string {
 	var b strings.Builder
 	b.WriteString("graph windows\ninput %0 ids i32[S]\n")
 	for l := range 4 {
-		fmt.Fprintf(&b, "state $kv.%d heads=1 dim=4 elem=f32\n", l)
+		kept := fmt.Sprintf(" window=%d", window)
+		if l == 1 {
+			kept = ""
+		}
+		fmt.Fprintf(&b, "state $kv.%d heads=1 k=4 v=4%s\n", l, kept)
 	}
 	b.WriteString("weight @embd f32[11,4] = stored(embd, f32[11,4], rows, [11])\n%1 x.0 f32[S,4] = embedding(%0, @embd)\n")
 	v := 1
@@ -99,7 +103,7 @@ func (s *suite) window(i, window, call int) error {
 		return err
 	}
 	defer w.close()
-	all, err := w.d.NewState(g.States, "f32", w.rows)
+	all, err := w.d.NewState(g.States, plain, w.rows)
 	if err != nil {
 		return err
 	}
@@ -108,7 +112,7 @@ func (s *suite) window(i, window, call int) error {
 	if err != nil {
 		return err
 	}
-	some, err := w.d.NewState(g.States, "f32", w.rows)
+	some, err := w.d.NewState(g.States, plain, w.rows)
 	if err != nil {
 		return err
 	}
@@ -128,7 +132,7 @@ func (s *suite) window(i, window, call int) error {
 			if err := wantLen("after a rewind that was refused", some, held); err != nil {
 				return err
 			}
-			fresh, err := w.d.NewState(g.States, "f32", w.rows)
+			fresh, err := w.d.NewState(g.States, plain, w.rows)
 			if err != nil {
 				return err
 			}

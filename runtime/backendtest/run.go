@@ -15,7 +15,8 @@ type Budget struct {
 	// Target is the table of what the backend claims: weight types, forms and
 	// layouts come from its rows.
 	Target *target.Target
-	// Codecs are the cache types that the backend keeps K and V in. The first
+	// Codecs are the cache types that the backend keeps K and V in, as
+	// codec.ParsePair reads them. The first
 	// runs in every case.
 	Codecs []string
 	// Rel bounds the distance of a result from runtime/reference, in units of

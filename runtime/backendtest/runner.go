@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -57,7 +58,11 @@ func (r *runner) newState() (backend.State, error) {
 	if r.kv == "" {
 		return nil, nil
 	}
-	return r.d.NewState(r.g.States, r.kv, r.c.Rows)
+	kv, err := codec.ParsePair(r.kv)
+	if err != nil {
+		return nil, err
+	}
+	return r.d.NewState(r.g.States, kv, r.c.Rows)
 }
 
 func (r *runner) close() {

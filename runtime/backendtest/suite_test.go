@@ -99,9 +99,9 @@ func TestPlanted(t *testing.T) {
 	}{
 		{"another activation", ir.OpSilu, planted{graph: each(ir.OpSilu, func(n *ir.Node) { n.Op = ir.OpGeluTanh })}},
 		{"another gated activation", ir.OpGatedAct, planted{graph: each(ir.OpGatedAct, func(n *ir.Node) { n.Set(ir.StringAttr("act", "gelu_tanh")) })}},
-		{"a window one too wide", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) {
-			if w := n.Int("window"); w > 0 {
-				n.Set(ir.IntAttr("window", w+1))
+		{"a window one too short", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) {
+			if w := n.Int("window"); w > 1 {
+				n.Set(ir.IntAttr("window", w-1))
 			}
 		})}},
 		{"another scale", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) { n.Set(ir.FloatAttr("scale", n.Float("scale")*1.001)) })}},

@@ -95,7 +95,7 @@ func compileAttention(e *executable, n *ir.Node) (step, error) {
 		spans = spans[:0]
 		for i := range r.spans {
 			s := &r.spans[i]
-			spans = append(spans, kernel.CacheSpan{Cache: s.st.cache[n.States[0]], Start: s.start, Rows: s.rows})
+			spans = append(spans, kernel.CacheSpan{Cache: s.st.cache(n.States[0]), Start: s.start, Rows: s.rows})
 		}
 		app.K, app.V, app.Spans = r.acts[n.In[1]], r.acts[n.In[2]], spans
 		att.Q, att.Out, att.Spans = r.acts[n.In[0]], r.acts[n.Out[0]], spans

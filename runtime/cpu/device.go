@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/runtime/backend"
@@ -58,6 +59,7 @@ type device struct {
 	runs     uint64 // counts, so that a state knows whether it stands in a batch already
 	pool     *pool
 	closed   bool
+	chunks   kernel.Pool // of the states
 }
 
 // open says whether the device may be used.
@@ -68,7 +70,7 @@ func (d *device) open() error {
 	return nil
 }
 
-func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
+func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend.State, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}

@@ -163,7 +163,7 @@ func (e *executable) start(b *backend.Span) (int, error) {
 	switch {
 	case !ok:
 		return 0, fmt.Errorf("a state of another backend")
-	case st.cache == nil:
+	case st.list == nil:
 		return 0, fmt.Errorf("the state: %w", backend.ErrClosed)
 	case st.run == e.d.runs && st.d == e.d:
 		return 0, fmt.Errorf("the state stands in the batch twice")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/runtime"
@@ -139,7 +140,7 @@ func TestCancelledSession(t *testing.T) {
 			err := stepOne(ctx, s, ids(60), []int32{59})
 			cancel()
 			if err == nil {
-				if err := s.Rewind(20); err != nil {
+				if err := s.Rewind(context.Background(), 20); err != nil {
 					t.Fatal(err)
 				}
 				continue
@@ -173,15 +174,15 @@ func TestRewindForkSave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Rewind(40); err != nil {
+		if err := s.Rewind(context.Background(), 40); err != nil {
 			t.Fatal(err)
 		}
 		sameBits(t, kv+", rewound", logitsOf(t, s, ids(90)[40:]), whole[40:])
 		sameBits(t, kv+", forked", logitsOf(t, f, ids(90)[40:]), whole[40:])
-		if err := s.Rewind(90 + 1); err == nil {
+		if err := s.Rewind(context.Background(), 90+1); err == nil {
 			t.Error("rewound into the future")
 		}
-		if err := s.Rewind(-1); err == nil {
+		if err := s.Rewind(context.Background(), -1); err == nil {
 			t.Error("rewound to -1")
 		}
 		l := newSession(t, m)
@@ -215,7 +216,7 @@ func TestPoison(t *testing.T) {
 		whole := logitsOf(t, newSession(t, m), ids(60))
 		s := newSession(t, m)
 		logitsOf(t, s, ids(50))
-		if err := s.Rewind(20); err != nil {
+		if err := s.Rewind(context.Background(), 20); err != nil {
 			t.Fatal(err)
 		}
 		s.State().(*state).Poison()
@@ -234,7 +235,7 @@ func TestPositions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := d.NewState(e.g.States, "f32", 20)
+	st, err := d.NewState(e.g.States, codec.Pair{K: codec.F32, V: codec.F32}, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +305,7 @@ func TestVisited(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			st, err := d.NewState(e.g.States, "f32", 100)
+			st, err := d.NewState(e.g.States, codec.Pair{K: codec.F32, V: codec.F32}, 100)
 			if err != nil {
 				t.Fatal(err)
 			}

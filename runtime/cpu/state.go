@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
@@ -14,54 +14,70 @@ import (
 type state struct {
 	d     *device
 	run   uint64 // number of the last run that had it in its batch
-	kv    string
+	kv    codec.Pair
 	max   int
 	names []string
-	cache map[string]*kernel.KVCache // nil when closed
+	index map[string]int    // shared with forks
+	list  []*kernel.KVCache // nil when closed
 }
 
 var _ backend.State = (*state)(nil)
 
-func newState(d *device, specs []*ir.State, kv string, maxPos int) (*state, error) {
-	t, err := tensor.ParseType(kv)
-	if err != nil {
-		return nil, fmt.Errorf("cache type: %w", err)
-	}
+func newState(d *device, specs []*ir.State, kv codec.Pair, maxPos int) (*state, error) {
 	if maxPos <= 0 {
 		return nil, fmt.Errorf("a state for %d positions", maxPos)
 	}
-	s := &state{d: d, kv: kv, max: maxPos, cache: make(map[string]*kernel.KVCache, len(specs))}
+	s := &state{d: d, kv: kv, max: maxPos, index: make(map[string]int, len(specs))}
 	for _, sp := range specs {
-		c, err := kernel.NewKVCache(t, int(sp.Heads), int(sp.HeadDim), maxPos)
+		switch {
+		case sp.Kind != ir.KV:
+			return nil, fmt.Errorf("state %s: no op of this device keeps a %s state", sp.Name, sp.Kind)
+		case sp.VOfK:
+			return nil, fmt.Errorf("state %s: v as the first %d channels of k is not kept by this device", sp.Name, sp.VDim)
+		}
+		window := 0
+		if sp.Window < int64(maxPos) {
+			window = int(sp.Window)
+		}
+		c, err := kernel.NewKVCache(&d.chunks, kv, kernel.KVShape{Heads: int(sp.Heads), KDim: int(sp.KDim), VDim: int(sp.VDim), Window: window}, maxPos)
 		if err != nil {
 			return nil, fmt.Errorf("state %s: %w", sp.Name, err)
 		}
+		s.index[sp.Name] = len(s.names)
 		s.names = append(s.names, sp.Name)
-		s.cache[sp.Name] = c
+		s.list = append(s.list, c)
 	}
 	return s, nil
+}
+
+// cache returns the cache called name; nil if there is none.
+func (s *state) cache(name string) *kernel.KVCache {
+	if i, ok := s.index[name]; ok {
+		return s.list[i]
+	}
+	return nil
 }
 
 // Len is the number of positions that all caches hold.
 func (s *state) Len() int {
 	n := 0
-	for i, name := range s.names {
-		if l := s.cache[name].Len(); i == 0 || l < n {
-			n = l
+	for i, c := range s.list {
+		if i == 0 || c.Len() < n {
+			n = c.Len()
 		}
 	}
 	return n
 }
 
 func (s *state) setLen(n int) {
-	for _, c := range s.cache {
+	for _, c := range s.list {
 		c.SetLen(n)
 	}
 }
 
 // open says whether the state may be used.
 func (s *state) open() error {
-	if s.cache == nil {
+	if s.list == nil {
 		return fmt.Errorf("the state: %w", backend.ErrClosed)
 	}
 	return nil
@@ -74,8 +90,21 @@ func (s *state) Truncate(n int) error {
 	if held := s.Len(); n < 0 || n > held {
 		return fmt.Errorf("truncate a state of %d positions to %d", held, n)
 	}
-	s.setLen(n)
+	for i, c := range s.list {
+		if !c.CanReturn(n) {
+			return &backend.NotHeldError{State: s.names[i], Len: n}
+		}
+	}
+	for _, c := range s.list {
+		c.Truncate(n)
+	}
 	return nil
+}
+
+func (s *state) Trim() {
+	for _, c := range s.list {
+		c.Trim(backend.Rewind)
+	}
 }
 
 // start is the length of the named states, which a run extends together; that
@@ -86,7 +115,7 @@ func (s *state) start(specs []*ir.State) (int, error) {
 	}
 	n := 0
 	for i, sp := range specs {
-		c := s.cache[sp.Name]
+		c := s.cache(sp.Name)
 		if c == nil {
 			return 0, fmt.Errorf("the state holds no %s", sp.Name)
 		}
@@ -104,7 +133,8 @@ func (s *state) reserve(specs []*ir.State, n int) error {
 		return fmt.Errorf("position %d is beyond the session's %d positions: open it with a larger context", n-1, s.max)
 	}
 	for _, sp := range specs {
-		if err := s.cache[sp.Name].Grow(n); err != nil {
+		c := s.cache(sp.Name)
+		if err := c.Reserve(c.Len(), n); err != nil {
 			return fmt.Errorf("state %s: %w", sp.Name, err)
 		}
 	}
@@ -114,7 +144,7 @@ func (s *state) reserve(specs []*ir.State, n int) error {
 // extend makes the named states n positions long.
 func (s *state) extend(specs []*ir.State, n int) {
 	for _, sp := range specs {
-		s.cache[sp.Name].SetLen(n)
+		s.cache(sp.Name).SetLen(n)
 	}
 }
 
@@ -122,35 +152,37 @@ func (s *state) Fork() (backend.State, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, cache: make(map[string]*kernel.KVCache, len(s.cache))}
-	for name, c := range s.cache {
-		f.cache[name] = c.Clone()
+	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, index: s.index, list: make([]*kernel.KVCache, len(s.list))}
+	for i, c := range s.list {
+		f.list[i] = c.Fork()
 	}
 	return f, nil
 }
 
-// Close gives the memory back.
 func (s *state) Close() error {
-	s.cache, s.names = nil, nil
+	for _, c := range s.list {
+		c.Release()
+	}
+	s.list, s.names, s.index = nil, nil, nil
 	return nil
 }
 
-func (s *state) Bytes() int64 {
-	var n int64
-	for _, c := range s.cache {
-		n += c.Bytes()
+func (s *state) Memory() backend.Memory {
+	var m kernel.Memory
+	for _, c := range s.list {
+		m = m.Add(c.Memory())
 	}
-	return n
+	return backend.Memory(m)
 }
 
 func (s *state) Save(context.Context) ([]backend.StateData, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	n := s.Len()
 	var all []backend.StateData
-	for _, name := range s.names {
-		all = append(all, backend.StateData{Name: name, KV: s.kv, Len: n, Data: s.cache[name].Save(nil, n)})
+	for i, c := range s.list {
+		data, from := c.Save(nil)
+		all = append(all, backend.StateData{Name: s.names[i], KV: s.kv.String(), From: from, Len: c.Len(), Data: data})
 	}
 	return all, nil
 }
@@ -161,11 +193,11 @@ func (s *state) Load(data []backend.StateData) error {
 	}
 	n := -1
 	for _, d := range data {
-		c := s.cache[d.Name]
+		c := s.cache(d.Name)
 		switch {
 		case c == nil:
 			return fmt.Errorf("saved state %s is not one of this segment's (%v)", d.Name, s.names)
-		case d.KV != s.kv:
+		case d.KV != s.kv.String():
 			return fmt.Errorf("saved state %s has cache type %s, the session uses %s", d.Name, d.KV, s.kv)
 		case n >= 0 && d.Len != n:
 			return fmt.Errorf("saved state %s has %d positions, another has %d", d.Name, d.Len, n)
@@ -173,10 +205,7 @@ func (s *state) Load(data []backend.StateData) error {
 			return fmt.Errorf("saved state %s has %d positions, the session has room for %d", d.Name, d.Len, s.max)
 		}
 		n = d.Len
-		if err := c.Grow(d.Len); err != nil {
-			return err
-		}
-		if err := c.Load(d.Data, d.Len); err != nil {
+		if err := c.Load(d.Data, d.From, d.Len); err != nil {
 			return fmt.Errorf("saved state %s: %w", d.Name, err)
 		}
 	}
@@ -191,7 +220,7 @@ func (s *state) Load(data []backend.StateData) error {
 // tests: nothing may change.
 func (s *state) Poison() {
 	n := s.Len()
-	for _, c := range s.cache {
+	for _, c := range s.list {
 		c.Poison(n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/testutil"
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/target"
@@ -105,7 +106,7 @@ func newSite(g *ir.Graph, old *ir.Node, v variant) (*site, error) {
 	}
 	for _, name := range old.States {
 		st := *g.State(name)
-		st.HeadDim *= scale
+		st.KDim, st.VDim = st.KDim*scale, st.VDim*scale
 		s.g.AddState(&st)
 		s.n.States = append(s.n.States, name)
 	}
@@ -163,7 +164,7 @@ func (s *site) run(d *device) (err error) {
 	if err != nil {
 		return err
 	}
-	st, err := d.NewState(s.g.States, "f32", 16)
+	st, err := d.NewState(s.g.States, codec.Pair{K: codec.F32, V: codec.F32}, 16)
 	if err != nil {
 		return err
 	}

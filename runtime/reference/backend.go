@@ -7,8 +7,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
 
@@ -54,35 +54,38 @@ func (d *device) open() error {
 // Wait has nothing to wait for: a run is over when it returns.
 func (d *device) Wait(context.Context) error { return nil }
 
-// NewState makes room for maxPos positions. Any cache type will do: the
-// reference keeps float64.
-func (d *device) NewState(specs []*ir.State, kv string, maxPos int) (backend.State, error) {
+// NewState makes room for maxPos positions. Any codec will do: the reference
+// keeps float64.
+func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend.State, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	if _, err := tensor.ParseType(kv); err != nil {
-		return nil, fmt.Errorf("cache type: %w", err)
+	if kv.K == nil || kv.V == nil {
+		return nil, fmt.Errorf("a state without codecs: want %s", codec.Names())
 	}
 	if maxPos <= 0 {
 		return nil, fmt.Errorf("a state for %d positions", maxPos)
 	}
 	s := &state{d: d, max: maxPos, layers: map[string]*layer{}}
 	for _, sp := range specs {
+		if sp.Kind != ir.KV {
+			return nil, fmt.Errorf("state %s: the reference interpreter has no op that keeps a %s state", sp.Name, sp.Kind)
+		}
 		s.names = append(s.names, sp.Name)
-		s.layers[sp.Name] = &layer{width: int(sp.Heads * sp.HeadDim)}
+		s.layers[sp.Name] = &layer{kdim: int(sp.KDim), vdim: int(sp.VDim), heads: int(sp.Heads)}
 	}
 	return s, nil
 }
 
-// layer is K and V of one layer: positions × width.
+// layer is K and V of one layer: positions × heads × kdim and × vdim.
 type layer struct {
-	width int
-	k, v  []float64
+	heads, kdim, vdim int
+	k, v              []float64
 }
 
-func (l *layer) len() int { return len(l.k) / l.width }
+func (l *layer) len() int { return len(l.k) / (l.heads * l.kdim) }
 
-func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.width], l.v[:n*l.width] }
+func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vdim] }
 
 type state struct {
 	d      *device
@@ -128,18 +131,21 @@ func (s *state) Fork() (backend.State, error) {
 	}
 	f := &state{d: s.d, max: s.max, names: s.names, layers: map[string]*layer{}}
 	for name, l := range s.layers {
-		f.layers[name] = &layer{width: l.width, k: slices.Clone(l.k), v: slices.Clone(l.v)}
+		f.layers[name] = &layer{heads: l.heads, kdim: l.kdim, vdim: l.vdim, k: slices.Clone(l.k), v: slices.Clone(l.v)}
 	}
 	return f, nil
 }
 
-func (s *state) Bytes() int64 {
+func (s *state) Memory() backend.Memory {
 	var n int64
 	for _, l := range s.layers {
 		n += int64(8 * (len(l.k) + len(l.v)))
 	}
-	return n
+	return backend.Memory{Own: n, Fair: n}
 }
+
+// Trim does nothing: the reference keeps every position.
+func (s *state) Trim() {}
 
 // saved is the cache type of saved states.
 const saved = "f64"
@@ -153,7 +159,7 @@ func (s *state) Save(context.Context) ([]backend.StateData, error) {
 	for _, name := range s.names {
 		l := s.layers[name]
 		var data []byte
-		for _, x := range slices.Concat(l.k[:n*l.width], l.v[:n*l.width]) {
+		for _, x := range slices.Concat(l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vdim]) {
 			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
 		}
 		all = append(all, backend.StateData{Name: name, KV: saved, Len: n, Data: data})
@@ -177,8 +183,9 @@ func (s *state) Load(data []backend.StateData) error {
 			return fmt.Errorf("saved state %s has cache type %s, the reference keeps %s", d.Name, d.KV, saved)
 		case d.Len != data[0].Len || d.Len < 0 || d.Len > s.max:
 			return fmt.Errorf("saved state %s has %d positions, another has %d, and there is room for %d", d.Name, d.Len, data[0].Len, s.max)
-		case len(d.Data) != 16*d.Len*l.width:
-			return fmt.Errorf("saved state %s: %d bytes for %d positions of %d channels", d.Name, len(d.Data), d.Len, l.width)
+		case d.From != 0 || len(d.Data) != 8*d.Len*l.heads*(l.kdim+l.vdim):
+			return fmt.Errorf("saved state %s: %d bytes for positions %d to %d of %d heads of %d and %d channels",
+				d.Name, len(d.Data), d.From, d.Len-1, l.heads, l.kdim, l.vdim)
 		}
 	}
 	for _, d := range data {
@@ -187,7 +194,8 @@ func (s *state) Load(data []backend.StateData) error {
 		for i := range x {
 			x[i] = math.Float64frombits(binary.LittleEndian.Uint64(d.Data[8*i:]))
 		}
-		l.k, l.v = x[:len(x)/2:len(x)/2], x[len(x)/2:]
+		at := d.Len * l.heads * l.kdim
+		l.k, l.v = x[:at:at], x[at:]
 	}
 	return nil
 }

@@ -91,33 +91,33 @@ func rope(x value, positions []int, inv []float64, n *ir.Node) value {
 
 func attention(n *ir.Node, vals []value, r *run) value {
 	q, k, v := vals[n.In[0]], vals[n.In[1]], vals[n.In[2]]
-	heads, hd := int(n.Int("heads")), int(n.Int("head_dim"))
+	heads := int(n.Int("heads"))
 	group := heads / int(n.Int("kv_heads"))
-	y := newValue(q.rows(), q.cols)
+	y := newValue(q.rows(), heads*v.cols/int(n.Int("kv_heads")))
 	for _, s := range r.spans {
 		l := s.st.layers[n.States[0]]
-		from, to := s.first*k.cols, (s.first+s.rows)*k.cols
-		l.k, l.v = append(l.k, k.f[from:to]...), append(l.v, v.f[from:to]...)
+		l.k = append(l.k, k.f[s.first*k.cols:(s.first+s.rows)*k.cols]...)
+		l.v = append(l.v, v.f[s.first*v.cols:(s.first+s.rows)*v.cols]...)
 		for t := s.first; t < s.first+s.rows; t++ {
 			p, first := r.pos[t], 0
 			if w := int(n.Int("window")); w > 0 {
 				first = max(0, p-w+1)
 			}
 			for h := range heads {
-				at := h / group * hd
-				head(y.row(t)[h*hd:(h+1)*hd], q.row(t)[h*hd:(h+1)*hd], l, at, first, p, n.Float("scale"))
+				head(y.row(t)[h*l.vdim:(h+1)*l.vdim], q.row(t)[h*l.kdim:(h+1)*l.kdim], l, h/group, first, p, n.Float("scale"))
 			}
 		}
 	}
 	return y
 }
 
-// head is softmax(scale·q·kᵀ)·v of one query head over positions first..last.
-func head(y, q []float64, l *layer, at, first, last int, scale float64) {
+// head is softmax(scale·q·kᵀ)·v of one query head over positions first..last
+// of kv head h.
+func head(y, q []float64, l *layer, h, first, last int, scale float64) {
 	s := make([]float64, last-first+1)
 	m := math.Inf(-1)
 	for j := range s {
-		row := (first+j)*l.width + at
+		row := ((first+j)*l.heads + h) * l.kdim
 		s[j] = dot(q, l.k[row:row+len(q)]) * scale
 		m = max(m, s[j])
 	}
@@ -127,7 +127,7 @@ func head(y, q []float64, l *layer, at, first, last int, scale float64) {
 		sum += s[j]
 	}
 	for j, p := range s {
-		row := (first+j)*l.width + at
+		row := ((first+j)*l.heads + h) * l.vdim
 		p /= sum
 		for d, v := range l.v[row : row+len(y)] {
 			y[d] += p * v

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/pkg/weights"
@@ -96,7 +97,7 @@ func runGraph(t *testing.T, b backend.Backend, g *ir.Graph, w backend.Weights, c
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := dev.NewState(g.States, "f32", 32)
+	st, err := dev.NewState(g.States, codec.Pair{K: codec.F32, V: codec.F32}, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ output %2`, set: map[string][]float32{"f": {1}}, in: call{floats: map[string][]f
 			value: "y", want: []float64{1, 0, 7, 9*math.Cos(1) - 9*math.Sin(1), 9*math.Cos(1) + 9*math.Sin(1), 9, -math.Sin(2), math.Cos(2), 8}},
 		{name: "attention is causal, over one window", graph: `input %0 q f32[S,1]
 input %1 v f32[S,1]
-state $kv heads=1 dim=1 elem=f32
+state $kv heads=1 k=1 v=1
 %3 y f32[S,1] = attention(%0, %0, %1, $kv) {head_dim=1, heads=1, kv_heads=1, scale=1.0, window=2}
 output %3`, in: call{floats: map[string][]float32{"q": {0, 1, 2}, "v": {10, 20, 30}}},
 			value: "y", want: []float64{10, (10 + 20*math.E) / (1 + math.E), (20*math.Exp(2) + 30*math.Exp(4)) / (math.Exp(2) + math.Exp(4))}},
@@ -410,7 +411,7 @@ output %2
 func TestState(t *testing.T) {
 	g := parse(t, `graph g
 input %0 q f32[S,2]
-state $kv heads=1 dim=2 elem=f32
+state $kv heads=1 k=2 v=2
 %2 y f32[S,2] = attention(%0, %0, %0, $kv) {head_dim=2, heads=1, kv_heads=1, scale=1.0}
 output %2
 `)
@@ -433,12 +434,12 @@ output %2
 	if _, _, err := runGraph(t, Backend{}, g, w, at(0, eight...), at(0, eight...), at(0, eight...), at(0, eight...), at(0, 1, 2)); err == nil || !strings.Contains(err.Error(), "beyond") {
 		t.Errorf("beyond the room of the state: %v", err)
 	}
-	s := &state{max: 4, names: []string{"kv"}, layers: map[string]*layer{"kv": {width: 1, k: []float64{1, 2}, v: []float64{3, 4}}}}
+	s := &state{max: 4, names: []string{"kv"}, layers: map[string]*layer{"kv": {heads: 1, kdim: 1, vdim: 1, k: []float64{1, 2}, v: []float64{3, 4}}}}
 	f, err := s.Fork()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Truncate(1); err != nil || f.Len() != 1 || s.Len() != 2 || f.Truncate(2) == nil || s.Bytes() != 32 {
+	if err := f.Truncate(1); err != nil || f.Len() != 1 || s.Len() != 2 || f.Truncate(2) == nil || s.Memory().Own != 32 {
 		t.Errorf("a fork is not independent: %d and %d positions", f.Len(), s.Len())
 	}
 }

@@ -140,9 +140,16 @@ func graphCases() []Case {
 		do("no-states", "state", func(g *tesserapb.Graph) { g.States = nil }),
 		do("state-twice", "graph breaks", func(g *tesserapb.Graph) { g.States = append(g.States, g.States[0]) }),
 		do("state-no-heads", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Heads = 0 }),
-		do("state-negative-dim", "graph breaks", func(g *tesserapb.Graph) { g.States[0].HeadDim = -64 }),
+		do("state-negative-dim", "graph breaks", func(g *tesserapb.Graph) { g.States[0].KDim = -64 }),
 		do("state-huge", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Heads = 1 << 50 }),
-		do("state-unknown-type", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Elem = "f128" }),
+		do("state-unknown-kind", "kind", func(g *tesserapb.Graph) { g.States[0].Kind = "f128" }),
+		do("state-both-kinds", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Base = 16 }),
+		do("state-other-kind", "graph breaks", func(g *tesserapb.Graph) {
+			g.States[0] = &tesserapb.State{Name: g.States[0].Name, Kind: "recurrent", Base: 16, Row: 4}
+		}),
+		do("state-window-negative", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Window = -1 }),
+		do("state-window-too-short", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Window = 1 }),
+		do("state-v-of-smaller-k", "graph breaks", func(g *tesserapb.Graph) { g.States[0].VOfK, g.States[0].VDim = true, g.States[0].KDim+1 }),
 		attr("heads-zero", "attention_quant", "heads", "graph breaks", 0), attr("heads-negative", "attention_quant", "heads", "graph breaks", -4),
 		attr("heads-huge", "attention_quant", "heads", "graph breaks", 1<<40), attr("kv-heads-not-a-divisor", "attention_quant", "kv_heads", "graph breaks", 3),
 		attr("scale-nan", "attention_quant", "scale", "graph breaks", math.NaN()), attr("scale-kind", "attention_quant", "scale", "graph breaks", 1),

@@ -363,9 +363,14 @@ func (x *Value) GetMark() string {
 type State struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Heads         int64                  `protobuf:"varint,2,opt,name=heads,proto3" json:"heads,omitempty"`
-	HeadDim       int64                  `protobuf:"varint,3,opt,name=head_dim,json=headDim,proto3" json:"head_dim,omitempty"`
-	Elem          string                 `protobuf:"bytes,4,opt,name=elem,proto3" json:"elem,omitempty"` // f32, f16, q8_0
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // kv, recurrent
+	Heads         int64                  `protobuf:"varint,3,opt,name=heads,proto3" json:"heads,omitempty"`
+	KDim          int64                  `protobuf:"varint,4,opt,name=k_dim,json=kDim,proto3" json:"k_dim,omitempty"`
+	VDim          int64                  `protobuf:"varint,5,opt,name=v_dim,json=vDim,proto3" json:"v_dim,omitempty"`
+	VOfK          bool                   `protobuf:"varint,6,opt,name=v_of_k,json=vOfK,proto3" json:"v_of_k,omitempty"` // v is the first v_dim channels of k
+	Window        int64                  `protobuf:"varint,7,opt,name=window,proto3" json:"window,omitempty"`           // 0: every position stays visible
+	Base          int64                  `protobuf:"varint,8,opt,name=base,proto3" json:"base,omitempty"`               // recurrent: f32 numbers at a chunk's start
+	Row           int64                  `protobuf:"varint,9,opt,name=row,proto3" json:"row,omitempty"`                 // recurrent: f32 numbers per position of the open chunk
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,6 +412,13 @@ func (x *State) GetName() string {
 	return ""
 }
 
+func (x *State) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 func (x *State) GetHeads() int64 {
 	if x != nil {
 		return x.Heads
@@ -414,18 +426,46 @@ func (x *State) GetHeads() int64 {
 	return 0
 }
 
-func (x *State) GetHeadDim() int64 {
+func (x *State) GetKDim() int64 {
 	if x != nil {
-		return x.HeadDim
+		return x.KDim
 	}
 	return 0
 }
 
-func (x *State) GetElem() string {
+func (x *State) GetVDim() int64 {
 	if x != nil {
-		return x.Elem
+		return x.VDim
 	}
-	return ""
+	return 0
+}
+
+func (x *State) GetVOfK() bool {
+	if x != nil {
+		return x.VOfK
+	}
+	return false
+}
+
+func (x *State) GetWindow() int64 {
+	if x != nil {
+		return x.Window
+	}
+	return 0
+}
+
+func (x *State) GetBase() int64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *State) GetRow() int64 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
 }
 
 // A weight is the stored one of its name in the manifest's weight index, or,
@@ -826,12 +866,17 @@ const file_graph_proto_rawDesc = "" +
 	"\x05shape\x18\x03 \x03(\x12R\x05shape\x12\x16\n" +
 	"\x06scheme\x18\x04 \x01(\tR\x06scheme\x12*\n" +
 	"\x06layout\x18\x05 \x01(\x0e2\x12.tessera.v0.LayoutR\x06layout\x12\x12\n" +
-	"\x04mark\x18\x06 \x01(\tR\x04mark\"`\n" +
+	"\x04mark\x18\x06 \x01(\tR\x04mark\"\xc3\x01\n" +
 	"\x05State\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05heads\x18\x02 \x01(\x03R\x05heads\x12\x19\n" +
-	"\bhead_dim\x18\x03 \x01(\x03R\aheadDim\x12\x12\n" +
-	"\x04elem\x18\x04 \x01(\tR\x04elem\"X\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05heads\x18\x03 \x01(\x03R\x05heads\x12\x13\n" +
+	"\x05k_dim\x18\x04 \x01(\x03R\x04kDim\x12\x13\n" +
+	"\x05v_dim\x18\x05 \x01(\x03R\x04vDim\x12\x14\n" +
+	"\x06v_of_k\x18\x06 \x01(\bR\x04vOfK\x12\x16\n" +
+	"\x06window\x18\a \x01(\x03R\x06window\x12\x12\n" +
+	"\x04base\x18\b \x01(\x03R\x04base\x12\x10\n" +
+	"\x03row\x18\t \x01(\x03R\x03row\"X\n" +
 	"\x06Weight\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
 	"\x05parts\x18\x02 \x03(\v2\x10.tessera.v0.PartR\x05parts\x12\x12\n" +

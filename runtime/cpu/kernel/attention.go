@@ -7,9 +7,9 @@ import (
 
 // Attention is causal softmax(Scale·q·kᵀ)·v of S queries at positions Start to
 // Start+S-1 over the cache, which already holds those positions. Query head h
-// reads kv head h/(Heads/kv heads). With Window > 0 a query sees the last Window positions. Q is plain
-// [S, Heads*head_dim]; Out is f32, or i8 by scheme s256e32 of what f32 would be, plain
-// or c4.
+// reads kv head h/(Heads/kv heads). With Window > 0 a query sees the last Window
+// positions. Q is plain [S, Heads*KDim]; Out is [S, Heads*VDim] in f32, or i8 by scheme
+// s256e32 of what f32 would be, plain or c4.
 //
 // A work item is a kv head (for i8 as many as fill whole slabs) with a tile of
 // queries; with few queries and a long cache it is a kv head with one chunk of 256
@@ -77,15 +77,18 @@ func (a *Attention) plan() error {
 	if a.Heads <= 0 || a.Heads%c.Heads != 0 {
 		return fmt.Errorf("attention: %d heads over %d kv heads", a.Heads, c.Heads)
 	}
-	s, d := a.Q.S, a.Heads*c.HeadDim
-	if err := wantPlain("attention", "q", &a.Q, s, d); err != nil {
+	s, d := a.Q.S, a.Heads*c.VDim
+	if err := wantPlain("attention", "q", &a.Q, s, a.Heads*c.KDim); err != nil {
 		return err
 	}
 	if err := wantShape("attention", "output", &a.Out, s, d); err != nil {
 		return err
 	}
-	if a.Start < 0 || a.Window < 0 || a.Start+s > len(c.chunks)*Chunk {
-		return fmt.Errorf("attention: positions %d to %d, window %d, the cache has room for %d", a.Start, a.Start+s-1, a.Window, len(c.chunks)*Chunk)
+	if a.Start < 0 || a.Window < 0 || c.Window > 0 && (a.Window == 0 || a.Window > c.Window) {
+		return fmt.Errorf("attention: position %d, window %d over a cache that keeps %d", a.Start, a.Window, c.Window)
+	}
+	if first := a.first(0); first < a.Start && first < c.from || !c.list.holds(first, a.Start+s) {
+		return fmt.Errorf("attention: the cache does not hold positions %d to %d", first, a.Start+s-1)
 	}
 	a.tile = a.tileSize()
 	a.slabHeads = 1
@@ -111,7 +114,7 @@ func (a *Attention) PartialFloats() int {
 	if !a.split {
 		return 0
 	}
-	return a.Q.S * a.Heads * a.chunks * partialStride(a.Cache.HeadDim)
+	return a.Q.S * a.Heads * a.chunks * partialStride(a.Cache.VDim)
 }
 
 // Items is kv heads times query tiles or chunks.
@@ -126,7 +129,7 @@ func (a *Attention) Items() int {
 }
 
 // Scratch is the room of one worker.
-func (a *Attention) Scratch() int { return a.tileScratch() + a.stageBytes() }
+func (a *Attention) Scratch() int { return a.tileScratch() + a.stageBytes() + a.queryBytes() }
 
 func (a *Attention) tileScratch() int {
 	if vecAttention(a) {
@@ -141,7 +144,7 @@ func (a *Attention) stageBytes() int {
 	if a.Out.Elem != I8 {
 		return 0
 	}
-	g := a.Heads / a.Cache.Heads * a.Cache.HeadDim
+	g := a.Heads / a.Cache.Heads * a.Cache.VDim
 	return roundUp(4*min(max(a.Q.S, 1), a.tileSize())*wholeSlabs(g, a.Cache.Heads)*g, 64)
 }
 
@@ -154,15 +157,16 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 	if lo == 0 && a.Out.Elem == F32 {
 		a.Out.zeroPads()
 	}
-	tiles, width := ceil(a.Q.S, a.tile), a.Heads/a.Cache.Heads*a.Cache.HeadDim
+	tiles, width := ceil(a.Q.S, a.tile), a.Heads/a.Cache.Heads*a.Cache.VDim
 	vec := vecAttention(a)
 	for i := lo; i < hi; i++ {
 		if a.split {
 			c, h := i/a.Cache.Heads, i%a.Cache.Heads // as they lie in memory
+			q := a.queries(h, 0, a.Q.S, scratch)
 			if vec {
-				vecChunkPartials(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+				vecChunkPartials(a, &q, h, a.chunk0+c, 0, a.Q.S, scratch)
 			} else {
-				attendChunk(a, h, a.chunk0+c, 0, a.Q.S, scratch)
+				attendChunk(a, &q, h, a.chunk0+c, 0, a.Q.S, scratch)
 			}
 			continue
 		}
@@ -172,10 +176,11 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 		h1, t0, t1 := min(h0+a.slabHeads, a.Cache.Heads), tl*a.tile, min(a.Q.S, (tl+1)*a.tile)
 		out := a.sink(scratch[a.tileScratch():], t0, t1, h0*width, h1*width)
 		for h := h0; h < h1; h++ {
+			q := a.queries(h, t0, t1, scratch)
 			if vec {
-				vecTile(a, h, t0, t1, scratch, &out)
+				vecTile(a, &q, h, t0, t1, scratch, &out)
 			} else {
-				attendTile(a, h, t0, t1, scratch, &out)
+				attendTile(a, &q, h, t0, t1, scratch, &out)
 			}
 		}
 		out.flush()
@@ -184,7 +189,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 
 // partial is the room of (query t, head h, chunk c counted from chunk0).
 func (a *Attention) partial(t, h, c int) []float32 {
-	n := partialStride(a.Cache.HeadDim)
+	n := partialStride(a.Cache.VDim)
 	return a.Partials[((t*a.Heads+h)*a.chunks+c)*n:][:n]
 }
 
@@ -196,7 +201,7 @@ type AttentionMerge struct{ A *Attention }
 // several times that for whole slabs.
 func (m *AttentionMerge) heads() int {
 	if m.A.Out.Elem == I8 {
-		return 16 * wholeSlabs(16*m.A.Cache.HeadDim, ceil(m.A.Heads, 16))
+		return 16 * wholeSlabs(16*m.A.Cache.VDim, ceil(m.A.Heads, 16))
 	}
 	return 16
 }
@@ -219,7 +224,7 @@ func (m *AttentionMerge) Items() int {
 
 // Scratch is a result for 16 heads, and for i8 those of an item.
 func (m *AttentionMerge) Scratch() int {
-	d := m.A.Cache.HeadDim
+	d := m.A.Cache.VDim
 	if m.A.Out.Elem == I8 {
 		return 64*partialStride(d) + 4*splitMaxS*m.heads()*d
 	}
@@ -229,7 +234,7 @@ func (m *AttentionMerge) Scratch() int {
 // Run merges items lo to hi-1 for all queries.
 func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 	a := m.A
-	d := a.Cache.HeadDim
+	d := a.Cache.VDim
 	n := m.heads()
 	for i := lo; i < hi; i++ {
 		h0, h1 := i*n, min((i+1)*n, a.Heads)
@@ -245,7 +250,7 @@ func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 
 // mergeHeads merges heads [h0, h1) of query t.
 func (a *Attention) mergeHeads(t, h0, h1 int, scratch []byte, out *attentionOut) {
-	d := a.Cache.HeadDim
+	d := a.Cache.VDim
 	run := slice[float32](scratch, 0, partialStride(d))
 	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
 	for h := h0; h < h1; h++ {

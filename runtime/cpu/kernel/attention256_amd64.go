@@ -4,7 +4,6 @@ import (
 	"unsafe"
 
 	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Attention, AVX2: groups of four query rows over a chunk that is read back as
@@ -42,11 +41,12 @@ func qkHalf256(a *qkArgs)
 //go:noescape
 func pvHalf256(a *pvArgs)
 
-// chunkView is one head of one chunk.
+// chunkView is one head of one chunk: K [panel][KDim][16], V [position][VDim].
 type chunkView struct {
-	k, v unsafe.Pointer // K [panel][D][16], V [position][D]
-	d    int
-	size int // bytes of an element: 4 (f32) or 2 (fp16)
+	k, v   chunkPart
+	qk     func(*qkArgs)
+	pv     func(*pvArgs)
+	panels int // of K in memory
 }
 
 // directRows256 is the largest number of query rows for which fp16 is converted
@@ -54,23 +54,13 @@ type chunkView struct {
 const directRows256 = 8
 
 // vecChunk reads a chunk up to position end for rows query rows; kv has room
-// for 2*Chunk*D.
+// for Chunk*(KDim+VDim).
 func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	d := c.HeadDim
-	switch {
-	case c.Type == tensor.F32:
-		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d, 4}
-	case c.Type == tensor.F16 && rows <= directRows256:
-		return chunkView{unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0]), d, 2}
-	}
-	if n := min(Chunk, roundUp(end-chunk*Chunk, 16)); c.Type == tensor.F16 {
-		half256(&kv[0], &kb[0], n*d)
-		half256(&kv[Chunk*d], &vb[0], n*d)
-	} else {
-		c.decodeChunk(kv, chunk, head, end)
-	}
-	return chunkView{unsafe.Pointer(&kv[0]), unsafe.Pointer(&kv[Chunk*d]), d, 4}
+	ch := c.list.at(chunk)
+	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
+	k, fk := part256(&c.k, kv, c.kMem(ch, head), n, ch.room, rows)
+	v, fv := part256(&c.v, kv[Chunk*c.KDim:], c.vMem(ch, head), n, ch.room, rows)
+	return chunkView{k, v, fk.qk256, fv.pv256, ch.room / 16}
 }
 
 // vecRow is one query head in one chunk.
@@ -97,7 +87,7 @@ func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float3
 		var lanes [16]float32
 		r.out[0] = softmax256(scores[i*Chunk:(i+1)*Chunk], r.from, r.to, scale, &lanes)
 		r.out[1] = f32.Tree16(&lanes)
-		clear(r.out[16 : 16+w.d])
+		clear(r.out[16 : 16+w.v.d])
 	}
 	if in >= out {
 		for i, r := range rows {
@@ -119,17 +109,14 @@ func vecRows(rows []vecRow, w *chunkView, scores, unused []float32, scale float3
 func qkFour(rows []vecRow, w *chunkView, scores []float32, lo, hi int) {
 	p0 := lo / 16
 	groups := ceil(ceil(hi, 16)-p0, 4)
-	p0 = min(p0, 16-4*groups) // stay in the chunk
-	a := qkArgs{k: unsafe.Add(w.k, p0*16*w.size*w.d), d: w.d, groups: groups, step: 16 * w.size * w.d}
+	p0 = min(p0, max(0, w.panels-4*groups)) // stay in the chunk
+	step := 16 * w.k.size * w.k.d
+	a := qkArgs{k: unsafe.Add(w.k.mem, p0*step), d: w.k.d, groups: groups, step: step}
 	for i := range 4 {
 		r := min(i, len(rows)-1)
 		a.q[i], a.scores[i] = rows[r].q, unsafe.Pointer(&scores[r*Chunk+p0*16])
 	}
-	if w.size == 2 {
-		qkHalf256(&a)
-	} else {
-		qk256(&a)
-	}
+	w.qk(hide(&a))
 }
 
 // pvRows continues the chains of rows [r0, r1) over positions [from, to).
@@ -137,7 +124,8 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 	if from >= to {
 		return
 	}
-	a := pvArgs{v: unsafe.Add(w.v, from*w.size*w.d), n: to - from, stride: w.size * w.d, vecs: w.d / 16}
+	stride := w.v.size * w.v.d
+	a := pvArgs{v: unsafe.Add(w.v.mem, from*stride), n: to - from, stride: stride, vecs: w.v.d / 16}
 	for i := range 4 {
 		r := r0 + i
 		if r < r1 {
@@ -146,26 +134,23 @@ func pvRows(rows []vecRow, w *chunkView, scores, unused []float32, r0, r1, from,
 			a.e[i], a.o[i] = a.e[0], unsafe.Pointer(&unused[16])
 		}
 	}
-	if w.size == 2 {
-		pvHalf256(&a)
-	} else {
-		pv256(&a)
-	}
+	w.pv(hide(&a))
 }
 
 // attendScratch256: K and V of a chunk, scores of a group of rows, an unused result, a
 // fresh result per row of a group and a running one per row of the tile.
 func attendScratch256(a *Attention) int {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	d, g := a.Cache.VDim, a.Heads/a.Cache.Heads
 	tile := min(max(a.Q.S, 1), a.tileSize())
-	return 4 * (2*Chunk*d + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d))
+	return 4 * (Chunk*(a.Cache.KDim+d) + rowGroup*Chunk + (tile*g+rowGroup+1)*partialStride(d))
 }
 
 func parts256(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []float32) {
-	d := a.Cache.HeadDim
+	d := a.Cache.VDim
 	n := partialStride(d)
 	all := slice[float32](scratch, 0, attendScratch256(a)/4)
-	kv, all = all[:2*Chunk*d], all[2*Chunk*d:]
+	n2 := Chunk * (a.Cache.KDim + d)
+	kv, all = all[:n2], all[n2:]
 	scores, all = all[:rowGroup*Chunk], all[rowGroup*Chunk:]
 	unused, all = all[:n], all[n:]
 	clear(unused)
@@ -173,8 +158,8 @@ func parts256(a *Attention, scratch []byte) (kv, scores, unused, fresh, runs []f
 }
 
 // tile256 is attendTile with vector kernels.
-func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func tile256(a *Attention, q *queries, kh, t0, t1 int, scratch []byte, out *attentionOut) {
+	d, g := a.Cache.VDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	kv, scores, unused, fresh, runs := parts256(a, scratch)
 	seen := int64(0)
@@ -200,7 +185,7 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 			seen += int64(to - from)
 			for i := range g {
 				run := runs[((t-t0)*g+i)*n:][:n]
-				rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), run, from, to}
+				rows[k] = vecRow{unsafe.Pointer(&q.row(t, i)[0]), run, from, to}
 				into[k] = nil
 				if c != a.first(t)/Chunk {
 					rows[k].out, into[k] = fresh[k*n:][:n], run
@@ -225,9 +210,8 @@ func tile256(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 }
 
 // partials256 is attendChunk with vector kernels.
-func partials256(a *Attention, kh, c, t0, t1 int, scratch []byte) {
+func partials256(a *Attention, q *queries, kh, c, t0, t1 int, scratch []byte) {
 	g := a.Heads / a.Cache.Heads
-	d := a.Cache.HeadDim
 	kv, scores, unused, _, _ := parts256(a, scratch)
 	w := vecChunk(a.Cache, kv, c, kh, a.Start+t1, (t1-t0)*g)
 	var rows [rowGroup]vecRow
@@ -239,7 +223,7 @@ func partials256(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 		}
 		seen += int64(to - from)
 		for i := range g {
-			rows[k] = vecRow{unsafe.Pointer(&a.Q.F[t*a.Q.C+(kh*g+i)*d]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
+			rows[k] = vecRow{unsafe.Pointer(&q.row(t, i)[0]), a.partial(t, kh*g+i, c-a.chunk0), from, to}
 			if k++; k == rowGroup {
 				vecRows(rows[:], &w, scores, unused, a.Scale)
 				k = 0

@@ -2,9 +2,6 @@ package kernel
 
 import (
 	"unsafe"
-
-	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Attention, AVX-512. A query row is one head of one token; rows of the heads
@@ -121,40 +118,44 @@ type wideState struct {
 	args   rows12Args
 	apart  bool      // the result of a chunk is not merged into earlier ones
 	direct bool      // the chunk is read in place
-	kv     []float32 // K and V of a chunk
+	vd     int       // channels of V
+	kf, vf []float32 // K and V of a chunk as f32
 	scores []float32 // [12][Chunk]
 	masks  []uint16  // [Chunk][12]
 	m, l   []float32 // per row
 	o      []float32 // [row][D]
 
-	k, v unsafe.Pointer // of the chunk
+	k, v   unsafe.Pointer // of the chunk
+	qk, pv *[2]func(*rows12Args)
+	room   int // positions of the chunk in memory
 }
 
 // wideFloats is the scratch of a tile of rows query rows.
-func wideFloats(d, rows int) int {
-	return 2*Chunk*d + wideRows*Chunk + wideRows*Chunk/2 + 2*roundUp(rows, 16) + rows*d
+func wideFloats(kd, vd, rows int) int {
+	return Chunk*(kd+vd) + wideRows*Chunk + wideRows*Chunk/2 + 2*roundUp(rows, 16) + rows*vd
 }
 
 // init lays out the scratch for rows query rows.
 func (w *wideState) init(a *Attention, rows int, scratch []byte) {
-	d := a.Cache.HeadDim
+	kd, d := a.Cache.KDim, a.Cache.VDim
 	w.masks = slice[uint16](scratch, 0, wideRows*Chunk)
-	all := slice[float32](scratch, 2*wideRows*Chunk, wideFloats(d, rows)-wideRows*Chunk/2)
+	all := slice[float32](scratch, 2*wideRows*Chunk, wideFloats(kd, d, rows)-wideRows*Chunk/2)
 	take := func(n int) []float32 {
 		s := all[:n:n]
 		all = all[n:]
 		return s
 	}
-	w.kv, w.scores = take(2*Chunk*d), take(wideRows*Chunk)
+	w.kf, w.vf, w.scores = take(Chunk*kd), take(Chunk*d), take(wideRows*Chunk)
 	w.m, w.l, w.o = take(roundUp(rows, 16)), take(roundUp(rows, 16)), take(rows*d)
-	w.args.d, w.args.dBytes, w.args.oStep = d, 4*d, 4*d
+	w.vd = d
+	w.args.d, w.args.dBytes, w.args.oStep = kd, 4*kd, 4*d
 	w.args.s, w.args.scale = unsafe.Pointer(&w.scores[0]), a.Scale
 	w.args.masks = unsafe.Pointer(&w.masks[0])
 }
 
 // chunk folds chunk c into the rows of queries [t0, t1) of kv head kh and
 // returns the number of positions visited.
-func (w *wideState) chunk(a *Attention, kh, c, t0, t1 int) (seen int64) {
+func (w *wideState) chunk(a *Attention, q *queries, kh, c, t0, t1 int) (seen int64) {
 	g := a.Heads / a.Cache.Heads
 	lo, hi := t1, t0 // tokens that see the chunk
 	for t := t0; t < t1; t++ {
@@ -167,54 +168,47 @@ func (w *wideState) chunk(a *Attention, kh, c, t0, t1 int) (seen int64) {
 	w.direct = r1-r0 <= directRows && (w.apart || a.first(t0)/Chunk == (a.Start+t1-1)/Chunk)
 	w.load(a.Cache, c, kh, a.Start+t1)
 	for ; r0 < r1; r0 += wideRows {
-		w.group(a, kh, c, t0, r0, min(r0+wideRows, r1))
+		w.group(a, q, kh, c, t0, r0, min(r0+wideRows, r1))
 	}
 	return seen
 }
 
 // load makes K and V of a chunk ready, up to position end.
 func (w *wideState) load(c *KVCache, chunk, head, end int) {
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	d, p := c.HeadDim, &w.args
-	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
-	nb := d / 32
-	w.k, w.v = unsafe.Pointer(&kb[0]), unsafe.Pointer(&vb[0])
-	p.kStep, p.vStep = 64*d, 4*d
-	switch {
-	case c.Type == tensor.F32:
-		return
-	case w.direct && c.Type == tensor.F16:
-		p.kStep, p.vStep = 32*d, 2*d
-		return
-	case w.direct:
-		p.kStep, p.vStep = nb*32+16*d, d
-		halfToFloat(&w.kv[0], &slice[uint16](vb, Chunk*d, Chunk*nb)[0], roundUp(n*nb, 16))
-		return
-	}
-	k, v := w.kv[:Chunk*d], w.kv[Chunk*d:]
-	w.k, w.v = unsafe.Pointer(&k[0]), unsafe.Pointer(&v[0])
-	if c.Type == tensor.F16 {
-		halfToFloat(&k[0], &slice[uint16](kb, 0, n*d)[0], n*d)
-		halfToFloat(&v[0], &slice[uint16](vb, 0, n*d)[0], n*d)
-		return
-	}
-	for i := range n / 16 {
-		q8Keys(&k[i*16*d], &kb[i*(nb*32+16*d)], nb)
-	}
-	var scale [512]float32
-	scales := slice[uint16](vb, Chunk*d, Chunk*nb)
-	for j := 0; j < n; {
-		rows := max(1, min(n-j, len(scale)/nb))
-		for i := range rows * nb {
-			scale[i] = f32.FromHalf(scales[j*nb+i])
+	ch, p := c.list.at(chunk), &w.args
+	kb, vb := c.kMem(ch, head), c.vMem(ch, head)
+	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
+	w.room, w.qk, w.pv = ch.room, &f32Vec.qk, &f32Vec.pv
+	switch f := c.k.form.vec; {
+	case f != nil && f.stays(w.direct):
+		w.k, p.kStep, w.qk = unsafe.Pointer(&kb[0]), 16*c.k.row, &f.qk
+	default:
+		w.k, p.kStep = unsafe.Pointer(&w.kf[0]), 64*c.KDim
+		w.room = Chunk
+		if f == nil || f.keys == nil {
+			c.k.decode(w.kf[:n*c.KDim], kb, n, ch.room, c.KDim)
+		} else {
+			f.keys(w.kf[:n*c.KDim], kb, n, c.KDim)
 		}
-		q8Values(&v[j*d], &slice[int8](vb, j*d, rows*d)[0], &scale[0], rows*nb)
-		j += rows
+	}
+	switch f := c.v.form.vec; {
+	case f != nil && f.stays(w.direct):
+		w.v, p.vStep, w.pv = unsafe.Pointer(&vb[0]), f.channel*c.VDim, &f.pv
+		if f.scales != nil {
+			f.scales(w.vf, vb, n, ch.room, c.VDim)
+		}
+	default:
+		w.v, p.vStep = unsafe.Pointer(&w.vf[0]), 4*c.VDim
+		if f == nil || f.values == nil {
+			c.v.decode(w.vf[:n*c.VDim], vb, n, ch.room, c.VDim)
+		} else {
+			f.values(w.vf[:n*c.VDim], vb, n, ch.room, c.VDim)
+		}
 	}
 }
 
 // group folds a chunk into rows [r0, r1) of a tile that starts with query t0.
-func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
+func (w *wideState) group(a *Attention, q *queries, kh, c, t0, r0, r1 int) {
 	g := a.Heads / a.Cache.Heads
 	p, n := &w.args, r1-r0
 	p.rows, p.merge, p.merges = n, 0, 0
@@ -227,9 +221,8 @@ func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
 		if !w.apart && c != a.first(t)/Chunk {
 			merged, p.merges = 0xffff, 1
 		}
-		q := a.Q.F[t*a.Q.C+(kh*g+h)*p.d:]
 		for k := range min(g-h, n-i) { // the heads of a token
-			p.q[i] = unsafe.Pointer(&q[k*p.d])
+			p.q[i] = unsafe.Pointer(&q.row(t, h+k)[0])
 			p.from[i], p.to[i], p.merged[i] = int32(from), int32(to), merged
 			p.merge |= uint32(merged&1) << i
 			i++
@@ -238,7 +231,7 @@ func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
 	for i := n; i < wideRows; i++ {
 		p.q[i] = p.q[0]
 	}
-	p.m, p.l, p.o = unsafe.Pointer(&w.m[r0]), unsafe.Pointer(&w.l[r0]), unsafe.Pointer(&w.o[r0*p.d])
+	p.m, p.l, p.o = unsafe.Pointer(&w.m[r0]), unsafe.Pointer(&w.l[r0]), unsafe.Pointer(&w.o[r0*w.vd])
 	if in >= out {
 		in, out = hi, hi // every position is masked
 	}
@@ -250,48 +243,28 @@ func (w *wideState) group(a *Attention, kh, c, t0, r0, r1 int) {
 	p.panels = ceil(hi, 16) - first
 	if w.direct { // whole groups of panels, inside the chunk
 		p.panels = roundUp(p.panels, 4)
-		first = min(first, 16-p.panels)
+		first = min(first, max(0, w.room/16-p.panels))
 	}
 	p.k, p.scores = unsafe.Add(w.k, first*p.kStep), unsafe.Pointer(&w.scores[16*first])
-	p.v, p.e, p.pairs = unsafe.Add(w.v, lo*p.vStep), unsafe.Pointer(&w.scores[lo]), p.d/32
+	p.v, p.e, p.pairs = unsafe.Add(w.v, lo*p.vStep), unsafe.Pointer(&w.scores[lo]), w.vd/32
 	if !w.direct {
 		qk12(p)
 		softmax12(p)
 		pv12(p)
 		return
 	}
-	p.vScale = unsafe.Pointer(&w.kv[lo*(p.d/32)])
-	four := n <= 4
-	switch {
-	case a.Cache.Type == tensor.F32 && four:
-		qk4F32(p)
-	case a.Cache.Type == tensor.F32:
-		qk8F32(p)
-	case a.Cache.Type == tensor.F16 && four:
-		qk4F16(p)
-	case a.Cache.Type == tensor.F16:
-		qk8F16(p)
-	case four:
-		qk4Q8(p)
-	default:
-		qk8Q8(p)
-	}
+	p.vScale = unsafe.Pointer(&w.vf[lo*(w.vd/32)])
+	w.qk[fours(n <= 4)](hide(p))
 	softmax12(p)
-	four = four && p.d%64 == 0
-	switch {
-	case a.Cache.Type == tensor.F32 && four:
-		pv4F32(p)
-	case a.Cache.Type == tensor.F32:
-		pv8F32(p)
-	case a.Cache.Type == tensor.F16 && four:
-		pv4F16(p)
-	case a.Cache.Type == tensor.F16:
-		pv8F16(p)
-	case four:
-		pv4Q8(p)
-	default:
-		pv8Q8(p)
+	w.pv[fours(n <= 4 && w.vd%64 == 0)](hide(p))
+}
+
+// fours picks the kernel for up to four rows, else that for up to eight.
+func fours(yes bool) int {
+	if yes {
+		return 0
 	}
+	return 1
 }
 
 // mask writes the masks of positions [from, to) from number k on.
@@ -309,13 +282,13 @@ func (w *wideState) mask(k, from, to int) {
 }
 
 // wideTile is attendTile with these kernels.
-func wideTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func wideTile(a *Attention, q *queries, kh, t0, t1 int, scratch []byte, out *attentionOut) {
+	d, g := a.Cache.VDim, a.Heads/a.Cache.Heads
 	var w wideState
 	w.init(a, (t1-t0)*g, scratch)
 	seen := int64(0)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
-		seen += w.chunk(a, kh, c, t0, t1)
+		seen += w.chunk(a, q, kh, c, t0, t1)
 	}
 	a.visited.Add(seen)
 	for r := range (t1 - t0) * g {
@@ -326,12 +299,12 @@ func wideTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 }
 
 // widePartials is attendChunk with these kernels.
-func widePartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func widePartials(a *Attention, q *queries, kh, c, t0, t1 int, scratch []byte) {
+	d, g := a.Cache.VDim, a.Heads/a.Cache.Heads
 	var w wideState
 	w.init(a, (t1-t0)*g, scratch)
 	w.apart = true
-	a.visited.Add(w.chunk(a, kh, c, t0, t1))
+	a.visited.Add(w.chunk(a, q, kh, c, t0, t1))
 	for r := range (t1 - t0) * g {
 		if _, _, ok := a.visible(t0+r/g, c); ok {
 			p := a.partial(t0+r/g, kh*g+r%g, c-a.chunk0)
@@ -344,7 +317,7 @@ func widePartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 // wideMerge merges the partial results of heads [h0, h1) of query t, in runs
 // of up to 16 heads; run has room for their results.
 func wideMerge(a *Attention, t, h0, h1 int, run []float32, out *attentionOut) {
-	d := a.Cache.HeadDim
+	d := a.Cache.VDim
 	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
 	for ; h0 < h1; h0 += 16 {
 		n := min(16, h1-h0)

@@ -14,11 +14,12 @@ func BenchmarkAttentionKernels(b *testing.B) {
 	}
 	for _, d := range []int{64, 128} {
 		c := attentionCase{kvHeads: 1, g: 4, d: d}
-		a := &Attention{Tier: AVX512, Cache: &KVCache{Heads: 1, HeadDim: d}, Heads: c.g, Scale: 0.1}
+		a := &Attention{Tier: AVX512, Cache: &KVCache{KVShape: KVShape{Heads: 1, KDim: d, VDim: d}}, Heads: c.g, Scale: 0.1}
 		a.Q = plainAct(b, rng(1), 3, 4*d)
 		var w wideState
-		w.init(a, wideRows, AlignedBytes(4*wideFloats(d, wideRows)))
-		copy(w.kv, gauss(rng(2), len(w.kv)))
+		w.init(a, wideRows, AlignedBytes(4*wideFloats(d, d, wideRows)))
+		copy(w.kf, gauss(rng(2), len(w.kf)))
+		copy(w.vf, gauss(rng(3), len(w.vf)))
 		p := &w.args
 		reset := func() {
 			p.rows = wideRows
@@ -27,7 +28,7 @@ func BenchmarkAttentionKernels(b *testing.B) {
 				p.from[i], p.to[i] = 0, Chunk
 			}
 			p.m, p.l, p.o = unsafe.Pointer(&w.m[0]), unsafe.Pointer(&w.l[0]), unsafe.Pointer(&w.o[0])
-			p.k, p.v, p.e, p.scores = unsafe.Pointer(&w.kv[0]), unsafe.Pointer(&w.kv[Chunk*d]), p.s, p.s
+			p.k, p.v, p.e, p.scores = unsafe.Pointer(&w.kf[0]), unsafe.Pointer(&w.vf[0]), p.s, p.s
 			p.panels, p.pairs, p.n = 16, d/32, Chunk
 		}
 		for _, c := range []struct {

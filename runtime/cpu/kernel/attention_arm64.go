@@ -4,7 +4,6 @@ import (
 	"unsafe"
 
 	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Attention, NEON: a panel of 16 keys is a panel of weights and four query
@@ -15,14 +14,16 @@ import (
 func neonPV(a *neonFloatArgs)
 
 // vecAttention reports whether the vector kernels take this attention.
-func vecAttention(a *Attention) bool { return vectorTier(a.Tier) != Generic && a.Cache.HeadDim%16 == 0 }
+func vecAttention(a *Attention) bool {
+	return vectorTier(a.Tier) != Generic && a.Cache.KDim%16 == 0 && a.Cache.VDim%16 == 0
+}
 
 // neonChunk is one head of one chunk as f32, with room for four query rows.
 type neonChunk struct {
-	d      int
-	k, v   []float32 // K [panel][D][16], V [position][D]
+	kd, d  int       // channels of K and of V
+	k, v   []float32 // K [panel][KDim][16], V [position][VDim]
 	kv     []float32 // memory for k and v
-	q      []float32 // [D/4][4 rows][4]
+	q      []float32 // [KDim/4][4 rows][4]
 	scores []float32 // [4 rows][Chunk]
 	e      []float32 // [Chunk/4][4 rows][4]
 	c      []float32 // [4 rows][16]
@@ -37,13 +38,13 @@ type neonRow struct {
 
 // vecScratch: a chunk, four fresh results, one running result per row.
 func vecScratch(a *Attention) int {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	kd, d, g := a.Cache.KDim, a.Cache.VDim, a.Heads/a.Cache.Heads
 	tile := min(max(a.Q.S, 1), a.tileSize())
-	return 4 * (2*Chunk*d + 4*d + 8*Chunk + 64 + (tile*g+4)*partialStride(d))
+	return 4 * (Chunk*(kd+d) + 4*kd + 8*Chunk + 64 + (tile*g+4)*partialStride(d))
 }
 
 func newNeonChunk(a *Attention, scratch []byte) (w neonChunk, fresh, runs []float32) {
-	d := a.Cache.HeadDim
+	kd, d := a.Cache.KDim, a.Cache.VDim
 	n := partialStride(d)
 	all := slice[float32](scratch, 0, vecScratch(a)/4)
 	take := func(n int) []float32 {
@@ -51,62 +52,48 @@ func newNeonChunk(a *Attention, scratch []byte) (w neonChunk, fresh, runs []floa
 		all = all[n:]
 		return s
 	}
-	w = neonChunk{d: d, kv: take(2 * Chunk * d), q: take(4 * d), scores: take(4 * Chunk), e: take(4 * Chunk), c: take(64)}
+	w = neonChunk{kd: kd, d: d, kv: take(Chunk * (kd + d)), q: take(4 * kd), scores: take(4 * Chunk), e: take(4 * Chunk), c: take(64)}
 	return w, take(4 * n), all
 }
 
 // load reads chunk of head up to position end.
 func (w *neonChunk) load(c *KVCache, chunk, head, end int) {
-	d := w.d
-	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	w.k, w.v = w.kv[:n*d], w.kv[Chunk*d:Chunk*d+n*d]
-	switch c.Type {
-	case tensor.F32:
-		w.k, w.v = slice[float32](kb, 0, n*d), slice[float32](vb, 0, n*d)
-	case tensor.F16:
-		neonHalf(&w.k[0], &kb[0], n*d)
-		neonHalf(&w.v[0], &vb[0], n*d)
+	ch := c.list.at(chunk)
+	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
+	kb, vb := c.kMem(ch, head), c.vMem(ch, head)
+	w.k, w.v = w.kv[:n*w.kd], w.kv[Chunk*w.kd:][:n*w.d]
+	switch f := c.k.form.vec; {
+	case f == nil:
+		c.k.decode(w.k, kb, n, ch.room, w.kd)
+	case f.keys == nil:
+		w.k = slice[float32](kb, 0, n*w.kd)
 	default:
-		w.loadQ8(kb, vb, n)
+		f.keys(w.k, kb, n, w.kd)
 	}
-}
-
-// loadQ8 decodes n positions of a q8_0 cache: K per panel [block][16] halves,
-// then bytes [D][16]; V bytes [Chunk][D], then halves [Chunk][block].
-func (w *neonChunk) loadQ8(kb, vb []byte, n int) {
-	var d [16]float32
-	nb := w.d / 32
-	for p := range n / 16 {
-		panel, dst := kb[p*(nb*32+w.d*16):], w.k[p*w.d*16:]
-		for b := range nb {
-			neonHalf(&d[0], &panel[32*b], 16)
-			neonScalesSigned(&dst[512*b], &d[0], &panel[nb*32+512*b], 32)
-		}
-	}
-	for i := range n * nb {
-		scale := half(vb[Chunk*w.d+2*i:])
-		for l := range d {
-			d[l] = scale
-		}
-		neonScalesSigned(&w.v[32*i], &d[0], &vb[32*i], 2)
+	switch f := c.v.form.vec; {
+	case f == nil:
+		c.v.decode(w.v, vb, n, ch.room, w.d)
+	case f.values == nil:
+		w.v = slice[float32](vb, 0, n*w.d)
+	default:
+		f.values(w.v, vb, n, ch.room, w.d)
 	}
 }
 
 // attend computes the partial results of up to four rows.
 func (w *neonChunk) attend(rows []neonRow, scale float32) {
-	d := w.d
+	kd, d := w.kd, w.d
 	lo, hi := rows[0].from, rows[0].to // what any row sees
 	in, out := lo, hi                  // what all rows see
 	for i, r := range rows {
 		lo, hi = min(lo, r.from), max(hi, r.to)
 		in, out = max(in, r.from), min(out, r.to)
-		neonScatter(&w.q[4*i], &r.q[0], d/4)
+		neonScatter(&w.q[4*i], &r.q[0], kd/4)
 	}
-	a := neonFloatArgs{x: unsafe.Pointer(&w.q[0]), c: unsafe.Pointer(&w.c[0]), tiles: 1, groups: d / 4}
+	a := neonFloatArgs{x: unsafe.Pointer(&w.q[0]), c: unsafe.Pointer(&w.c[0]), tiles: 1, groups: kd / 4}
 	for p := lo / 16; p < ceil(hi, 16); p++ {
 		clear(w.c)
-		a.w = unsafe.Pointer(&w.k[p*16*d])
+		a.w = unsafe.Pointer(&w.k[p*16*kd])
 		neonGemmFloat(&a)
 		for i := range rows {
 			*(*[16]float32)(w.scores[i*Chunk+16*p:]) = *(*[16]float32)(w.c[16*i:])
@@ -176,8 +163,8 @@ func (w *neonChunk) common(rows []neonRow, in, groups int) {
 }
 
 // vecTile is attendTile with vector kernels.
-func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func vecTile(a *Attention, q *queries, kh, t0, t1 int, scratch []byte, out *attentionOut) {
+	d, g := a.Cache.VDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
 	w, fresh, runs := newNeonChunk(a, scratch)
 	for c := a.first(t0) / Chunk; c <= (a.Start+t1-1)/Chunk; c++ {
@@ -185,10 +172,10 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 		var rows [4]neonRow
 		k := 0
 		for i := range (t1 - t0) * g {
-			t, h := t0+i/g, kh*g+i%g
+			t := t0 + i/g
 			if from, to, ok := a.visible(t, c); ok {
 				run := runs[i*n:][:n]
-				rows[k] = neonRow{q: a.Q.F[t*a.Q.C+h*d:][:d], out: run, from: from, to: to}
+				rows[k] = neonRow{q: q.row(t, i%g), out: run, from: from, to: to}
 				if c != a.first(t)/Chunk {
 					rows[k].out, rows[k].into = fresh[k*n:][:n], run
 				}
@@ -216,8 +203,8 @@ func vecTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
 }
 
 // vecChunkPartials is attendChunk with vector kernels.
-func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func vecChunkPartials(a *Attention, q *queries, kh, c, t0, t1 int, scratch []byte) {
+	g := a.Heads / a.Cache.Heads
 	w, _, _ := newNeonChunk(a, scratch)
 	w.load(a.Cache, c, kh, a.Start+t1)
 	var rows [4]neonRow
@@ -225,7 +212,7 @@ func vecChunkPartials(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 	for i := range (t1 - t0) * g {
 		t, h := t0+i/g, kh*g+i%g
 		if from, to, ok := a.visible(t, c); ok {
-			rows[k] = neonRow{q: a.Q.F[t*a.Q.C+h*d:][:d], out: a.partial(t, h, c-a.chunk0), from: from, to: to}
+			rows[k] = neonRow{q: q.row(t, i%g), out: a.partial(t, h, c-a.chunk0), from: from, to: to}
 			k++
 			if i%g == 0 {
 				a.visited.Add(int64(to - from))

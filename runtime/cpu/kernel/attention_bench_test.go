@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"testing"
+
+	"github.com/tessera-llm/tessera/pkg/codec"
 )
 
 // BenchmarkAttentionChunk measures the canonical attention of docs/numerics.md,
@@ -15,7 +17,7 @@ import (
 func BenchmarkAttentionChunk(b *testing.B) {
 	const kvHeads, group = 2, 4
 	tier := Available()[len(Available())-1]
-	for _, ty := range CacheTypes {
+	for _, ty := range codec.All() {
 		for _, dim := range []int{64, 128} {
 			for _, depth := range []int{0, 4096} {
 				cache := benchCache(b, tier, attentionCase{ty, kvHeads, group, dim, depth, 512, 0})
@@ -31,13 +33,8 @@ func BenchmarkAttentionChunk(b *testing.B) {
 
 // benchCache holds random positions for all queries of c.
 func benchCache(b *testing.B, tier Tier, c attentionCase) *KVCache {
-	cache, err := NewKVCache(c.kvType, c.kvHeads, c.d, c.start+c.s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cache.Grow(c.start + c.s); err != nil {
-		b.Fatal(err)
-	}
+	cache := newCache(b, c.kvType, c.kvHeads, c.d, c.start+c.s)
+	reserve(b, cache, c.start+c.s)
 	r := rng(1)
 	for p := 0; p < c.start+c.s; p += 256 {
 		n := min(256, c.start+c.s-p)

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // A partial result is [max, sum, 14 unused, o[D]].
@@ -12,18 +11,18 @@ import (
 // attentionScratch: K and V of one chunk as f32, scores, one running result
 // per (query of a tile, head of the group) and one fresh one.
 func attentionScratch(a *Attention) int {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+	kd, vd, g := a.Cache.KDim, a.Cache.VDim, a.Heads/a.Cache.Heads
 	tile := min(max(a.Q.S, 1), a.tileSize())
-	return 4 * (2*Chunk*d + Chunk + (tile*g+1)*partialStride(d))
+	return 4 * (Chunk*(kd+vd) + Chunk + (tile*g+1)*partialStride(vd))
 }
 
 // attendTile computes queries [t0, t1) of the group of kv head kh.
-func attendTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
+func attendTile(a *Attention, q *queries, kh, t0, t1 int, scratch []byte, out *attentionOut) {
+	kd, d, g := a.Cache.KDim, a.Cache.VDim, a.Heads/a.Cache.Heads
 	n := partialStride(d)
-	kv := slice[float32](scratch, 0, 2*Chunk*d)
-	scores := slice[float32](scratch, 8*Chunk*d, Chunk)
-	runs := slice[float32](scratch, 8*Chunk*d+4*Chunk, ((t1-t0)*g+1)*n)
+	kv := slice[float32](scratch, 0, Chunk*(kd+d))
+	scores := slice[float32](scratch, 4*len(kv), Chunk)
+	runs := slice[float32](scratch, 4*(len(kv)+Chunk), ((t1-t0)*g+1)*n)
 	fresh := runs[len(runs)-n:]
 	vec := vectorTier(a.Tier)
 	seen := int64(0)
@@ -36,12 +35,11 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut)
 			}
 			seen += int64(to - from)
 			for i := range g {
-				q := a.Q.F[t*a.Q.C+(kh*g+i)*d:][:d]
 				run := runs[((t-t0)*g+i)*n:][:n]
 				if c == a.first(t)/Chunk {
-					attendOne(run, q, kv, scores, from, to, d, a.Scale)
+					attendOne(run, q.row(t, i), kv, scores, from, to, d, a.Scale)
 				} else {
-					attendOne(fresh, q, kv, scores, from, to, d, a.Scale)
+					attendOne(fresh, q.row(t, i), kv, scores, from, to, d, a.Scale)
 					mergePartial(run, fresh, d, vec)
 				}
 			}
@@ -58,10 +56,10 @@ func attendTile(a *Attention, kh, t0, t1 int, scratch []byte, out *attentionOut)
 }
 
 // attendChunk computes the partial results of all queries over one chunk.
-func attendChunk(a *Attention, kh, c, t0, t1 int, scratch []byte) {
-	d, g := a.Cache.HeadDim, a.Heads/a.Cache.Heads
-	kv := slice[float32](scratch, 0, 2*Chunk*d)
-	scores := slice[float32](scratch, 8*Chunk*d, Chunk)
+func attendChunk(a *Attention, q *queries, kh, c, t0, t1 int, scratch []byte) {
+	kd, d, g := a.Cache.KDim, a.Cache.VDim, a.Heads/a.Cache.Heads
+	kv := slice[float32](scratch, 0, Chunk*(kd+d))
+	scores := slice[float32](scratch, 4*len(kv), Chunk)
 	a.Cache.decodeChunk(kv, c, kh, a.Start+t1)
 	seen := int64(0)
 	for t := t0; t < t1; t++ {
@@ -71,8 +69,7 @@ func attendChunk(a *Attention, kh, c, t0, t1 int, scratch []byte) {
 		}
 		seen += int64(to - from)
 		for i := range g {
-			q := a.Q.F[t*a.Q.C+(kh*g+i)*d:][:d]
-			attendOne(a.partial(t, kh*g+i, c-a.chunk0), q, kv, scores, from, to, d, a.Scale)
+			attendOne(a.partial(t, kh*g+i, c-a.chunk0), q.row(t, i), kv, scores, from, to, d, a.Scale)
 		}
 	}
 	a.visited.Add(seen)
@@ -86,48 +83,22 @@ func (a *Attention) visible(t, c int) (from, to int, ok bool) {
 	return from, to, from < to
 }
 
-// decodeChunk reads K and V of one head back as f32: K as [panel][D][16] in
-// the first half of dst, V as [position][D] in the second. Only panels below
-// position end are read.
+// decodeChunk reads K and V of one head back as f32: K as [panel][KDim][16] at
+// the start of dst, V as [position][VDim] behind Chunk positions of K. Only panels
+// below position end are read.
 func (c *KVCache) decodeChunk(dst []float32, chunk, head, end int) {
-	d := c.HeadDim
-	n := min(Chunk, roundUp(end-chunk*Chunk, 16))
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	kd, vd := dst[:n*d], dst[Chunk*d:Chunk*d+n*d]
-	switch c.Type {
-	case tensor.F32:
-		copy(kd, slice[float32](kb, 0, n*d))
-		copy(vd, slice[float32](vb, 0, n*d))
-	case tensor.F16:
-		for i, h := range slice[uint16](kb, 0, n*d) {
-			kd[i] = f32.FromHalf(h)
-		}
-		for i, h := range slice[uint16](vb, 0, n*d) {
-			vd[i] = f32.FromHalf(h)
-		}
-	default:
-		nb := d / 32
-		for p := range n / 16 {
-			src := kb[p*(nb*32+d*16):]
-			for i := range d {
-				for l := range 16 {
-					kd[(p*d+i)*16+l] = float32(int8(src[nb*32+i*16+l])) * half(src[i/32*32+2*l:])
-				}
-			}
-		}
-		for j := range n {
-			for i := range d {
-				vd[j*d+i] = float32(int8(vb[j*d+i])) * half(vb[Chunk*d+(j*nb+i/32)*2:])
-			}
-		}
-	}
+	ch := c.list.at(chunk)
+	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
+	c.k.decode(dst[:n*c.KDim], c.kMem(ch, head), n, ch.room, c.KDim)
+	c.v.decode(dst[Chunk*c.KDim:][:n*c.VDim], c.vMem(ch, head), n, ch.room, c.VDim)
 }
 
-// attendOne is one query head over positions [from, to) of one decoded chunk.
+// attendOne is one query head over positions [from, to) of one decoded chunk;
+// d is the channels of V.
 func attendOne(out, q, kv, scores []float32, from, to, d int, scale float32) {
 	for p := from / 16; p < ceil(to, 16); p++ {
 		var s [16]float32
-		panel := kv[p*d*16:][:d*16]
+		panel := kv[p*len(q)*16:][:len(q)*16]
 		for i, x := range q {
 			k := (*[16]float32)(panel[16*i:])
 			for l := range s {
@@ -150,7 +121,7 @@ func attendOne(out, q, kv, scores []float32, from, to, d int, scale float32) {
 	for j := from; j < to; j++ {
 		e := f32.Exp(scores[j] - m)
 		lanes[j&15] += e
-		v := kv[(Chunk+j)*d:][:d]
+		v := kv[Chunk*len(q)+j*d:][:d]
 		for i := range o {
 			o[i] = f32.FMA(e, v[i], o[i])
 		}

@@ -63,7 +63,7 @@ func (g *AttentionGroup) Prepare() error {
 		case missing == "":
 			m.Out = FromF32(g.Stage[row*g.Out.C:(row+s.Rows)*g.Out.C], s.Rows, g.Out.C)
 		default:
-			m.Out = m.Q // for the plan only
+			m.Out = FromF32(make([]float32, s.Rows*g.Out.C), s.Rows, g.Out.C) // for the plan only
 		}
 		if err := m.plan(); err != nil {
 			return spanError(g.Spans, i, err)
@@ -239,7 +239,7 @@ func (g *AttentionGroup) merge(t, h0, h1 int, scratch []byte) {
 			continue
 		}
 		if m.split {
-			out := m.sink(nil, t, t+1, h0*m.Cache.HeadDim, h1*m.Cache.HeadDim)
+			out := m.sink(nil, t, t+1, h0*m.Cache.VDim, h1*m.Cache.VDim)
 			if !vecMergeHeads(m, t, h0, h1, scratch, &out) {
 				m.mergeHeads(t, h0, h1, scratch, &out)
 			}

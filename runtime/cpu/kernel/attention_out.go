@@ -8,20 +8,24 @@ type attentionOut struct {
 	vec    Tier
 	t0, t1 int
 	k0, k1 int
-	stage  []float32 // [t1-t0][k1-k0] of an i8 output
+	stage  []float32         // [t1-t0][k1-k0] of an i8 output
+	finish func(x []float32) // what the codec of V does to a head; nil: nothing
 }
 
 // sink is the output of a work item; scratch is for an i8 output.
 func (a *Attention) sink(scratch []byte, t0, t1, k0, k1 int) attentionOut {
-	o := attentionOut{act: &a.Out, vec: vectorTier(a.Tier), t0: t0, t1: t1, k0: k0, k1: k1}
+	o := attentionOut{act: &a.Out, vec: vectorTier(a.Tier), t0: t0, t1: t1, k0: k0, k1: k1, finish: a.Cache.v.form.Output}
 	if a.Out.Elem == I8 {
 		o.stage = slice[float32](scratch, 0, (t1-t0)*(k1-k0))
 	}
 	return o
 }
 
-// put takes consecutive channels of query t from k on.
+// put takes one head of query t, whose channels begin at k; src is used up.
 func (o *attentionOut) put(t, k int, src []float32) {
+	if o.finish != nil {
+		o.finish(src)
+	}
 	switch {
 	case o.act.Elem == I8:
 		copy(o.stage[(t-o.t0)*(o.k1-o.k0)+k-o.k0:], src)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
@@ -52,18 +53,13 @@ func BenchmarkMatmul(b *testing.B) {
 // processor time of one worker: prefill of 256 tokens at depth 0 and 4096, and
 // decode at depth 4096.
 func BenchmarkAttention(b *testing.B) {
-	for _, ty := range CacheTypes {
+	for _, ty := range codec.All() {
 		for _, d := range []int{64, 128} {
 			for _, shape := range [][2]int{{0, 256}, {4096, 256}, {4096, 1}} {
 				start, s := shape[0], shape[1]
 				c := attentionCase{ty, 2, 4, d, start, s, 0}
-				cache, err := NewKVCache(ty, 2, d, start+s)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := cache.Grow(start + s); err != nil {
-					b.Fatal(err)
-				}
+				cache := newCache(b, ty, 2, d, start+s)
+				reserve(b, cache, start+s)
 				r := rng(1)
 				for p := 0; p < start+s; p += 256 {
 					n := min(256, start+s-p)
@@ -91,7 +87,7 @@ func BenchmarkAttention(b *testing.B) {
 						}
 						cpu = cpuSeconds() - cpu
 						b.ReportMetric(float64(a.Visited())*float64(c.g*d*4)/cpu/1e9, "GFLOPS")
-						b.ReportMetric(float64(cache.Bytes())*float64(b.N)/cpu/1e9, "GB/s")
+						b.ReportMetric(float64(cache.Memory().Own)*float64(b.N)/cpu/1e9, "GB/s")
 					})
 				}
 			}
@@ -108,17 +104,12 @@ func BenchmarkPrompt(b *testing.B) {
 		name         string
 		heads, kv, d int
 	}{{"llama-1b", 32, 8, 64}, {"qwen3-0.6b", 16, 8, 128}, {"qwen2-0.5b", 14, 2, 64}} {
-		for _, ty := range CacheTypes {
+		for _, ty := range codec.All() {
 			for _, start := range []int{0, 4096} {
 				b.Run(fmt.Sprintf("%s/%s/depth=%d", m.name, ty, start), func(b *testing.B) {
 					s := 512
-					cache, err := NewKVCache(ty, m.kv, m.d, start+s)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if err := cache.Grow(start + s); err != nil {
-						b.Fatal(err)
-					}
+					cache := newCache(b, ty, m.kv, m.d, start+s)
+					reserve(b, cache, start+s)
 					r := rng(1)
 					kv := plainAct(b, r, 256, m.kv*m.d)
 					for p := 0; p < start+s; p += 256 {
@@ -160,25 +151,20 @@ func BenchmarkDecode(b *testing.B) {
 		name         string
 		heads, kv, d int
 	}{{"llama-1b", 32, 8, 64}, {"qwen3-0.6b", 16, 8, 128}, {"qwen2-0.5b", 14, 2, 64}} {
-		for _, ty := range CacheTypes {
+		for _, ty := range codec.All() {
 			b.Run(fmt.Sprintf("%s/%s", m.name, ty), func(b *testing.B) {
 				const n, layers = 4096, 16
 				var caches [layers]*KVCache
 				kv := plainAct(b, rng(1), 256, m.kv*m.d)
 				size := int64(0)
 				for i := range caches {
-					cache, err := NewKVCache(ty, m.kv, m.d, n)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if err := cache.Grow(n); err != nil {
-						b.Fatal(err)
-					}
+					cache := newCache(b, ty, m.kv, m.d, n)
+					reserve(b, cache, n)
 					for p := 0; p < n; p += 256 {
 						run(b, &KVAppend{Tier: tier, Cache: cache, Start: p, K: kv, V: kv})
 					}
 					caches[i] = cache
-					size += cache.Bytes()
+					size += cache.Memory().Own
 				}
 				plain := AlignedBytes(int(size))
 				for i := range plain {

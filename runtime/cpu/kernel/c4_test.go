@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/codec"
 )
 
 // TestRunsOfC4 moves runs of every length to and from every offset: what a tier
@@ -116,10 +116,10 @@ func sameI8All(t *testing.T, what string, tier Tier, plain, c4 Act) {
 func TestHeadsOfEveryDim(t *testing.T) {
 	for d := 1; d <= 20; d++ {
 		for i, c := range []attentionCase{
-			{tensor.F32, 3, 2, d, 0, 5, 0},   // tiled
-			{tensor.F16, 3, 1, d, 254, 4, 0}, // over two chunks
-			{tensor.F32, 1, 9, d, 300, 2, 0}, // split and merged
-			{tensor.F16, 2, 3, d, 13, 6, 7},  // windowed
+			{codec.F32, 3, 2, d, 0, 5, 0},   // tiled
+			{codec.F16, 3, 1, d, 254, 4, 0}, // over two chunks
+			{codec.F32, 1, 9, d, 300, 2, 0}, // split and merged
+			{codec.F16, 2, 3, d, 13, 6, 7},  // windowed
 		} {
 			if testing.Short() && i%2 != d%2 {
 				continue

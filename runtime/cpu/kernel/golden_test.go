@@ -8,7 +8,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/codec"
 )
 
 func digest(h hash.Hash, acts ...Act) {
@@ -63,7 +63,7 @@ func TestGolden(t *testing.T) {
 		BuildRope(tab.Cos, tab.Sin, 1000, 6, inv, 1.25)
 		run(t, &Rope{Tier: tier, X: x, Out: sum, HeadDim: 64, Dim: 64, Table: tab})
 		digest(h, sum)
-		for _, ty := range []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0} {
+		for _, ty := range []*codec.Codec{codec.F32, codec.F16, codec.Q8_0} {
 			c := attentionCase{ty, 1, 4, 64, 300, 5, 0}
 			digest(h, attend(t, tier, c, filled(t, c, 305), plainAct(t, r, 5, 256), Plain))
 		}

@@ -3,335 +3,274 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 
-	"github.com/tessera-llm/tessera/internal/f32"
-	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/pkg/codec"
 )
 
 // Chunk is the number of cache positions that attention handles as one unit:
 // chunks start at multiples of it, scores of a chunk share one maximum.
 const Chunk = 256
 
-// KVCache holds the keys and values of one attention layer in a cache type:
-// f32, f16, or q8_0 (blocks of 32 along head_dim, as ggml quantises them).
-//
-// Memory is one block per chunk of 256 positions; in it, per kv head:
-//
-//	K   16 panels of 16 positions: f32 or f16 [D][16 positions];
-//	    q8_0: d fp16 [D/32][16], then int8 [D][16]
-//	V   row-major [256][D] f32 or f16; q8_0: int8 [256][D], then d fp16 [256][D/32]
-//
-// New blocks are zero, so the lanes of a panel beyond the last position are
-// always readable.
-type KVCache struct {
-	Type    tensor.Type
-	Heads   int // kv heads
-	HeadDim int
-	Max     int // positions
+// leastRoom is the room of the smallest chunk: the last one of a cache grows by
+// doubling from there to Chunk.
+const leastRoom = 32
 
-	chunks [][]byte
-	len    int
-	kBytes int // K of one head in one chunk
-	vBytes int // V of one head in one chunk
+// KVShape is what a KV state of a graph says.
+type KVShape struct {
+	Heads      int // kv heads
+	KDim, VDim int // channels of a head
+	Window     int // positions that stay visible; 0: all
 }
 
-// NewKVCache makes an empty cache for up to maxPos positions.
-func NewKVCache(t tensor.Type, kvHeads, headDim, maxPos int) (*KVCache, error) {
-	if kvHeads <= 0 || kvHeads > 1<<16 || headDim <= 0 || headDim > 1<<14 || maxPos < 0 || maxPos > 1<<30 {
-		return nil, fmt.Errorf("kv cache of %d heads of %d channels, %d positions is out of range", kvHeads, headDim, maxPos)
+// KVCache holds the keys and values of one attention layer, K and V in a
+// codec each. Memory is one block per chunk of 256 positions, per kv head K, then
+// V, as kvForm describes; the last block may have room for fewer. Blocks are shared
+// with forks until one writes.
+type KVCache struct {
+	KVShape
+	Max int // positions
+
+	list chunkList
+	k, v kvSide
+	len  int
+	from int // positions before are not held
+}
+
+// kvSide is K or V of a cache.
+type kvSide struct {
+	kvPlace
+	form *kvForm
+	d    int
+	row  int // bytes of an encoded row
+}
+
+// bytes is the memory of one head of a chunk.
+func (s *kvSide) bytes(room int) int { return roundUp(room*s.row, 64) }
+
+func newSide(c *codec.Codec, place func(*kvForm) kvPlace, d int) (kvSide, error) {
+	if err := c.Fits(d); err != nil {
+		return kvSide{}, err
 	}
-	c := &KVCache{Type: t, Heads: kvHeads, HeadDim: headDim, Max: maxPos}
-	switch t {
-	case tensor.F32:
-		c.kBytes = Chunk * headDim * 4
-	case tensor.F16:
-		c.kBytes = Chunk * headDim * 2
-	case tensor.Q8_0:
-		if headDim%32 != 0 {
-			return nil, fmt.Errorf("kv cache of type q8_0: head_dim %d is not a multiple of 32", headDim)
-		}
-		c.kBytes = Chunk * (headDim + headDim/16)
-	default:
-		return nil, fmt.Errorf("kv cache type %s: want f32, f16 or q8_0", t)
+	f := formOf(c)
+	return kvSide{place(f), f, d, c.Bytes(d)}, nil
+}
+
+// NewKVCache makes an empty cache for up to maxPos positions in chunks of p.
+func NewKVCache(p *Pool, kv codec.Pair, s KVShape, maxPos int) (*KVCache, error) {
+	if s.Heads <= 0 || s.Heads > 1<<16 || min(s.KDim, s.VDim) <= 0 || max(s.KDim, s.VDim) > 1<<14 || s.Window < 0 || maxPos < 0 || maxPos > 1<<30 {
+		return nil, fmt.Errorf("kv cache of %d heads of %d and %d channels, window %d, %d positions is out of range", s.Heads, s.KDim, s.VDim, s.Window, maxPos)
 	}
-	c.kBytes = roundUp(c.kBytes, 64)
-	c.vBytes = c.kBytes
+	if kv.K == nil || kv.V == nil {
+		return nil, fmt.Errorf("kv cache without a codec: want %s", codec.Names())
+	}
+	c := &KVCache{KVShape: s, Max: maxPos}
+	var err error
+	if c.k, err = newSide(kv.K, func(f *kvForm) kvPlace { return f.k }, s.KDim); err != nil {
+		return nil, fmt.Errorf("k: %w", err)
+	}
+	if c.v, err = newSide(kv.V, func(f *kvForm) kvPlace { return f.v }, s.VDim); err != nil {
+		return nil, fmt.Errorf("v: %w", err)
+	}
+	// Kernels read keys in groups of four panels, so there is something to read
+	// behind a last chunk with room for less.
+	size := func(room int) int {
+		return c.Heads*(c.k.bytes(room)+c.v.bytes(room)) + max(0, 64-room)*c.k.row
+	}
+	c.list = chunkList{pool: p, span: Chunk, least: leastRoom, size: size, copy: c.copyRows}
 	return c, nil
 }
 
-// Grow makes room for positions below n. It is the only method that allocates.
-func (c *KVCache) Grow(n int) error {
-	if n < 0 || n > c.Max {
-		return fmt.Errorf("kv cache: %d positions, at most %d fit", n, c.Max)
+// Codecs are those of K and V.
+func (c *KVCache) Codecs() codec.Pair { return codec.Pair{K: c.k.form.Codec, V: c.v.form.Codec} }
+
+// Len is the number of positions of the sequence, those that are not held any
+// more included; positions beyond are never read into a result.
+func (c *KVCache) Len() int { return c.len }
+
+// SetLen sets the number of positions.
+func (c *KVCache) SetLen(n int) { c.len = n }
+
+// Reserve makes room for positions [start, end), which will be written, and
+// keeps those before start: chunks that are shared are copied. It is the only
+// method of a running cache that may allocate.
+func (c *KVCache) Reserve(start, end int) error {
+	if start < 0 || start > c.len || end < start || end > c.Max {
+		return fmt.Errorf("kv cache: positions %d to %d behind %d, at most %d fit", start, end-1, c.len, c.Max)
 	}
-	for len(c.chunks) < ceil(n, Chunk) {
-		c.chunks = append(c.chunks, AlignedBytes(c.Heads*(c.kBytes+c.vBytes)))
+	if !c.CanReturn(start) {
+		return fmt.Errorf("kv cache: position %d sees positions before %d, which are not held", start, c.from)
 	}
+	c.list.reserve(start, end)
 	return nil
 }
 
-// Len is the number of positions held; SetLen sets it. Positions beyond are
-// never read into a result.
-func (c *KVCache) Len() int { return c.len }
-
-// SetLen sets the number of positions held.
-func (c *KVCache) SetLen(n int) { c.len = n }
-
-// Bytes is the memory of the cache.
-func (c *KVCache) Bytes() int64 { return int64(len(c.chunks)) * int64(c.Heads*(c.kBytes+c.vBytes)) }
-
-// Clone copies the first Len positions.
-func (c *KVCache) Clone() *KVCache {
-	f := *c
-	f.chunks = nil
-	for _, b := range c.chunks[:ceil(c.len, Chunk)] {
-		n := AlignedBytes(len(b))
-		copy(n, b)
-		f.chunks = append(f.chunks, n)
+// firstVisible is the first position that position n sees.
+func (c *KVCache) firstVisible(n int) int {
+	if c.Window <= 0 {
+		return 0
 	}
+	return max(0, n-c.Window+1)
+}
+
+// CanReturn reports whether the cache holds what position n sees behind it.
+func (c *KVCache) CanReturn(n int) bool {
+	first := c.firstVisible(n)
+	return n >= 0 && n <= c.len && (first >= c.from || first >= n)
+}
+
+// Truncate forgets the positions from n on, to which CanReturn must agree.
+func (c *KVCache) Truncate(n int) {
+	c.len, c.from = n, min(c.from, n)
+	c.list.trim(0, n)
+}
+
+// Trim gives up chunks that no length sees which is at most "back" before the
+// present one.
+func (c *KVCache) Trim(back int) {
+	c.list.trim(c.firstVisible(max(0, c.len-back)), c.len)
+	if len(c.list.chunks) > 0 {
+		c.from = max(c.from, c.list.first*Chunk)
+	}
+}
+
+// Memory is what the chunks take.
+func (c *KVCache) Memory() Memory { return c.list.memory() }
+
+// Fork returns a cache with the same positions, which shares all chunks.
+func (c *KVCache) Fork() *KVCache {
+	f := *c
+	f.list = c.list.fork()
+	f.list.copy = f.copyRows
 	return &f
 }
 
-// k and v are the memory of one head in one chunk.
-func (c *KVCache) k(chunk, head int) []byte {
-	off := head * (c.kBytes + c.vBytes)
-	return c.chunks[chunk][off : off+c.kBytes]
+// Release gives all chunks back; the cache is empty then.
+func (c *KVCache) Release() {
+	c.len, c.from = 0, 0
+	c.list.trim(0, 0)
 }
 
-func (c *KVCache) v(chunk, head int) []byte {
-	off := head*(c.kBytes+c.vBytes) + c.kBytes
-	return c.chunks[chunk][off : off+c.vBytes]
+// kMem and vMem are the memory of one head in one chunk.
+func (c *KVCache) kMem(ch *chunk, head int) []byte {
+	n := c.k.bytes(ch.room)
+	return ch.mem[head*(n+c.v.bytes(ch.room)):][:n]
 }
 
-// rowBytes is the size of one saved head vector.
-func (c *KVCache) rowBytes() int {
-	switch c.Type {
-	case tensor.F32:
-		return 4 * c.HeadDim
-	case tensor.F16:
-		return 2 * c.HeadDim
-	}
-	return c.HeadDim / 32 * 34
+func (c *KVCache) vMem(ch *chunk, head int) []byte {
+	k, n := c.k.bytes(ch.room), c.v.bytes(ch.room)
+	return ch.mem[head*(k+n)+k:][:n]
 }
 
-// encode stores x as one row of the cache type: f32, f16, or q8_0 blocks of
-// d fp16 and 32 int8. A block with Inf or NaN becomes NaN.
-func (c *KVCache) encode(dst []byte, x []float32, vec Tier) {
-	switch c.Type {
-	case tensor.F32:
-		copy(slice[float32](dst, 0, len(x)), x)
-	case tensor.F16:
-		h := slice[uint16](dst, 0, len(x))
-		if vec != Generic && len(x)%16 == 0 && vecHalf(vec, h, x) {
-			return
-		}
-		for i, v := range x {
-			h[i] = f32.ToHalf(v)
-		}
-	default:
-		for b := 0; b < len(x); b += 32 {
-			encodeQ8(dst[b/32*34:][:34], x[b:b+32])
-		}
+// copyRows copies the positions before "below" from chunk to chunk.
+func (c *KVCache) copyRows(dst, src *chunk, below int) {
+	for h := range c.Heads {
+		c.k.copyRows(c.kMem(dst, h), c.kMem(src, h), dst.room, src.room, roundUp(below, 16))
+		c.v.copyRows(c.vMem(dst, h), c.vMem(src, h), dst.room, src.room, below)
 	}
 }
 
-// encodeQ8 is ggml's: d = amax/127 rounded to fp16, q = x * (1/d) with the
-// unrounded d, halves away from zero.
-func encodeQ8(dst []byte, x []float32) {
-	most := uint32(0)
-	for _, v := range x {
-		most = max(most, absBits(v))
-	}
-	d := math.Float32frombits(most) / 127
-	h, inv := f32.ToHalf(d), float32(0)
-	if most >= infBits {
-		h = 0x7e00
-	} else if h != 0 {
-		inv = 1 / d
-	}
-	dst[0], dst[1] = byte(h), byte(h>>8)
-	for i, v := range x {
-		q := int32(0)
-		if inv != 0 {
-			q = int32(math.Round(float64(float32(v * inv))))
-		}
-		dst[2+i] = byte(int8(max(-127, min(127, q))))
+func (s *kvSide) copyRows(dst, src []byte, roomD, roomS, n int) {
+	first, second := s.planes(s.row, s.d)
+	copy(dst[:n*first], src)
+	copy(dst[roomD*first:][:n*second], src[roomS*first:])
+}
+
+// encode writes one row.
+func (s *kvSide) encode(dst []byte, x []float32, vec Tier) {
+	if f := s.form.encode; f == nil || !f(vec, dst, x) {
+		s.form.Encode(dst, x)
 	}
 }
 
-// store writes saved rows of one head at position pos.
+// store writes encoded rows of one head at position pos.
 func (c *KVCache) store(pos, head int, k, v []byte) {
-	chunk, in := pos/Chunk, pos%Chunk
-	d := c.HeadDim
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	panel, lane := in/16, in%16
-	switch c.Type {
-	case tensor.F32:
-		kp, src := slice[float32](kb, panel*d*64, d*16), slice[float32](k, 0, d)
-		for i, x := range src {
-			kp[16*i+lane] = x
-		}
-		copy(vb[in*d*4:], v)
-	case tensor.F16:
-		kp, src := slice[uint16](kb, panel*d*32, d*16), slice[uint16](k, 0, d)
-		for i, x := range src {
-			kp[16*i+lane] = x
-		}
-		copy(vb[in*d*2:], v)
-	default:
-		nb := d / 32
-		kp := kb[panel*(nb*32+d*16):]
-		for b := range nb {
-			kp[b*32+2*lane], kp[b*32+2*lane+1] = k[34*b], k[34*b+1]
-			for i := range 32 {
-				kp[nb*32+(32*b+i)*16+lane] = k[34*b+2+i]
-			}
-			copy(vb[Chunk*d+(in*nb+b)*2:], v[34*b:34*b+2])
-			copy(vb[in*d+32*b:], v[34*b+2:34*b+34])
-		}
-	}
+	ch := c.list.at(pos / Chunk)
+	c.k.store(c.kMem(ch, head), k, pos%Chunk, ch.room, c.KDim)
+	c.v.store(c.vMem(ch, head), v, pos%Chunk, ch.room, c.VDim)
 }
 
 // load is the inverse of store.
 func (c *KVCache) load(pos, head int, k, v []byte) {
-	chunk, in := pos/Chunk, pos%Chunk
-	d := c.HeadDim
-	kb, vb := c.k(chunk, head), c.v(chunk, head)
-	panel, lane := in/16, in%16
-	switch c.Type {
-	case tensor.F32:
-		for i := range d {
-			copy(k[4*i:4*i+4], kb[panel*d*64+64*i+4*lane:])
-		}
-		copy(v, vb[in*d*4:][:d*4])
-	case tensor.F16:
-		for i := range d {
-			copy(k[2*i:2*i+2], kb[panel*d*32+32*i+2*lane:])
-		}
-		copy(v, vb[in*d*2:][:d*2])
-	default:
-		nb := d / 32
-		kp := kb[panel*(nb*32+d*16):]
-		for b := range nb {
-			copy(k[34*b:34*b+2], kp[b*32+2*lane:])
-			for i := range 32 {
-				k[34*b+2+i] = kp[nb*32+(32*b+i)*16+lane]
-			}
-			copy(v[34*b:34*b+2], vb[Chunk*d+(in*nb+b)*2:])
-			copy(v[34*b+2:34*b+34], vb[in*d+32*b:])
-		}
-	}
+	ch := c.list.at(pos / Chunk)
+	c.k.load(k, c.kMem(ch, head), pos%Chunk, ch.room, c.KDim)
+	c.v.load(v, c.vMem(ch, head), pos%Chunk, ch.room, c.VDim)
 }
 
-// Save appends the first n positions to dst, exact: position by position, head
-// by head, K then V, as rows of the cache type.
-func (c *KVCache) Save(dst []byte, n int) []byte {
-	rb := c.rowBytes()
-	at := len(dst)
-	dst = append(dst, make([]byte, n*c.Heads*2*rb)...)
-	for pos := range n {
+// rows is memory for an encoded row of K and one of V.
+func (c *KVCache) rows() (k, v []byte) {
+	mem := AlignedBytes(roundUp(c.k.row, 64) + c.v.row)
+	return mem[:c.k.row], mem[roundUp(c.k.row, 64):]
+}
+
+// Save appends to dst the positions that are visible from behind the last,
+// exact: position by position, head by head, K then V, as encoded. It returns the
+// first of them.
+func (c *KVCache) Save(dst []byte) ([]byte, int) {
+	from := c.firstVisible(c.len)
+	dst = slices.Grow(dst, (c.len-from)*c.Heads*(c.k.row+c.v.row))
+	k, v := c.rows()
+	for pos := from; pos < c.len; pos++ {
 		for h := range c.Heads {
-			c.load(pos, h, dst[at:at+rb], dst[at+rb:at+2*rb])
-			at += 2 * rb
+			c.load(pos, h, k, v)
+			dst = append(append(dst, k...), v...)
 		}
 	}
-	return dst
+	return dst, from
 }
 
-// Load fills positions 0 to n-1 from what Save wrote and sets Len.
-func (c *KVCache) Load(src []byte, n int) error {
-	rb := c.rowBytes()
-	if n < 0 || n > c.Max || len(src) != n*c.Heads*2*rb {
-		return fmt.Errorf("kv cache %s of %d heads of %d: %d bytes for %d positions (at most %d), want %d bytes each",
-			c.Type, c.Heads, c.HeadDim, len(src), n, c.Max, c.Heads*2*rb)
+// Load makes the cache one of n positions, of which it holds those from "from"
+// on, as Save wrote them.
+func (c *KVCache) Load(src []byte, from, n int) error {
+	each := c.Heads * (c.k.row + c.v.row)
+	if n < 0 || n > c.Max || from < 0 || from > n || len(src) != (n-from)*each {
+		return fmt.Errorf("kv cache %s of %d heads of %d and %d: %d bytes for positions %d to %d (at most %d), want %d bytes each",
+			c.Codecs(), c.Heads, c.KDim, c.VDim, len(src), from, n-1, c.Max, each)
 	}
-	if err := c.Grow(n); err != nil {
-		return err
+	if from > c.firstVisible(n) {
+		return fmt.Errorf("kv cache: saved from position %d, position %d sees those from %d", from, n, c.firstVisible(n))
 	}
-	row := AlignedBytes(2 * roundUp(rb, 64))
-	k, v := row[:rb], row[roundUp(rb, 64):][:rb]
-	for pos := range n {
+	c.Release()
+	c.len, c.from = n, from
+	c.list.reserve(from, n)
+	k, v := c.rows()
+	for pos := from; pos < n; pos++ {
 		for h := range c.Heads {
 			copy(k, src)
-			copy(v, src[rb:])
+			copy(v, src[len(k):])
 			c.store(pos, h, k, v)
-			src = src[2*rb:]
+			src = src[len(k)+len(v):]
 		}
 	}
-	c.len = n
 	return nil
 }
 
-// Poison fills every allocated position from "from" on with NaN: a test hook.
+// Poison fills every position from "from" on that there is room for, and those
+// that are not held any more, with NaN: a test hook.
 func (c *KVCache) Poison(from int) {
-	nan := make([]float32, c.HeadDim)
-	for i := range nan {
-		nan[i] = float32(math.NaN())
-	}
-	row := AlignedBytes(c.rowBytes())
-	c.encode(row, nan, Generic)
-	for pos := from; pos < len(c.chunks)*Chunk; pos++ {
-		for h := range c.Heads {
-			c.store(pos, h, row, row)
+	k, v := c.rows()
+	c.k.encode(k, nans(c.KDim), Generic)
+	c.v.encode(v, nans(c.VDim), Generic)
+	for i := range c.list.chunks {
+		first := (c.list.first + i) * Chunk
+		if last := first + c.list.chunks[i].room; last > from {
+			c.list.reserve(max(first, from), last) // what others share is not touched
+		}
+		for pos := first; pos < first+c.list.chunks[i].room; pos++ {
+			if pos < from && pos >= c.from || c.list.chunks[i].shared() {
+				continue
+			}
+			for h := range c.Heads {
+				c.store(pos, h, k, v)
+			}
 		}
 	}
 }
 
-// KVAppend stores K and V, plain [S, kv heads * head_dim], at positions Start
-// to Start+S-1. The cache must have been grown. One item per kv head and run of
-// 16 positions.
-type KVAppend struct {
-	Tier  Tier
-	Cache *KVCache
-	K, V  Act
-	Start int
-}
-
-// Prepare checks shapes and room.
-func (a *KVAppend) Prepare() error {
-	c := a.Cache
-	if c == nil {
-		return fmt.Errorf("kv append: no cache")
+func nans(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.NaN())
 	}
-	if err := wantPlain("kv append", "k", &a.K, a.K.S, c.Heads*c.HeadDim); err != nil {
-		return err
-	}
-	if err := wantPlain("kv append", "v", &a.V, a.K.S, c.Heads*c.HeadDim); err != nil {
-		return err
-	}
-	if a.Start < 0 || a.Start+a.K.S > len(c.chunks)*Chunk || a.Start+a.K.S > c.Max {
-		return fmt.Errorf("kv append: positions %d to %d, the cache has room for %d", a.Start, a.Start+a.K.S-1, min(c.Max, len(c.chunks)*Chunk))
-	}
-	return nil
-}
-
-func (a *KVAppend) panels() int { return ceil(a.Start+a.K.S, 16) - a.Start/16 }
-
-// Items is kv heads times panels touched.
-func (a *KVAppend) Items() int {
-	if a.K.S == 0 {
-		return 0
-	}
-	return a.Cache.Heads * a.panels()
-}
-
-// Scratch is two encoded rows.
-func (a *KVAppend) Scratch() int { return 2 * roundUp(4*a.Cache.HeadDim, 64) }
-
-// Run stores items lo to hi-1.
-func (a *KVAppend) Run(lo, hi int, scratch []byte) {
-	c := a.Cache
-	d, rb := c.HeadDim, c.rowBytes()
-	k, v := scratch[:rb], scratch[roundUp(4*d, 64):][:rb]
-	n := a.panels()
-	vec := vectorTier(a.Tier)
-	for i := lo; i < hi; i++ {
-		h, first := i/n, (a.Start/16+i%n)*16
-		for pos := max(first, a.Start); pos < min(first+16, a.Start+a.K.S); pos++ {
-			off := (pos-a.Start)*a.K.C + h*d
-			c.encode(k, a.K.F[off:off+d], vec)
-			c.encode(v, a.V.F[off:off+d], vec)
-			c.store(pos, h, k, v)
-		}
-	}
+	return x
 }

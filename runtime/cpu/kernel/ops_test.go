@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/pkg/codec"
 )
 
 // within compares with a float64 model, error in units of 2^-24 of scale.
@@ -350,7 +351,7 @@ func TestNoAllocation(t *testing.T) {
 	tab := RopeTable{make([]float32, 5*32), make([]float32, 5*32), 32}
 	half := forms(t, WeightTypes[1], []int64{48}, 256, randomWeight(r, WeightTypes[1], 48, 256))[P16]
 	one, oneOut := relayout(t, plainAct(t, r, 1, 256), C4), outputs(t, &w, 1)
-	c := attentionCase{CacheTypes[1], 1, 4, 64, 600, 1, 0}
+	c := attentionCase{codec.F16, 1, 4, 64, 600, 1, 0}
 	cache := filled(t, c, 620)
 	for _, tier := range Available() {
 		decode := &Attention{Tier: tier, Cache: cache, Q: one, Out: newAct(t, F32, C4, 1, 256), Heads: 4, Start: 600, Scale: 1,

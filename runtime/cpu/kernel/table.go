@@ -79,9 +79,6 @@ func Table() []Row {
 // generic tier follows.
 var WeightTypes = pack.Types()
 
-// CacheTypes are the element types of a KV cache.
-var CacheTypes = []tensor.Type{tensor.F32, tensor.F16, tensor.Q8_0}
-
 func buildTable() map[tableKey]Row {
 	t := map[tableKey]Row{}
 	add := func(k Key, tier Tier, m *matmulImpl) { t[tableKey{k, tier}] = Row{k, tier, m} }

@@ -1,0 +1,103 @@
+package codec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Codec is one way to keep a row of K or V.
+type Codec struct {
+	// Name is what flags, manifests and state files say.
+	Name string
+	// Block is the number of channels that are encoded together, BlockBytes the
+	// bytes of that. The channels of a row are a whole number of blocks.
+	Block, BlockBytes int
+	// Encode writes len(x) channels to dst, len(x)/Block·BlockBytes bytes.
+	Encode func(dst []byte, x []float32)
+	// Decode is what attention reads back: Bytes(len(dst)) bytes of src.
+	Decode func(dst []float32, src []byte)
+	// Query, where a codec of K keeps rotated rows, rotates the queries that meet
+	// them, once, in f32, one head in place; Output, where a codec of V does, undoes
+	// it in the normalised result, before any quantisation. Encode rotates, behind
+	// rope and norms. Nil for the others.
+	Query, Output func(x []float32)
+	// Noise is the mean square error that encoding adds, relative to the mean
+	// square of the rows: what verify allows for.
+	Noise float64
+}
+
+// table holds one row per codec; it is the only list of codecs.
+var table = []*Codec{F32, F16, Q8_0}
+
+// All lists the codecs. The slice is shared: do not change it.
+func All() []*Codec { return table }
+
+// Names lists them as a sentence does: "f32, f16 or q8_0".
+func Names() string {
+	var b strings.Builder
+	for i, c := range table {
+		switch i {
+		case 0:
+		case len(table) - 1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(c.Name)
+	}
+	return b.String()
+}
+
+// Lookup returns the codec called name.
+func Lookup(name string) (*Codec, error) {
+	for _, c := range table {
+		if c.Name == name {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("cache type %.20q: want %s", name, Names())
+}
+
+func (c *Codec) String() string { return c.Name }
+
+// Bytes is the size of a row of dim channels, which Fits has accepted.
+func (c *Codec) Bytes(dim int) int { return dim / c.Block * c.BlockBytes }
+
+// Fits says whether rows of dim channels can be encoded.
+func (c *Codec) Fits(dim int) error {
+	if dim <= 0 || dim%c.Block != 0 {
+		return fmt.Errorf("cache type %s: %d channels are no multiple of %d", c.Name, dim, c.Block)
+	}
+	return nil
+}
+
+// Pair is the codecs of K and of V.
+type Pair struct{ K, V *Codec }
+
+// ParsePair reads "f16", both the same, or "K/V" such as "q8_0/f16".
+func ParsePair(s string) (Pair, error) {
+	k, v, apart := strings.Cut(s, "/")
+	if !apart {
+		v = k
+	}
+	ck, err := Lookup(k)
+	if err != nil {
+		return Pair{}, err
+	}
+	cv, err := Lookup(v)
+	if err != nil {
+		return Pair{}, err
+	}
+	return Pair{ck, cv}, nil
+}
+
+// String is the shortest text that ParsePair reads.
+func (p Pair) String() string {
+	switch {
+	case p.K == nil || p.V == nil:
+		return ""
+	case p.K == p.V:
+		return p.K.Name
+	}
+	return p.K.Name + "/" + p.V.Name
+}

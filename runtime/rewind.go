@@ -1,0 +1,121 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tessera-llm/tessera/runtime/backend"
+)
+
+// Rewind forgets everything from position n on. Layers that look back a window
+// give up what is behind it, so that going back by more than backend.Rewind tokens
+// may need what is gone: then the tokens behind the nearest snapshot (or all n) are
+// computed again, with the bits of a session that never went further. An error, a
+// cancelled ctx too, leaves the session as it was.
+func (s *Session) Rewind(ctx context.Context, n int) error {
+	if s.st == nil {
+		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	}
+	if n < 0 || n > len(s.ids) {
+		return fmt.Errorf("rewind a session of %d tokens to %d", len(s.ids), n)
+	}
+	err := s.st.Truncate(n)
+	var gone *backend.NotHeldError
+	if errors.As(err, &gone) {
+		err = s.recompute(ctx, n)
+	}
+	if err != nil {
+		return err
+	}
+	s.ids = s.ids[:n]
+	for i := len(s.snapshots) - 1; i >= 0 && s.snapshots[i].Len() > n; i-- {
+		err = errors.Join(err, s.snapshots[i].Close())
+		s.snapshots = s.snapshots[:i]
+	}
+	return err
+}
+
+// recompute replaces the state by one of the first n ids.
+func (s *Session) recompute(ctx context.Context, n int) error {
+	st, err := s.nearest(n)
+	if err != nil {
+		return err
+	}
+	again := &Session{m: s.m, st: st, ids: slices.Clone(s.ids[:st.Len()])}
+	if err := again.Extend(ctx, s.ids[st.Len():n]); err != nil {
+		return errors.Join(err, st.Close())
+	}
+	old := s.st
+	s.st = st
+	return old.Close()
+}
+
+// nearest is a state of at most n of the session's ids: a fork of a snapshot
+// that can still go back to n, or of the longest one that is no longer than n,
+// or an empty state.
+func (s *Session) nearest(n int) (backend.State, error) {
+	for i := len(s.snapshots) - 1; i >= 0; i-- {
+		st, err := s.snapshots[i].Fork()
+		if err != nil {
+			return nil, err
+		}
+		if st.Len() <= n {
+			return st, nil
+		}
+		err = st.Truncate(n)
+		if err == nil {
+			return st, nil
+		}
+		var gone *backend.NotHeldError
+		if e := st.Close(); e != nil || !errors.As(err, &gone) {
+			return nil, errors.Join(err, e)
+		}
+	}
+	return s.m.newState()
+}
+
+// Snapshot remembers the session's present state: a later Rewind to this length
+// or a little behind it need not compute it again. It shares memory with the
+// session until that moves on, and is dropped by a Rewind to a shorter length.
+func (s *Session) Snapshot() error {
+	if s.st == nil {
+		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	}
+	if k := len(s.snapshots); k > 0 && s.snapshots[k-1].Len() == s.st.Len() {
+		return nil
+	}
+	st, err := s.st.Fork()
+	if err != nil {
+		return err
+	}
+	s.snapshots = append(s.snapshots, st)
+	return nil
+}
+
+// Fork returns a session that goes on from here by itself. Both share memory
+// until they write; snapshots stay with the parent.
+func (s *Session) Fork() (*Session, error) {
+	if s.st == nil {
+		return nil, fmt.Errorf("the session: %w", backend.ErrClosed)
+	}
+	st, err := s.st.Fork()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{m: s.m, st: st, ids: slices.Clone(s.ids), adjust: s.adjust}, nil
+}
+
+// Close gives the session's memory back. Closing twice is harmless.
+func (s *Session) Close() error {
+	if s.st == nil {
+		return nil
+	}
+	err := s.st.Close()
+	for _, st := range s.snapshots {
+		err = errors.Join(err, st.Close())
+	}
+	s.st, s.ids, s.snapshots = nil, nil, nil
+	return err
+}
