@@ -196,7 +196,7 @@ func (m *Model) head(ctx context.Context, batch []Append) error {
 		if err := m.call(ctx, m.plan.head, max(to, m.plan.head)); err != nil {
 			return err
 		}
-		if to == len(m.exec) && hi > lo {
+		if to == len(m.exec) && hi > lo && m.buffers[topIDs] != nil {
 			if err := m.readTops(ctx, lo, hi); err != nil {
 				return err
 			}

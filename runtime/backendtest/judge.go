@@ -203,6 +203,9 @@ func throughCodec(x []float32, c *codec.Codec, dim int) ([]float32, error) {
 	for at := 0; at < len(x); at += dim {
 		c.Encode(row, x[at:at+dim])
 		c.Decode(y[at:at+dim], row)
+		if c.Output != nil {
+			c.Output(y[at : at+dim]) // rows that are kept rotated
+		}
 		for _, v := range y[at : at+dim] {
 			if v-v != 0 {
 				copy(y[at:], x[at:at+dim])
