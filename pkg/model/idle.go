@@ -4,7 +4,8 @@ import "strings"
 
 // idleKeys is the list, shared by all families and both containers, of keys
 // that cannot change a number of the model. An entry that ends in a dot stands
-// for everything below it. A key that some configuration could make the model
+// for everything below it in a GGUF; one that begins with "*." for that key of
+// any architecture there. A key that some configuration could make the model
 // read differently does not belong here: a family takes it, or it is an error.
 var idleKeys = []struct{ name, why string }{
 	// Where the checkpoint comes from and what wrote it.
@@ -80,13 +81,15 @@ var idleKeys = []struct{ name, why string }{
 }
 
 // idle is the reason for which a key, named in full, may be left over; "" when
-// it may not. "*." stands for the architecture of a GGUF.
-func idle(name string) string {
+// it may not. Name spaces are those of a GGUF: the keys of a config.json have
+// none, whatever dots they hold.
+func idle(name string, gguf bool) string {
 	for _, e := range idleKeys {
-		below, isSpace := strings.CutSuffix(e.name, ".")
 		tail, anyArch := strings.CutPrefix(e.name, "*")
 		switch {
-		case name == e.name, isSpace && strings.HasPrefix(name, below+"."), anyArch && strings.HasSuffix(name, tail):
+		case name == e.name,
+			gguf && strings.HasSuffix(e.name, ".") && strings.HasPrefix(name, e.name),
+			gguf && anyArch && strings.HasSuffix(name, tail):
 			return e.why
 		}
 	}

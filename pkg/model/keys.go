@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // keys are the settings of a checkpoint: config.json, one of its nested
@@ -73,7 +75,7 @@ func read[T any](k *keys, key string, def T, want string, of func(value) (T, boo
 	}
 	x, ok := of(v)
 	if !ok {
-		k.fail("key %q is %s (%.60s), want %s", k.full(key), article(v.kind()), v, want)
+		k.fail("key %q is %s (%s), want %s", k.full(key), article(v.kind()), show(v), want)
 		return def
 	}
 	return x
@@ -148,7 +150,7 @@ func (k *keys) bad(key string, got any, want string) {
 // which it changes nothing.
 func (k *keys) only(key, want string) {
 	if v := k.take(key); v != nil && v.String() != want {
-		k.fail("%s is %.60s, want %s: not part of %s", k.full(key), v, want, k.arch)
+		k.fail("%s is %s, want %s: not part of %s", k.full(key), show(v), want, k.arch)
 	}
 }
 
@@ -195,13 +197,13 @@ func (k *keys) leftover(ignore []string) (warnings []string, err error) {
 		v := key.value
 		switch off, isBool := v.boolean(); {
 		case slices.Contains(ignore, key.name):
-			warnings = append(warnings, fmt.Sprintf("key %q (%.60s) is left out, as --ignore-key asks", key.name, v))
-		case idle(key.name) != "":
+			warnings = append(warnings, fmt.Sprintf("key %q (%s) is left out, as --ignore-key asks", key.name, show(v)))
+		case idle(key.name, k.gguf) != "":
 		case v.null(), isBool && !off:
 			warnings = append(warnings, fmt.Sprintf("key %q is %s and not known for %s: taken as absent", key.name, v, k.arch))
 		default:
 			if unknown = append(unknown, key.text()); first == "" {
-				first = key.name
+				first = word(key.name)
 			}
 		}
 	}
@@ -210,12 +212,15 @@ func (k *keys) leftover(ignore []string) (warnings []string, err error) {
 		if len(unknown) > 1 {
 			each = ", and so on for each,"
 		}
+		if n := len(unknown) - maxNamed; n > 0 {
+			unknown = append(unknown[:maxNamed:maxNamed], fmt.Sprintf("%d more", n))
+		}
 		return nil, fmt.Errorf("%s: not known for %s, and may change its numbers; --ignore-key %s%s converts as if it were absent",
 			strings.Join(unknown, ", "), k.arch, first, each)
 	}
 	for _, name := range ignore {
 		if !slices.ContainsFunc(all, func(l leftKey) bool { return l.name == name }) {
-			return nil, fmt.Errorf("--ignore-key %s: no key of that name is left over: the checkpoint has none, or %s understands it", name, k.arch)
+			return nil, fmt.Errorf("--ignore-key %s: no key of that name is left over: the checkpoint has none, or %s understands it", word(name), k.arch)
 		}
 	}
 	return warnings, nil
@@ -245,7 +250,33 @@ func (l leftKey) text() string {
 	case unsupported[l.name] != "":
 		return fmt.Sprintf("key %q (%s)", l.name, unsupported[l.name])
 	}
-	return fmt.Sprintf("key %q (%.60s)", l.name, l.value)
+	return fmt.Sprintf("key %q (%s)", l.name, show(l.value))
+}
+
+// maxNamed is how many unknown keys an error names.
+const maxNamed = 20
+
+// show is a value for errors, cut short and on one line: it is the text of a
+// stranger, who may have put commands for a terminal into it.
+func show(v value) string {
+	return strings.Map(func(r rune) rune {
+		if strconv.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, fmt.Sprintf("%.60s", v))
+}
+
+// word is a key as one types it behind --ignore-key, in quotes where a shell
+// or a terminal would take it for something else.
+func word(key string) string {
+	plain := func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-+/:@,", r)
+	}
+	if key != "" && strings.IndexFunc(key, func(r rune) bool { return !plain(r) }) < 0 {
+		return key
+	}
+	return strconv.Quote(key)
 }
 
 // untaken lists the keys that are left here and below, by name.

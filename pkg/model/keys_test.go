@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -159,5 +160,52 @@ func TestPublishedConfigs(t *testing.T) {
 		case c.warns == "" && len(got.Warnings) > 0, c.warns != "" && !slices.ContainsFunc(got.Warnings, func(w string) bool { return strings.Contains(w, c.warns) }):
 			t.Errorf("%s: warnings %q, want %q", name, got.Warnings, c.warns)
 		}
+	}
+}
+
+// TestHostileKeys: names and values of keys are the text of a stranger. Errors
+// show them on one line, without commands for a terminal, and not by the thousand.
+func TestHostileKeys(t *testing.T) {
+	config := configs(t)["llama3"]
+	_, err := ignoring(t, with(t, config, m{"a\x1b[2J b": "x\ny", "b": m{"c": "\x1b[0m"}}))
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\n") || !strings.Contains(err.Error(), `--ignore-key "a\x1b[2J b",`) {
+		t.Errorf("%v", err)
+	}
+	if _, err := ignoring(t, config, "no\x1bsuch"); err == nil || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("%v", err)
+	}
+	many := m{}
+	for i := range 500 {
+		many[fmt.Sprintf("key%03d", i)] = i
+	}
+	if _, err := ignoring(t, with(t, config, many)); err == nil || len(err.Error()) > 2000 || !strings.Contains(err.Error(), "480 more") {
+		t.Errorf("%v", err)
+	}
+	// The name spaces of a GGUF are none of a config.json.
+	for _, key := range []string{"general.softcap", "tokenizer.x", "llama.tensor_data_layout", "quantize.x"} {
+		if _, err := ignoring(t, with(t, config, m{key: 3})); err == nil || !strings.Contains(err.Error(), `key "`+key+`"`) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+// TestRopeThetaTwice: what stands in both places must agree.
+func TestRopeThetaTwice(t *testing.T) {
+	both := func(top, nested any) error {
+		config := with(t, configs(t)["llama3"], m{"rope_theta": top, "rope_scaling": nil, "rope_parameters": m{"rope_type": "default", "rope_theta": nested}})
+		_, err := ignoring(t, config)
+		return err
+	}
+	if err := both(1e4, 10000); err != nil {
+		t.Error(err)
+	}
+	if err := both(nil, 10000); err != nil {
+		t.Error(err)
+	}
+	if err := both(5e5, 10000); err == nil || !strings.Contains(err.Error(), "rope_theta is 500000 and rope_parameters.rope_theta is 10000") {
+		t.Errorf("%v", err)
+	}
+	if err := both(5e5, "x"); err == nil || !strings.Contains(err.Error(), "rope_parameters.rope_theta") {
+		t.Errorf("%v", err)
 	}
 }

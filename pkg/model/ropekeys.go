@@ -72,9 +72,22 @@ func rotation(k *keys, dim int64, turn turning) Rope {
 	if r == nil {
 		return Rope{Type: "default", Theta: short(theta), Dim: turn(k, nil, dim)}
 	}
+	for _, key := range []string{"rope_theta", "partial_rotary_factor"} {
+		if a, b := k.values[k.name(key)], r.values[key]; k.given(key) && r.given(key) && !sameNumber(a, b) {
+			k.fail("%s is %s and %s is %s, want one of them", k.full(key), show(a), r.full(key), show(b))
+		}
+	}
 	rope := Rope{Theta: short(r.floatOr("rope_theta", theta)), Dim: turn(k, r, dim)}
 	r.scaling(&rope)
 	return rope
+}
+
+// sameNumber reports whether both values are the same number, or not both are
+// numbers, which their reader says.
+func sameNumber(a, b value) bool {
+	x, okA := a.number()
+	y, okB := b.number()
+	return !okA || !okB || x == y
 }
 
 // scaling reads rope_scaling, or rope_parameters of newer configs, into rope.
