@@ -148,13 +148,13 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 		g.AddState(&ir.State{Name: s.Name, Kind: kind, Heads: s.Heads, KDim: s.KDim, VDim: s.VDim, VOfK: s.VOfK,
 			Window: s.Window, Base: s.Base, Row: s.Row})
 	}
-	seen := map[string]bool{}
+	seen, budget := map[string]bool{}, &viewBudget{taken: map[string]int64{}}
 	for _, w := range p.Weights {
 		if seen[w.Name] {
 			return nil, fmt.Errorf("weight %.60q is listed twice", w.Name)
 		}
 		seen[w.Name] = true
-		e, err := weightExpr(w, weight)
+		e, err := weightExpr(w, weight, budget)
 		if err != nil {
 			return nil, err
 		}

@@ -27,8 +27,39 @@ func encodeView(w *ir.Weight, to *tesserapb.Weight) error {
 	return nil
 }
 
+// What the views of one graph may ask for, so that a small file cannot make
+// more weights than its bundle holds, nor walk them for hours.
+const (
+	maxTaken    = 4       // times that every row of a stored weight is taken, on average
+	maxPartWork = 1 << 25 // parts, each with the members of its stored weight
+)
+
+// viewBudget adds up what the views of a graph take.
+type viewBudget struct {
+	taken map[string]int64 // rows by stored weight
+	work  int64
+}
+
+// take accounts for rows [lo, hi) of leaf.
+func (b *viewBudget) take(leaf *ir.Expr, lo, hi int64) error {
+	n := int64(0)
+	if len(leaf.Shape) > 0 {
+		n = leaf.Shape[0]
+	}
+	if lo < 0 || hi <= lo || hi > n {
+		return fmt.Errorf("rows [%d, %d) of %.60q, which has %d", lo, hi, leaf.Name, n)
+	}
+	if b.taken[leaf.Name] += hi - lo; (b.taken[leaf.Name]-1)/maxTaken >= n {
+		return fmt.Errorf("the views of the graph take the %d rows of %.60q more than %d times", n, leaf.Name, maxTaken)
+	}
+	if b.work += 1 + int64(len(leaf.Rows)); b.work > maxPartWork {
+		return fmt.Errorf("the views of the graph have more parts and members than %d", maxPartWork)
+	}
+	return nil
+}
+
 // weightExpr is the expression of a weight of a .seg file over stored weights.
-func weightExpr(w *tesserapb.Weight, stored func(name string) (*ir.Expr, error)) (*ir.Expr, error) {
+func weightExpr(w *tesserapb.Weight, stored func(name string) (*ir.Expr, error), budget *viewBudget) (*ir.Expr, error) {
 	if len(w.Parts) == 0 {
 		if w.Form != "" {
 			return nil, fmt.Errorf("weight %.60q has form %.20q and no parts", w.Name, w.Form)
@@ -43,6 +74,9 @@ func weightExpr(w *tesserapb.Weight, stored func(name string) (*ir.Expr, error))
 	for i, p := range w.Parts {
 		leaf, err := stored(p.Stored)
 		if err != nil {
+			return nil, fmt.Errorf("weight %.60q: %w", w.Name, err)
+		}
+		if err := budget.take(leaf, p.Lo, p.Hi); err != nil {
 			return nil, fmt.Errorf("weight %.60q: %w", w.Name, err)
 		}
 		runs[i] = ir.Run{Leaf: leaf, Lo: p.Lo, Hi: p.Hi}

@@ -95,3 +95,38 @@ func TestViews(t *testing.T) {
 		}
 	}
 }
+
+// TestViewsAreBounded: the views of a small file cannot ask for more weights
+// than the bundle holds a few times over.
+func TestViewsAreBounded(t *testing.T) {
+	many := make([]int64, 1<<16)
+	for i := range many {
+		many[i] = 1
+	}
+	index := map[string]*ir.Expr{
+		"f": ir.StoredExpr("f", tensor.F32, tensor.Shape{6, 64}, tensor.FormRows, []int64{6}),
+		"m": ir.StoredExpr("m", tensor.F32, tensor.Shape{1 << 16, 64}, tensor.FormRows, many),
+	}
+	find := func(name string) (*ir.Expr, error) { return index[name], nil }
+	repeat := func(n int, lo, hi int64, name string) *tesserapb.Weight {
+		w := &tesserapb.Weight{Form: "rows"}
+		for range n {
+			w.Parts = append(w.Parts, &tesserapb.Part{Stored: name, Lo: lo, Hi: hi})
+		}
+		return w
+	}
+	for _, c := range []struct {
+		w    *tesserapb.Weight
+		want string
+	}{
+		{repeat(4, 0, 6, "f"), "members [6 6 6 6]"}, // four times is allowed: the matmul refuses
+		{repeat(5, 0, 6, "f"), "more than 4 times"},
+		{repeat(25, 2, 3, "f"), "more than 4 times"},
+		{repeat(600, 1000, 1001, "m"), "more parts and members"},
+	} {
+		_, err := format.DecodeSegment(viewSegment(t, c.w), find)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d parts of %s: %v, want %q", len(c.w.Parts), c.w.Parts[0].Stored, err, c.want)
+		}
+	}
+}
