@@ -262,6 +262,15 @@ func TestFusedQKV(t *testing.T) {
 			}
 		}
 	}
+	// A part that has a tensor of its own beside the fused one would be read in silence from one of them.
+	for _, info := range apart {
+		if info.Name != "blk.1.attn_v.weight" {
+			continue
+		}
+		if _, _, err := buildGGUF(t, ggufKeys("llama", nil), append(slices.Clone(fused), info)); err == nil || !strings.Contains(err.Error(), `"blk.1.attn_qkv.weight"`) || !strings.Contains(err.Error(), "part 3 of 3") {
+			t.Errorf("v twice: %v", err)
+		}
+	}
 	fused[2].Shape = tensor.Shape{63, 32}
 	if _, _, err := buildGGUF(t, ggufKeys("llama", nil), fused); err == nil || !strings.Contains(err.Error(), "attn_qkv") {
 		t.Errorf("wrong fused shape: %v", err)

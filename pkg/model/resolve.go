@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tessera-llm/tessera/pkg/ir"
@@ -26,6 +27,7 @@ type resolver struct {
 	list    []Weight
 	exprs   map[string]*ir.Expr // by canonical name
 	ignored []Ignored
+	parts   map[string][]bool // of a fused tensor: which runs of its rows are read
 }
 
 // resolve finds an expression for every row and a reason for every tensor
@@ -90,6 +92,19 @@ func (r *resolver) tensor(name string, want tensor.Shape) (*ir.Expr, error) {
 	return ir.TensorExpr(name, t.Type, t.Shape), nil
 }
 
+// tookPart notes that run i of the rows of the fused tensor x is read.
+func (r *resolver) tookPart(x *ir.Expr, runs []int64, i int) {
+	if r.parts == nil {
+		r.parts = map[string][]bool{}
+	}
+	for _, name := range sources(x) {
+		if r.parts[name] == nil {
+			r.parts[name] = make([]bool, len(runs))
+		}
+		r.parts[name][i] = true
+	}
+}
+
 // ignorable lists tensors that may be left over, by the end of their names;
 // gguf says in which container.
 var ignorable = []struct {
@@ -122,6 +137,9 @@ func (r *resolver) unread(name string) string {
 func (r *resolver) leftovers() error {
 	for i, t := range r.in.infos {
 		if r.used[i] {
+			if part := slices.Index(r.parts[t.Name], false); part >= 0 {
+				return fmt.Errorf("tensor %q in %s: part %d of %d has a tensor of its own beside it, want it once", t.Name, t.File, part+1, len(r.parts[t.Name]))
+			}
 			continue
 		}
 		why := r.unread(t.Name)

@@ -84,6 +84,7 @@ func (s part) expr(at *place, want tensor.Shape) (*ir.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	at.r.tookPart(x, s.rows(at.l), s.i)
 	return ir.Slice(x, lo, lo+want[0])
 }
 func (s part) here(at *place) bool { return s.of.here(at) }

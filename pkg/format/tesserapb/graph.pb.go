@@ -126,7 +126,7 @@ func (Layout) EnumDescriptor() ([]byte, []int) {
 
 type Segment struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 1
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 2
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`        // "decoder-0"
 	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`        // embed, decoder, logit, topk, model
 	Graph         *Graph                 `protobuf:"bytes,4,opt,name=graph,proto3" json:"graph,omitempty"`
@@ -280,7 +280,7 @@ type Value struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Elem          Elem                   `protobuf:"varint,2,opt,name=elem,proto3,enum=tessera.v0.Elem" json:"elem,omitempty"`
-	Shape         []int64                `protobuf:"zigzag64,3,rep,packed,name=shape,proto3" json:"shape,omitempty"` // negative: -1 S, -3 R, -4 A
+	Shape         []int64                `protobuf:"zigzag64,3,rep,packed,name=shape,proto3" json:"shape,omitempty"` // negative: -1 S, -3 R, -4 A, -5 M
 	Scheme        string                 `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`         // activation quantisation, for i8
 	Layout        Layout                 `protobuf:"varint,5,opt,name=layout,proto3,enum=tessera.v0.Layout" json:"layout,omitempty"`
 	Mark          string                 `protobuf:"bytes,6,opt,name=mark,proto3" json:"mark,omitempty"` // boundary that stands here and was not chosen as a cut
