@@ -94,7 +94,7 @@ var volatile = []struct {
 	put  string
 }{
 	{regexp.MustCompile(`\b\d+(\.\d+)? tokens/s`), "N tokens/s"},
-	{regexp.MustCompile(`\b\d+(\.\d+)? ?[KMG]i?B/s`), "N B/s"},
+	{regexp.MustCompile(`\b\d+(\.\d+)? ?[kKMG]i?B/s`), "N B/s"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? ?(ns|µs|ms|s|seconds)\b`), "T"},
 	{regexp.MustCompile(`("(seconds|[a-z]+_seconds|ns)":\s*)[0-9.e+-]+`), "${1}N"},
 	{regexp.MustCompile(`(?m)^(   )?(dev|v\d+\.\d+\S*)$`), "${1}VERSION"},

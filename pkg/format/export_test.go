@@ -16,6 +16,9 @@ func DecodeSegment(data []byte, weight func(string) (*ir.Expr, error)) (ir.Segme
 
 func (m *Manifest) Encode() ([]byte, error) { return m.encode() }
 
+// SegmentVersion is the revision of the graphs.
+const SegmentVersion = segmentVersion
+
 // StageOf is the folder a writer writes into.
 func StageOf(w *Writer) string { return w.stage.dir }
 

@@ -17,7 +17,7 @@ import (
 func viewSegment(t *testing.T, w *tesserapb.Weight) []byte {
 	t.Helper()
 	w.Name = "w"
-	data, err := proto.Marshal(&tesserapb.Segment{Version: 2, Name: "s", Kind: ir.KindLogit, Graph: &tesserapb.Graph{
+	data, err := proto.Marshal(&tesserapb.Segment{Version: format.SegmentVersion, Name: "s", Kind: ir.KindLogit, Graph: &tesserapb.Graph{
 		Values: []*tesserapb.Value{
 			{Name: "x", Elem: tesserapb.Elem_ELEM_F32, Shape: []int64{-1, 64}},
 			{Name: "y", Elem: tesserapb.Elem_ELEM_F32, Shape: []int64{-1, 24}},

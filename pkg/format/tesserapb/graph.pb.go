@@ -126,7 +126,7 @@ func (Layout) EnumDescriptor() ([]byte, []int) {
 
 type Segment struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 2
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // segmentVersion of pkg/format
 	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`        // "decoder-0"
 	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`        // embed, decoder, logit, topk, model
 	Graph         *Graph                 `protobuf:"bytes,4,opt,name=graph,proto3" json:"graph,omitempty"`
