@@ -158,8 +158,10 @@ func (m *maker) attentionShapes() []attentionShape {
 	return all
 }
 
-// attentionCases run in every cache type that holds the head.
+// attentionCases run in every cache type that holds the head; quick ones in the
+// first and in one of the others, which take turns.
 func attentionCases(m *maker) {
+	turns := map[int]int{} // by the number of types to choose from
 	for i, s := range m.attentionShapes() {
 		for j, l := range m.layouts(0) {
 			costly := s.rows > 250
@@ -175,11 +177,13 @@ func attentionCases(m *maker) {
 			}
 			b.apply(n, 1, 0, l)
 			b.c.KV, b.c.Costly = m.holding(s.dim), costly || s.heads*s.dim >= 64
-			if n := len(b.c.KV); n > 2 && !m.long { // the first and another one
-				b.c.KV = []string{b.c.KV[0], b.c.KV[1+b.seed/2%(n-1)]}
-			}
-			if costly && !m.long && i%3 > 0 {
+			switch n := len(b.c.KV); {
+			case m.long:
+			case costly && i%3 > 0:
 				b.c.KV = b.c.KV[:1]
+			case n > 2:
+				b.c.KV = []string{b.c.KV[0], b.c.KV[1+turns[n]%(n-1)]}
+				turns[n]++
 			}
 			b.c.Spans = attentionSpans(s.rows, b.seed, m.long)
 			b.end(s.rows)

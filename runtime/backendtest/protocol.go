@@ -29,6 +29,7 @@ var protocol = []protocolCase{
 	{"truncate and fork", checkTruncateFork},
 	{"save and load", checkSaveLoad},
 	{"windows", checkWindows},
+	{"kinds of states", checkStateKinds},
 }
 
 type protocolCase struct {

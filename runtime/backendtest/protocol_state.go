@@ -232,7 +232,15 @@ func checkTruncateFork(s *suite, i int) error {
 			return err
 		}
 	}
-	return wantLen("the parent", st, 21)
+	return first(wantMemory("the parent", st), wantMemory("the fork", fork), wantLen("the parent", st, 21))
+}
+
+// wantMemory checks that the parts of what a state takes agree.
+func wantMemory(what string, st backend.State) error {
+	if m := st.Memory(); m.Own < 0 || m.Own+m.Shared <= 0 || m.Fair < m.Own || m.Fair > m.Own+m.Shared || m.Shared > 0 && m.Fair == m.Own {
+		return fmt.Errorf("%s: a state of %d positions takes %+v", what, st.Len(), m)
+	}
+	return nil
 }
 
 // checkSaveLoad: a loaded state goes on as the saved one; what does not fit is

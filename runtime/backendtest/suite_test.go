@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/runtime/backend"
@@ -151,6 +152,54 @@ func TestPlantedProtocol(t *testing.T) {
 	defer s.close()
 	if err := checkCancelled(s, 0); err == nil || !strings.Contains(err.Error(), "cancelled") {
 		t.Errorf("a backend that ignores contexts: %v", err)
+	}
+}
+
+// TestPlantedWindow: a backend that sees less than the window where it may give
+// up what is behind it is found.
+func TestPlantedWindow(t *testing.T) {
+	short := func(g *ir.Graph) {
+		for _, n := range g.Nodes {
+			if n.Op == ir.OpAttention && g.State(n.States[0]).Window > 0 {
+				n.Set(ir.IntAttr("window", n.Int("window")-1))
+			}
+		}
+	}
+	for _, p := range []planted{{}, {graph: short}} {
+		s, err := newSuite(p, Budget{Target: target.CPU})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.window(0, 8, 64, plain)
+		if found := err != nil && strings.Contains(err.Error(), "giving up"); found != (p.graph != nil) {
+			t.Errorf("a window one too short (%v): %v", p.graph != nil, err)
+		}
+		s.close()
+	}
+}
+
+// TestCodecPairs: every codec of K meets every codec of V in a quick case.
+func TestCodecPairs(t *testing.T) {
+	budget := Budget{Target: target.CPU}
+	for _, k := range codec.All() {
+		for _, v := range codec.All() {
+			budget.Codecs = append(budget.Codecs, codec.Pair{K: k, V: v}.String())
+		}
+	}
+	cases, err := casesOf(ir.Lookup(ir.OpAttention), budget, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, c := range cases {
+		for _, kv := range c.KV {
+			seen[kv]++
+		}
+	}
+	for _, kv := range budget.Codecs {
+		if seen[kv] == 0 {
+			t.Errorf("no quick case of attention keeps %s", kv)
+		}
 	}
 }
 
