@@ -241,7 +241,7 @@ func TestCheck(t *testing.T) {
 	}
 	// New owns the program whether it works or not.
 	for _, o := range []runtime.Options{
-		{}, {Backend: cpu.Backend{}, MaxChunk: -1}, {Backend: cpu.Backend{}, MaxRows: -1}, {Backend: cpu.Backend{}, Context: -5},
+		{}, {Backend: cpu.Backend{}, MaxChunk: -1}, {Backend: cpu.Backend{}, MaxRows: -1}, {Backend: cpu.Backend{}, PartialBytes: -1}, {Backend: cpu.Backend{}, Context: -5},
 		{Backend: cpu.Backend{}, Threads: -1}, {Backend: cpu.Backend{}, Threads: 1 << 20}, {Backend: cpu.Backend{}, Threads: 1},
 	} {
 		closed := 0

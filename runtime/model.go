@@ -28,6 +28,10 @@ type Options struct {
 	// KVType is the cache type, a codec of pkg/codec or two as K/V; "" is the
 	// program's default.
 	KVType string
+	// PartialBytes bounds the memory in which the parts of attentions over long
+	// sequences wait: spans that need more run in groups, with the same numbers.
+	// 0 is backend.DefaultPartialBytes.
+	PartialBytes int64
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
 	// Timing, when set, is told what every node of every call took.
@@ -127,7 +131,7 @@ func (o *Options) complete(p *Program) error {
 
 // device is the part of the options that a backend asks for.
 func (o *Options) device() backend.Options {
-	return backend.Options{Threads: o.Threads, Trace: o.Trace, Timing: o.Timing}
+	return backend.Options{Threads: o.Threads, PartialBytes: o.PartialBytes, Trace: o.Trace, Timing: o.Timing}
 }
 
 // add compiles a segment and wires its buffers by name.

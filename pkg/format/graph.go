@@ -39,7 +39,7 @@ func encodeSegment(s ir.Segment, views bool) ([]byte, error) {
 		if _, ok := layoutCodes[v.Layout]; !ok {
 			return nil, fmt.Errorf("segment %s: value %s: no code for %s", s.Name, v.Name, v.Layout)
 		}
-		pv := &tesserapb.Value{Name: v.Name, Elem: elemCodes[v.Type.Elem], Scheme: v.Type.Scheme, Layout: layoutCodes[v.Layout], Mark: v.Mark}
+		pv := &tesserapb.Value{Name: v.Name, Elem: elemCodes[v.Type.Elem], Scheme: v.Type.Scheme, Layout: layoutCodes[v.Layout], Mark: v.Mark, MarkAt: int32(v.MarkAt)}
 		for _, d := range v.Type.Shape {
 			pv.Shape = append(pv.Shape, int64(d))
 		}
@@ -137,7 +137,7 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 			t.Shape = append(t.Shape, ir.Dim(d))
 		}
 		val := g.NewValue(v.Name, t)
-		val.Layout, val.Mark = layout, v.Mark
+		val.Layout, val.Mark, val.MarkAt = layout, v.Mark, int(v.MarkAt)
 	}
 	g.Inputs, g.Outputs = valueIDs(p.Inputs), valueIDs(p.Outputs)
 	for _, s := range p.States {

@@ -84,7 +84,7 @@ func TestRenumber(t *testing.T) {
 	for _, n := range c.Nodes {
 		for i, v := range n.Out {
 			moved := c.NewValue(c.Value(v).Name, c.Value(v).Type)
-			moved.Layout, moved.Mark = c.Value(v).Layout, c.Value(v).Mark
+			moved.Layout, moved.Mark, moved.MarkAt = c.Value(v).Layout, c.Value(v).Mark, c.Value(v).MarkAt
 			n.Out[i] = moved.ID
 			c.ReplaceUses(v, moved.ID)
 			c.DropValue(v)
@@ -204,7 +204,7 @@ func TestExpand(t *testing.T) {
 	}
 	for _, v := range g.Values() {
 		o := c.ValueByName(v.Name)
-		if o == nil || !o.Type.Equal(v.Type) || o.Layout != v.Layout || o.Mark != v.Mark || o.ID != v.ID {
+		if o == nil || !o.Type.Equal(v.Type) || o.Layout != v.Layout || o.Mark != v.Mark || o.MarkAt != v.MarkAt || o.ID != v.ID {
 			t.Errorf("value %s became %+v", v.Name, o)
 		}
 	}

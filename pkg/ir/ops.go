@@ -39,8 +39,8 @@ type Op struct {
 	// Quantiser: the output is the input as int8 by the scheme of the attribute,
 	// and nothing else.
 	Quantiser bool
-	// Wall: an identity at which the graph may be cut, at the boundary that its
-	// attribute name names.
+	// Wall: an identity, output i of input i, at which the graph may be cut, at the
+	// boundary that its attribute name names.
 	Wall bool
 	// Activation: y = f(x) for each element alone, f32 to f32. Applies is the
 	// attribute that names an activation which the op applies, "" for most.
@@ -137,7 +137,7 @@ func ops() []Op {
 		{Name: OpSelectRows, Doc: "the rows of x that the spans want, span by span", In: 1, Shape: shapeSelectRows},
 		{Name: OpTopK, Doc: "the k largest of each row (higher logit, then lower id, NaN last), the log-sum-exp, and that of inv_temp·l, after l = (l > 0 ? l/scale : l·scale) + bias at the row's adjusted ids and -Inf where its mask has no bit; inputs logits, adj_row, adj_ids, adj_scale, adj_bias, inv_temp, mask_row, mask",
 			In: 8, Attrs: []AttrSpec{{"k", Int, false}}, Shape: shapeTopK},
-		{Name: OpBoundary, Doc: "identity; a place where the graph may be cut", In: 1, Wall: true, Attrs: []AttrSpec{{"name", String, false}}, Shape: shapeSame, RowWise: true},
+		{Name: OpBoundary, Doc: "identity of each input; a place where the graph may be cut", In: -1, Wall: true, Attrs: []AttrSpec{{"name", String, false}}, Shape: shapeBoundary, RowWise: true},
 		{Name: OpQuantizeAct, Doc: "f32 → i8 with scales and sums, by scheme", In: 1, Quantiser: true, Attrs: []AttrSpec{{"scheme", String, false}},
 			C4In: 1, C4Out: 1, KeepsLayout: true, Shape: shapeQuantizeAct, RowWise: true},
 		{Name: OpRelayout, Doc: "the same numbers in layout to", In: 1, Attrs: []AttrSpec{{"to", String, false}},

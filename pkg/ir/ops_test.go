@@ -24,7 +24,7 @@ func TestOpTable(t *testing.T) {
 		if Lookup(op.Name) != op {
 			t.Errorf("Lookup(%s) finds another row", op.Name)
 		}
-		if op.In < 1 || op.In > 32 || op.States > 1 {
+		if op.In < -1 || op.In == 0 || op.In > 32 || op.States > 1 {
 			t.Errorf("%s: %d inputs, %d states", op.Name, op.In, op.States)
 		}
 		n := used[op.Name]
@@ -32,7 +32,7 @@ func TestOpTable(t *testing.T) {
 			t.Errorf("testdata/ops.ir has no %s", op.Name)
 			continue
 		}
-		if outs := len(n.Out); op.C4In>>op.In != 0 || op.Name != "matmul_group" && op.C4Out>>outs != 0 {
+		if outs := len(n.Out); op.C4In>>len(n.In) != 0 || op.Name != "matmul_group" && op.C4Out>>outs != 0 {
 			t.Errorf("%s: layout bits beyond its operands", op.Name)
 		}
 		if op.RowWise && op.States > 0 {

@@ -134,7 +134,7 @@ func (s *scanner) line(g *Graph) error {
 	return fmt.Errorf("unknown statement %q", w)
 }
 
-// declare reads "%3 name type [c4] [mark=name]".
+// declare reads "%3 name type [c4] [mark=name[:place]]".
 func (s *scanner) declare(g *Graph) (ValueID, error) {
 	id, err := s.value()
 	if err != nil {
@@ -182,6 +182,13 @@ func (s *scanner) declare(g *Graph) (ValueID, error) {
 		case w == "mark" && s.accept('='):
 			if v.Mark, err = s.word(); err != nil {
 				return None, err
+			}
+			if s.accept(':') {
+				at, err := s.int()
+				if err != nil || at < 0 || at >= MaxValues {
+					return None, fmt.Errorf("column %d: bad place at a boundary", s.at+1)
+				}
+				v.MarkAt = int(at)
 			}
 		default:
 			return None, fmt.Errorf("unknown property %q", w)

@@ -22,7 +22,7 @@ import (
 //
 // Names of other characters are quoted as Go strings. A value's type is
 // followed by c4 in that layout and by mark=NAME where a boundary was
-// dissolved.
+// dissolved, mark=NAME:1 at the second value that crossed there.
 func Format(g *Graph) string {
 	var b strings.Builder
 	Fprint(&b, g)
@@ -91,6 +91,9 @@ func valueText(g *Graph, id ValueID) string {
 	}
 	if v.Mark != "" {
 		s += " mark=" + word(v.Mark)
+		if v.MarkAt != 0 {
+			s += ":" + strconv.Itoa(v.MarkAt)
+		}
 	}
 	return s
 }

@@ -125,6 +125,8 @@ type Value struct {
 	// Mark is the name of a boundary that was not chosen as a cut and stands
 	// at this value; "" if none. A re-cut may choose it later.
 	Mark string
+	// MarkAt is the value's place among those of the boundary, 0 without a mark.
+	MarkAt int
 }
 
 // Channels is the last dimension of the value's shape.

@@ -30,7 +30,7 @@ var Rules = []Rule{
 	{"V7", "weights and states named by nodes exist; each is mentioned by some node; each state by exactly one"},
 	{"V8", "every step of a weight's expression yields a known type with whole blocks and positive member rows that sum to its rows"},
 	{"V9", "a state has the numbers of its kind, all positive, and no others; its window is not negative; a v that is part of k is no wider"},
-	{"V10", "no two boundaries or marks have one name; a boundary has a name"},
+	{"V10", "a boundary has a name and shares it with no other and with no mark; values of one mark have different places"},
 }
 
 func broken(rule, format string, args ...any) error {
@@ -269,36 +269,6 @@ func verifyUse(g *Graph) error {
 	for _, s := range g.States {
 		if states[s.Name] != 1 {
 			return broken("V7", "state %s is mentioned by %d nodes, want 1", s.Name, states[s.Name])
-		}
-	}
-	return nil
-}
-
-func verifyBoundaries(g *Graph) error {
-	seen := map[string]bool{}
-	add := func(name string) error {
-		if len(name) > MaxNameLen || seen[name] {
-			return broken("V10", "two boundaries are called %.40q, or the name is too long", name)
-		}
-		seen[name] = true
-		return nil
-	}
-	for _, v := range g.values {
-		if v != nil && v.Mark != "" {
-			if err := add(v.Mark); err != nil {
-				return err
-			}
-		}
-	}
-	for _, n := range g.Nodes {
-		if !n.Row().Wall {
-			continue
-		}
-		if n.Str("name") == "" {
-			return broken("V10", "the boundary at %s has no name", g.values[n.In[0]].Name)
-		}
-		if err := add(n.Str("name")); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -129,6 +129,10 @@ var breakages = []struct {
 	{rule: "V4", what: "v narrower than the state's", from: "k=16 v=16", to: "k=16 v=32"},
 	{rule: "V10", what: "two marks of one name", edit: func(g *Graph) { g.Value(2).Mark = "m" }},
 	{rule: "V10", what: "mark and boundary of one name", from: `{name="b"}`, to: `{name="m"}`},
+	{rule: "V10", what: "a place without a mark", edit: func(g *Graph) { g.Value(2).MarkAt = 1 }},
+	{rule: "V10", what: "a negative place", edit: func(g *Graph) { g.Value(2).Mark, g.Value(2).MarkAt = "n", -1 }},
+	{rule: "V4", what: "a value twice at a boundary", edit: func(g *Graph) { n := g.Nodes[3]; n.In = append(n.In, n.In[0]) }},
+	{rule: "V5", what: "a boundary that gives less than it takes", edit: func(g *Graph) { n := g.Nodes[3]; n.In = append(n.In, 0) }},
 	{rule: "V10", what: "boundary without a name", from: `{name="b"}`, to: `{name=""}`},
 }
 

@@ -10,10 +10,11 @@ import (
 
 // choose-cuts
 //
-//	y = boundary(x) {name=N}, N chosen      =>  stays: a wall no pattern crosses
-//	y = boundary(x) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N and y's name
+//	y, ... = boundary(x, ...) {name=N}, N chosen      =>  stays: a wall no pattern crosses
+//	y, ... = boundary(x, ...) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N, its place in the list and y's name
 //
-// The value at a boundary is called the same whether it was cut there or not.
+// A value at a boundary is called the same whether it was cut there or not.
+// What a wall carries and is read behind a further wall crosses that one too.
 // A cut that names no boundary of the graph is an error.
 func chooseCuts(c *Context) error {
 	g := c.G
@@ -28,15 +29,16 @@ func chooseCuts(c *Context) error {
 			c.Report.match("cut")
 			continue
 		}
-		x, y := n.In[0], n.Out[0]
-		if why := unmarkable(g, x); why != "" {
-			return fmt.Errorf("boundary %s stands at %s, which %s", name, g.Value(x).Name, why)
+		for i, x := range n.In {
+			if why := unmarkable(g, x); why != "" {
+				return fmt.Errorf("boundary %s stands at %s, which %s", name, g.Value(x).Name, why)
+			}
+			v, y := g.Value(x), n.Out[i]
+			v.Name, v.Mark, v.MarkAt = g.Value(y).Name, name, i
+			g.ReplaceUses(y, x)
+			g.DropValue(y)
 		}
-		g.Value(x).Mark = name
-		g.ReplaceUses(y, x)
 		g.Remove(n)
-		g.Value(x).Name = g.Value(y).Name
-		g.DropValue(y)
 		c.Report.match("dissolved")
 	}
 	for _, cut := range c.Cuts {
@@ -44,7 +46,44 @@ func chooseCuts(c *Context) error {
 			return fmt.Errorf("no boundary called %q to cut at; the graph has %s", cut, strings.Join(have, ", "))
 		}
 	}
+	passOn(g)
 	return nil
+}
+
+// passOn lets what a wall carries and nodes behind a further wall read cross
+// that one too, under a name of its own: no pattern then joins readers in front
+// of a wall with readers behind it.
+func passOn(g *ir.Graph) {
+	type carried struct {
+		at   ir.ValueID // behind the last wall so far
+		name string
+	}
+	var all []carried
+	for i, n := range slices.Clone(g.Nodes) {
+		if !n.Row().Wall {
+			continue
+		}
+		behind := g.Nodes[i+1:]
+		own := slices.Clone(n.Out)
+		for j, c := range all {
+			if !slices.ContainsFunc(behind, func(b *ir.Node) bool { return slices.Contains(b.In, c.at) }) {
+				continue
+			}
+			out := g.NewValue(c.name+"/"+n.Str("name"), g.Value(c.at).Type)
+			for _, b := range behind {
+				for k, v := range b.In {
+					if v == c.at {
+						b.In[k] = out.ID
+					}
+				}
+			}
+			n.In, n.Out = append(n.In, c.at), append(n.Out, out.ID)
+			all[j].at = out.ID
+		}
+		for _, v := range own {
+			all = append(all, carried{v, g.Value(v).Name})
+		}
+	}
 }
 
 // unmarkable says why a boundary at x cannot become a mark.
@@ -54,7 +93,7 @@ func unmarkable(g *ir.Graph, x ir.ValueID) string {
 	case p == nil:
 		return "is a graph input"
 	case p.Row().Wall:
-		return "is another boundary"
+		return "another boundary carries already"
 	case g.Value(x).Mark != "":
 		return "is marked " + g.Value(x).Mark + " already"
 	}

@@ -335,7 +335,7 @@ func TestNodeOrderDoesNotMatter(t *testing.T) {
 				}
 			}
 			for _, v := range want.Values() {
-				if o := got.ValueByName(v.Name); o == nil || !o.Type.Equal(v.Type) || o.Layout != v.Layout || o.Mark != v.Mark {
+				if o := got.ValueByName(v.Name); o == nil || !o.Type.Equal(v.Type) || o.Layout != v.Layout || o.Mark != v.Mark || o.MarkAt != v.MarkAt {
 					t.Errorf("%s, seed %d: value %s became %+v", name, seed, v.Name, o)
 				}
 			}

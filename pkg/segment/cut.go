@@ -8,8 +8,10 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
-// Cut splits g at every boundary node. A value other than a boundary's that
-// would cross a cut is an error: only graph inputs may be read everywhere.
+// Cut splits g at every boundary node. A value that would cross a cut and that
+// no boundary carries is an error; graph inputs may be read everywhere, and what
+// a boundary carries in every later piece. A cut that parts a state's writer from
+// a later reader is an error that lists the cuts that can be.
 func Cut(g *ir.Graph) ([]ir.Segment, error) {
 	part, cuts, err := partition(g)
 	if err != nil {
@@ -35,10 +37,11 @@ func Cut(g *ir.Graph) ([]ir.Segment, error) {
 }
 
 // partition numbers nodes by the boundaries above them. A boundary belongs to
-// the piece above it.
+// the piece above it. What it carries may be read in every later piece.
 func partition(g *ir.Graph) (map[*ir.Node]int, []string, error) {
 	part := map[*ir.Node]int{}
 	at := map[ir.ValueID]int{} // piece that may read the value
+	carried := map[ir.ValueID]bool{}
 	var cuts []string
 	for _, n := range g.Nodes {
 		p := 0
@@ -47,22 +50,54 @@ func partition(g *ir.Graph) (map[*ir.Node]int, []string, error) {
 		}
 		part[n] = p
 		for _, v := range n.In {
-			if at[v] < p && !slices.Contains(g.Inputs, v) {
+			if at[v] < p && !carried[v] && !slices.Contains(g.Inputs, v) {
 				return nil, nil, fmt.Errorf("value %s crosses the cut at %s", g.Value(v).Name, cuts[at[v]])
 			}
 		}
 		for _, v := range n.Out {
 			at[v] = p
-			if n.Row().Wall {
-				if p != len(cuts) {
-					return nil, nil, fmt.Errorf("boundaries %s and %s stand side by side", cuts[p], n.Str("name"))
+		}
+		if !n.Row().Wall {
+			continue
+		}
+		name := n.Str("name")
+		for _, v := range n.In {
+			if slices.Contains(g.Inputs, v) {
+				return nil, nil, fmt.Errorf("boundary %s carries %s, which is a graph input", name, g.Value(v).Name)
+			}
+		}
+		if p != len(cuts) {
+			return nil, nil, fmt.Errorf("boundaries %s and %s stand side by side", cuts[p], name)
+		}
+		cuts = append(cuts, name)
+		for _, v := range n.Out {
+			at[v], carried[v] = p+1, true
+		}
+	}
+	return part, cuts, wholeStates(g, part, cuts)
+}
+
+// wholeStates checks that every state stays in one piece: a cut between its
+// writer and a later reader would need it at two places.
+func wholeStates(g *ir.Graph, part map[*ir.Node]int, cuts []string) error {
+	at := map[string]int{}
+	for _, n := range g.Nodes {
+		for _, s := range n.States {
+			first, ok := at[s]
+			if !ok {
+				at[s] = part[n]
+				continue
+			}
+			if lo, hi := min(first, part[n]), max(first, part[n]); lo != hi {
+				can := strings.Join(possible(g), ", ")
+				if can == "" {
+					can = "none"
 				}
-				cuts = append(cuts, n.Str("name"))
-				at[v] = p + 1
+				return fmt.Errorf("state %s has a writer and a later reader on both sides of the cut at %s; possible cuts: %s", s, strings.Join(cuts[lo:hi], ", "), can)
 			}
 		}
 	}
-	return part, cuts, nil
+	return nil
 }
 
 // name names and classifies the pieces between cuts: embed, decoder-N, logit,
@@ -82,32 +117,66 @@ func name(cuts []string) (names, kinds []string, err error) {
 	return append(names, "logit", "topk"), append(kinds, ir.KindLogit, ir.KindTopK), nil
 }
 
+// origins says, for every value, at which wall's output it first crossed a cut;
+// None for one that no wall makes.
+func origins(g *ir.Graph) []ir.ValueID {
+	from := make([]ir.ValueID, g.NumValues())
+	for i := range from {
+		from[i] = ir.None
+	}
+	for _, n := range g.Nodes {
+		if !n.Row().Wall {
+			continue
+		}
+		for i, v := range n.Out {
+			if from[v] = v; from[n.In[i]] != ir.None {
+				from[v] = from[n.In[i]]
+			}
+		}
+	}
+	return from
+}
+
 // extract copies piece p out of g.
 func extract(g *ir.Graph, part map[*ir.Node]int, p int) (*ir.Graph, error) {
 	c := g.Clone()
 	c.Inputs, c.Outputs = nil, nil
 	c.Nodes = nil
+	from := origins(g)
 	made := map[ir.ValueID]bool{}
 	read := map[ir.ValueID]bool{}
 	copies := g.Clone().Nodes
 	for i, n := range g.Nodes {
-		switch {
-		case part[n] == p && n.Row().Wall:
-			c.Outputs = append(c.Outputs, n.In[0])
-			out := c.Value(n.In[0])
-			out.Name, out.Mark = g.Value(n.Out[0]).Name, n.Str("name")
-		case part[n] == p-1 && n.Row().Wall:
-			c.Inputs = append(c.Inputs, n.Out[0])
-		case part[n] == p:
-			c.Nodes = append(c.Nodes, copies[i])
-			for _, v := range n.In {
-				read[v] = true
-			}
-			for _, v := range n.Out {
-				made[v] = true
-				if g.IsOutput(v) {
-					c.Outputs = append(c.Outputs, v)
+		if part[n] != p {
+			continue
+		}
+		if n.Row().Wall {
+			for i, v := range n.In {
+				if from[v] != ir.None {
+					continue // made by an earlier segment: wired by its name there
 				}
+				c.Outputs = append(c.Outputs, v)
+				out := c.Value(v)
+				out.Name, out.Mark, out.MarkAt = g.Value(n.Out[i]).Name, n.Str("name"), i
+			}
+			continue
+		}
+		c.Nodes = append(c.Nodes, copies[i])
+		for _, v := range n.In {
+			read[v] = true
+		}
+		for _, v := range n.Out {
+			made[v] = true
+			if g.IsOutput(v) {
+				c.Outputs = append(c.Outputs, v)
+			}
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Out {
+			if part[n] < p && n.Row().Wall && read[v] {
+				c.Inputs = append(c.Inputs, v)
+				c.Value(v).Name = g.Value(from[v]).Name
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/tessera-llm/tessera/pkg/passes"
 )
 
-// Join makes one graph of segments: where one's output is another's input a
-// boundary node stands, named by the output's mark.
+// Join makes one graph of segments: where a segment but the last ends,
+// a boundary node stands, named by the mark of the outputs, that carries them all.
 func Join(segs []ir.Segment) (*ir.Graph, error) {
 	g := ir.NewGraph("model")
 	made := map[string]ir.ValueID{}
@@ -61,27 +61,52 @@ func join(g, p *ir.Graph, made map[string]ir.ValueID, last bool) error {
 		for i, v := range n.Out {
 			old := p.Value(v)
 			val := g.NewValue(old.Name, old.Type)
-			val.Layout, val.Mark = old.Layout, old.Mark
+			val.Layout, val.Mark, val.MarkAt = old.Layout, old.Mark, old.MarkAt
 			to[v], n.Out[i] = val.ID, val.ID
 		}
 		g.Nodes = append(g.Nodes, n)
 	}
+	if last {
+		for _, id := range p.Outputs {
+			g.Outputs = append(g.Outputs, to[id])
+		}
+		return nil
+	}
+	outputs := map[string][]*ir.Value{} // by the boundary they cross
+	var marks []string
 	for _, id := range p.Outputs {
 		v := g.Value(to[id])
-		if last {
-			g.Outputs = append(g.Outputs, v.ID)
-			continue
+		if v.Mark == "" {
+			return fmt.Errorf("output %s names no boundary", v.Name)
 		}
-		name, mark := v.Name, v.Mark
-		if mark == "" {
-			return fmt.Errorf("output %s names no boundary", name)
+		if outputs[v.Mark] == nil {
+			marks = append(marks, v.Mark)
 		}
-		v.Name, v.Mark = name+".in", ""
-		out, err := g.Add(ir.Node{Op: ir.OpBoundary, In: []ir.ValueID{v.ID}, Attrs: []ir.Attr{ir.StringAttr("name", mark)}}, name)
-		if err != nil {
+		outputs[v.Mark] = append(outputs[v.Mark], v)
+	}
+	for _, mark := range marks {
+		if err := wall(g, mark, outputs[mark], made); err != nil {
 			return err
 		}
-		made[name] = out[0]
+	}
+	return nil
+}
+
+// wall appends the boundary node that values, which carry its mark, cross.
+func wall(g *ir.Graph, mark string, values []*ir.Value, made map[string]ir.ValueID) error {
+	slices.SortStableFunc(values, func(a, b *ir.Value) int { return a.MarkAt - b.MarkAt })
+	n := ir.Node{Op: ir.OpBoundary, Attrs: []ir.Attr{ir.StringAttr("name", mark)}}
+	var names []string
+	for _, v := range values {
+		n.In, names = append(n.In, v.ID), append(names, v.Name)
+		v.Name, v.Mark, v.MarkAt = v.Name+".in", "", 0
+	}
+	out, err := g.Add(n, names...)
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		made[name] = out[i]
 	}
 	return nil
 }
@@ -107,14 +132,18 @@ func Recut(ctx context.Context, segs []ir.Segment, o passes.Options) ([]ir.Segme
 	return segs, reports, err
 }
 
-// raiseMark turns the mark called name into a boundary node. A fused op that
-// makes the marked value together with others spans the cut and is expanded.
+// raiseMark turns the mark called name, at however many values it stands, into
+// one boundary node. A fused op that makes a marked value together with others
+// spans the cut and is expanded.
 func raiseMark(g *ir.Graph, name string) error {
-	for _, v := range g.Values() {
-		if v.Mark != name {
-			continue
-		}
-		p := g.Producer(v.ID)
+	all := g.Boundaries()
+	i := slices.IndexFunc(all, func(b ir.Boundary) bool { return b.Name == name })
+	if i < 0 || all[i].Wall != nil {
+		return nil // a boundary node already, or passes.Run reports it missing
+	}
+	values := all[i].Values
+	for _, id := range values {
+		p := g.Producer(id)
 		if p == nil {
 			return fmt.Errorf("boundary %s stands at a graph input", name)
 		}
@@ -123,12 +152,95 @@ func raiseMark(g *ir.Graph, name string) error {
 				return err
 			}
 		}
-		out := g.NewValue(v.Name, v.Type)
-		v.Name, v.Mark = v.Name+".in", ""
-		b := &ir.Node{Op: ir.OpBoundary, In: []ir.ValueID{v.ID}, Out: []ir.ValueID{out.ID}, Attrs: []ir.Attr{ir.StringAttr("name", name)}}
-		g.InsertAfter(g.Producer(v.ID), b)
-		g.ReplaceUses(v.ID, out.ID, b)
-		return nil
 	}
-	return nil // a boundary node already, or passes.Run reports it missing
+	if err := expandSpanning(g, values); err != nil {
+		return err
+	}
+	// A marked value may be made from another one: those readers stay above.
+	above := needed(g, values)
+	b := &ir.Node{Op: ir.OpBoundary, Attrs: []ir.Attr{ir.StringAttr("name", name)}}
+	to := map[ir.ValueID]ir.ValueID{} // above the wall → below
+	for _, id := range values {
+		v := g.Value(id)
+		out := g.NewValue(v.Name, v.Type)
+		v.Name, v.Mark, v.MarkAt = v.Name+".in", "", 0
+		b.In, b.Out, to[id] = append(b.In, id), append(b.Out, out.ID), out.ID
+	}
+	g.Nodes = split(g, above, b, to)
+	return nil
+}
+
+// expandSpanning expands the fused ops that values need and whose other outputs
+// are read by what values do not need.
+func expandSpanning(g *ir.Graph, values []ir.ValueID) error {
+	above := needed(g, values)
+	below := map[ir.ValueID]bool{}
+	for _, n := range g.Nodes {
+		for _, v := range n.In {
+			below[v] = below[v] || !above[n]
+		}
+	}
+	return ir.Expand(g, func(n *ir.Node) bool {
+		return above[n] && n.Row().Fused() && slices.ContainsFunc(n.Out, func(v ir.ValueID) bool { return below[v] && !slices.Contains(values, v) })
+	})
+}
+
+// split orders the nodes of g around wall b: above in front of it, everything
+// else behind, where it reads what b lets through. What crosses in plain form and is
+// brought into another form above is brought into that form below again.
+func split(g *ir.Graph, above map[*ir.Node]bool, b *ir.Node, to map[ir.ValueID]ir.ValueID) []*ir.Node {
+	var front, again, back []*ir.Node
+	formed := map[*ir.Node]*ir.Value{} // what a node of again makes, above
+	for _, n := range g.Nodes {
+		if n.Row().Wall {
+			for _, v := range n.Out {
+				to[v] = v
+			}
+		}
+		if !above[n] {
+			back = append(back, n)
+			continue
+		}
+		front = append(front, n)
+		row := n.Row()
+		if x, ok := to[firstOf(n.In)]; ok && (row.Quantiser || row.Relays) {
+			v := g.Value(n.Out[0])
+			out := g.NewValue(v.Name, v.Type)
+			out.Layout = v.Layout
+			c := &ir.Node{Op: n.Op, In: []ir.ValueID{x}, Out: []ir.ValueID{out.ID}, Attrs: slices.Clone(n.Attrs)}
+			again, formed[c], to[v.ID] = append(again, c), v, out.ID
+		}
+	}
+	used := map[ir.ValueID]bool{}
+	for _, n := range back {
+		for i, v := range n.In {
+			if x, ok := to[v]; ok {
+				n.In[i] = x
+			}
+			used[n.In[i]] = true
+		}
+	}
+	for i, v := range g.Outputs {
+		if x, ok := to[v]; ok {
+			g.Outputs[i] = x
+		}
+	}
+	for _, n := range slices.Backward(again) {
+		if used[n.Out[0]] {
+			used[n.In[0]] = true
+			formed[n].Name += ".in"
+			back = append([]*ir.Node{n}, back...)
+		} else {
+			g.DropValue(n.Out[0])
+		}
+	}
+	return slices.Concat(front, []*ir.Node{b}, back)
+}
+
+// firstOf is the first of ids, or None.
+func firstOf(ids []ir.ValueID) ir.ValueID {
+	if len(ids) == 0 {
+		return ir.None
+	}
+	return ids[0]
 }

@@ -271,7 +271,7 @@ output %3
 %5 logits f32[S,32] = boundary(%4) {name="logits"}
 %6 c f32[S,32] = silu(%5)
 output %6
-`, "is made by no node here"},
+`, "boundary embed carries x, which is a graph input"},
 	} {
 		g, err := ir.Parse(c.text)
 		if err != nil {

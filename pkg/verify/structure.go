@@ -10,7 +10,7 @@ import (
 )
 
 // sameStructure checks what numbers do not show: every boundary stands at the
-// value where it stood, the graph has the same inputs and outputs, and a pass
+// values where it stood, the graph has the same inputs and outputs, and a pass
 // that changes numbers has done nothing but insert quantize_act.
 func sameStructure(p *passes.Pass, before, after *ir.Graph) error {
 	if a, b := interfaceOf(before), interfaceOf(after); a != b {
@@ -41,29 +41,22 @@ func interfaceOf(g *ir.Graph) string {
 		}
 	}
 	list("input", g.Inputs)
-	at := map[string]string{}
-	var names []string
-	add := func(boundary string, v ir.ValueID) {
-		if at[boundary] == "" {
-			names = append(names, boundary)
-		}
-		at[boundary] = g.Value(v).Name
-	}
-	for _, n := range g.Nodes {
-		if n.Row().Wall {
-			add(n.Str("name"), n.Out[0])
-		}
-		for _, v := range n.Out {
-			if m := g.Value(v).Mark; m != "" {
-				add(m, v)
+	for _, at := range g.Boundaries() {
+		for i, v := range at.Values {
+			if at.Wall != nil && passedOn(g, at.Wall.In[i]) {
+				continue
 			}
+			fmt.Fprintf(&b, "boundary %s at %s, ", at.Name, g.Value(v).Name)
 		}
-	}
-	for _, n := range names {
-		fmt.Fprintf(&b, "boundary %s at %s, ", n, at[n])
 	}
 	list("output", g.Outputs)
 	return strings.TrimSuffix(b.String(), ", ")
+}
+
+// passedOn reports whether a boundary carries v only because an earlier one does.
+func passedOn(g *ir.Graph, v ir.ValueID) bool {
+	p := g.Producer(v)
+	return p != nil && p.Row().Wall
 }
 
 // erased is a copy of g whose matmuls read what their quantize_act reads.

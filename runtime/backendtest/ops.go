@@ -101,6 +101,10 @@ func boundaryCases(m *maker) {
 		x := b.input("x", c)
 		b.apply(ir.Node{In: []ir.ValueID{x}, Attrs: []ir.Attr{ir.StringAttr("name", "wall")}}, 1, -1, ir.Plain)
 		b.end(rowsFor(c))
+		b = m.begin("%d channels and others", c)
+		in := []ir.ValueID{b.input("x0", c), b.input("x1", 3), b.input("x2", c+5)}
+		b.apply(ir.Node{In: in, Attrs: []ir.Attr{ir.StringAttr("name", "wall")}}, len(in), -1, ir.Plain)
+		b.end(rowsFor(c))
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-// copyRows is the kernel of boundary: out = x, plain f32, an item per row.
+// copyRows is the kernel of one value of a boundary: out = x, plain f32, an item per row.
 type copyRows struct{ x, out kernel.Act }
 
 var _ kernel.Task = (*copyRows)(nil)

@@ -154,14 +154,21 @@ func compileRelayout(e *executable, n *ir.Node) (step, error) {
 	}), nil
 }
 
-// compileBoundary copies: a wall that was not cut keeps its value apart, so
+// compileBoundary copies: a wall that was not cut keeps its values apart, so
 // that a graph with walls runs like its segments.
 func compileBoundary(e *executable, n *ir.Node) (step, error) {
-	t := &copyRows{}
-	return one(t, func(r *run) error {
-		t.x, t.out = r.acts[n.In[0]], r.acts[n.Out[0]]
+	copies := make([]copyRows, len(n.In))
+	s := step{tasks: make([]kernel.Task, len(n.In))}
+	for i := range copies {
+		s.tasks[i] = &copies[i]
+	}
+	s.bind = func(r *run) error {
+		for i := range copies {
+			copies[i].x, copies[i].out = r.acts[n.In[i]], r.acts[n.Out[i]]
+		}
 		return nil
-	}), nil
+	}
+	return s, nil
 }
 
 func compileSelectRows(_ *executable, n *ir.Node) (step, error) {

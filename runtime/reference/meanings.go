@@ -42,7 +42,7 @@ var meanings = map[ir.OpName]func(*site) error{
 	}),
 	ir.OpSelectRows:  always(selectRows),
 	ir.OpTopK:        func(s *site) error { return topk(s.n, s.vals) },
-	ir.OpBoundary:    always(identity),
+	ir.OpBoundary:    boundary,
 	ir.OpRelayout:    always(identity),
 	ir.OpQuantizeAct: always(quantizeAct),
 }
@@ -69,6 +69,13 @@ func pairwise(f func(a, b float64) float64) func(*site) error {
 }
 
 func identity(s *site) value { return s.x }
+
+func boundary(s *site) error {
+	for i, v := range s.n.Out {
+		s.vals[v] = s.in(i)
+	}
+	return nil
+}
 
 func embedding(s *site) error {
 	y := newValue(len(s.x.i), s.w.k)

@@ -283,7 +283,8 @@ type Value struct {
 	Shape         []int64                `protobuf:"zigzag64,3,rep,packed,name=shape,proto3" json:"shape,omitempty"` // negative: -1 S, -3 R, -4 A, -5 M
 	Scheme        string                 `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`         // activation quantisation, for i8
 	Layout        Layout                 `protobuf:"varint,5,opt,name=layout,proto3,enum=tessera.v0.Layout" json:"layout,omitempty"`
-	Mark          string                 `protobuf:"bytes,6,opt,name=mark,proto3" json:"mark,omitempty"` // boundary that stands here and was not chosen as a cut
+	Mark          string                 `protobuf:"bytes,6,opt,name=mark,proto3" json:"mark,omitempty"`                    // boundary that stands here and was not chosen as a cut
+	MarkAt        int32                  `protobuf:"varint,7,opt,name=mark_at,json=markAt,proto3" json:"mark_at,omitempty"` // place among the values of that boundary
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +359,13 @@ func (x *Value) GetMark() string {
 		return x.Mark
 	}
 	return ""
+}
+
+func (x *Value) GetMarkAt() int32 {
+	if x != nil {
+		return x.MarkAt
+	}
+	return 0
 }
 
 type State struct {
@@ -859,14 +867,15 @@ const file_graph_proto_rawDesc = "" +
 	"\aoutputs\x18\x03 \x03(\x05R\aoutputs\x12)\n" +
 	"\x06states\x18\x04 \x03(\v2\x11.tessera.v0.StateR\x06states\x12,\n" +
 	"\aweights\x18\x05 \x03(\v2\x12.tessera.v0.WeightR\aweights\x12&\n" +
-	"\x05nodes\x18\x06 \x03(\v2\x10.tessera.v0.NodeR\x05nodes\"\xaf\x01\n" +
+	"\x05nodes\x18\x06 \x03(\v2\x10.tessera.v0.NodeR\x05nodes\"\xc8\x01\n" +
 	"\x05Value\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12$\n" +
 	"\x04elem\x18\x02 \x01(\x0e2\x10.tessera.v0.ElemR\x04elem\x12\x14\n" +
 	"\x05shape\x18\x03 \x03(\x12R\x05shape\x12\x16\n" +
 	"\x06scheme\x18\x04 \x01(\tR\x06scheme\x12*\n" +
 	"\x06layout\x18\x05 \x01(\x0e2\x12.tessera.v0.LayoutR\x06layout\x12\x12\n" +
-	"\x04mark\x18\x06 \x01(\tR\x04mark\"\xc3\x01\n" +
+	"\x04mark\x18\x06 \x01(\tR\x04mark\x12\x17\n" +
+	"\amark_at\x18\a \x01(\x05R\x06markAt\"\xc3\x01\n" +
 	"\x05State\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n" +

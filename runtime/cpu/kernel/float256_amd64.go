@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/tessera-llm/tessera/pkg/tensor"
+)
 
 // floatScratch256 is one slab of one expanded panel.
 type floatScratch256 struct {
@@ -79,7 +83,7 @@ func gemvFloat256(m *Matmul, t, p0, p1 int, scratch []byte) {
 	}
 	row = row[:x.C]
 	size, inPlace := direct(w)
-	f32 := scratchKernels()
+	f32 := natives[tensor.F32]
 	for p := p0; p < p1; p++ {
 		clear(f.out[:])
 		a := &f.gemv
