@@ -42,7 +42,7 @@ type Row struct {
 	Sessions int     `json:"n_sessions"`
 	Test     string  `json:"test"` // "pp512", "tg128 @ d4096", "tg32 × 8 @ d128"
 	Speed    float64 `json:"tokens_per_second"`
-	// StateBytes is the memory of the sessions' states behind the test.
+	// StateBytes is the memory of the sessions' states behind the last repetition.
 	StateBytes int64     `json:"state_bytes"`
 	StdDev     float64   `json:"tokens_per_second_sd"`
 	Samples    []float64 `json:"samples"`
@@ -78,6 +78,7 @@ type bench struct {
 	tests  []test
 	m      *runtime.Model
 	all    []*runtime.Session // as many as a test has wanted
+	held   int64              // bytes of the states behind the last repetition
 	ops    *opClock
 	row    func(Row) error
 	ids    []int32
@@ -262,9 +263,7 @@ func (b *bench) measure(ctx context.Context, t test, r *Row) error {
 		}
 		r.Samples = append(r.Samples, float64(t.n*t.sessions)/took.Seconds())
 	}
-	for _, s := range b.all[:t.sessions] {
-		r.StateBytes += s.State().Memory().Fair
-	}
+	r.StateBytes = b.held
 	r.Speed, r.StdDev = meanSD(r.Samples)
 	if b.ops != nil {
 		r.Ops = b.ops.times(b.m, b.o.Reps)
@@ -291,7 +290,22 @@ func (b *bench) once(ctx context.Context, t test) (time.Duration, error) {
 		}
 	}
 	took := time.Since(start)
-	return max(took, time.Nanosecond), s.Rewind(ctx, d)
+	return max(took, time.Nanosecond), b.rewind(ctx, b.all[:1], d)
+}
+
+// rewind notes what the states of the sessions hold and takes them back to d
+// tokens.
+func (b *bench) rewind(ctx context.Context, sessions []*runtime.Session, d int) error {
+	b.held = 0
+	for _, s := range sessions {
+		b.held += s.State().Memory().Fair
+	}
+	for _, s := range sessions {
+		if err := s.Rewind(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // together generates in several sessions, a token of each in every step.
@@ -320,12 +334,7 @@ func (b *bench) together(ctx context.Context, t test) (time.Duration, error) {
 		}
 	}
 	took := time.Since(start)
-	for _, s := range sessions {
-		if err := s.Rewind(ctx, d); err != nil {
-			return 0, err
-		}
-	}
-	return max(took, time.Nanosecond), nil
+	return max(took, time.Nanosecond), b.rewind(ctx, sessions, d)
 }
 
 // meanSD gives the mean and the sample standard deviation.
