@@ -199,12 +199,3 @@ func (p *Plan) addWeight(target, segment string, w *ir.Weight, names map[string]
 	p.Weights = slices.Insert(p.Weights, at, Weight{Segment: segment, Weight: own, Bytes: size, Sources: sources(w.Expr)})
 	return ir.StoredExpr(name, w.Type, w.Shape, w.Form, w.Rows), nil
 }
-
-// targetNames lists the names of targets.
-func targetNames(ts []*target.Target) []string {
-	names := make([]string, len(ts))
-	for i, t := range ts {
-		names[i] = t.Name
-	}
-	return names
-}
