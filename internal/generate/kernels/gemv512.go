@@ -46,7 +46,7 @@ func gemv512File(tokens int, s scheme) *asm {
 			sums: z(0, tokens), odd: z(4, 4), acc: z(24, tokens), c: z(28, 4), t: "Z13", u: "Z14", d: "Z18", factor: "Z21"}
 		switch tokens {
 		case 1:
-			k.w0, k.w1, k.h, k.h0, k.h1, k.t, k.u = "Z2", "Z3", "Z4", "Z5", "Z6", "Z2", "Z2"
+			k.w0, k.w1, k.h, k.h0, k.h1, k.t, k.u = "Z2", "Z3", "Z4", "Z5", "Z6", "Z2", "Z3"
 			k.odd, k.acc, k.c = z(1, 1), z(17, 1), z(16, 1)
 		case 8:
 			k.odd, k.c = nil, nil
@@ -149,47 +149,53 @@ func (k gemv512) slab() {
 	k.p("ADDQ $%d, R10; DECQ R13; JNZ rec", 2*step)
 	if mins {
 		k.label("min") // acc = fma(bsum, m, acc) for both blocks of the record at AX
-		m, bsum := k.t, k.u
-		if k.tokens == 1 {
-			bsum = "Z3"
-		}
 		for b := range 2 {
-			k.p("VCVTPH2PS %d(AX), %s", k.r.Min+32*b, m)
-			if k.tokens == 8 {
-				k.zip("VFMADD231PS.BCST %s, %s, %s", k.operands("R9", 8, b), m, k.acc)
-			} else {
-				k.zip("VBROADCASTSS %s, %s; VFMADD231PS %[2]s, %s, %s", k.operands("R9", 8, b), bsum, m, k.acc)
-			}
+			k.p("VCVTPH2PS %d(AX), %s", k.r.Min+32*b, k.t)
+			k.zip("VFMADD231PS.BCST %s, %s, %s", k.operands("R9", 8, b), k.t, k.acc)
 		}
 		k.p("ADDQ $%d, R9; ADDQ $%d, AX; DECQ BX; JNZ min", 2*step, k.r.Size)
 	}
 	k.endSlab()
 }
 
-// superSlab: one record, its scales d times integers.
+// superSlab: one record, its scales d times integers, in eight rounds of 32 channels:
+// unrolled it would not fit the cache of decoded instructions.
 func (k gemv512) superSlab() {
 	k.p("VCVTPH2PS (SI), %s", k.d)
 	if k.r.init() {
 		k.p("VMULPS %s, %[2]s, %[2]s", k.factor, k.d)
 	}
-	n, extend := 256/k.r.Group, "VPMOVZXBD"
+	blocks, extend := 32/k.r.Group, "VPMOVZXBD"
 	if k.r.Scale == pack.ScaleI8 {
 		extend = "VPMOVSXBD"
 	}
-	for i := range n {
-		k.block(i, n)
-		k.sumUp()
-		k.p("%s %d(SI), %s; VCVTDQ2PS %[3]s, %[3]s; VMULPS %s, %[3]s, %[3]s", extend, k.r.Sub+16*i, k.t, k.d)
-		k.addScaled(i * 8 / n)
+	step, _ := k.plane(0)
+	steps := fmt.Sprintf("ADDQ $%d, SI; ADDQ $%d, AX; ADDQ $%d, DI; ADDQ $%d, R10", 64*k.r.LowBits, 16*blocks, 8*step, step)
+	k.p("LEAQ %d(SI), AX; MOVQ $8, R13", k.r.Sub)
+	if k.r.HighBits > 0 {
+		k.highBase = "BX"
+		k.p("LEAQ %d(SI), BX", k.r.High)
+		steps += fmt.Sprintf("; ADDQ $%d, BX", 64*k.r.HighBits)
 	}
-	plane := n // entries of the init plane
+	mins := 4 * step
+	if k.r.init() {
+		steps, mins = steps+fmt.Sprintf("; ADDQ $%d, R9", step*blocks), 0
+	}
+	k.loop("round", "R13", func() {
+		for i := range blocks {
+			k.block(i, 8*blocks)
+			k.sumUp()
+			k.p("%s %d(AX), %s; VCVTDQ2PS %[3]s, %[3]s; VMULPS %s, %[3]s, %[3]s", extend, 16*i, k.t, k.d)
+			k.addScaled(0)
+		}
+		k.p("%s", steps)
+	})
+	k.p("SUBQ $%d, SI", 512*k.r.LowBits)
 	if k.r.HasMin() {
 		k.superMins()
-		plane = 4
 	}
 	k.endSlab()
-	step, _ := k.plane(0)
-	k.p("ADDQ $%d, SI; ADDQ $%d, DI; ADDQ $%d, R9; ADDQ $%d, R10", k.r.Size, 64*step, plane*step, 8*step)
+	k.p("ADDQ $%d, SI; ADDQ $%d, R9", k.r.Size, mins)
 }
 
 // superMins: acc = fma(-float(sum of mins), dmin/8, acc).
@@ -206,16 +212,15 @@ func (k gemv512) superMins() {
 // endSlab: C = fma(acc, base, C); tiles of other tokens are skipped.
 func (k gemv512) endSlab() {
 	bases := k.operands("R11", 1, 0)
-	switch k.tokens {
-	case 1:
-		k.zip("VBROADCASTSS %s, Z2; VFMADD231PS Z2, %s, %s", bases, k.acc, k.c)
-		k.p("ADDQ $4, R11")
-		return
-	case 4:
-		k.zip("VBROADCASTSS %s, %s; VFMADD231PS %[2]s, %s, %s", bases, k.t, k.acc, k.c)
-	case 8:
+	if k.c != nil {
+		k.zip("VFMADD231PS.BCST %s, %s, %s", bases, k.acc, k.c)
+	} else {
 		k.p("MOVQ gemvArgs_c(DX), AX")
 		k.zip("VBROADCASTSS %s, %s; VFMADD213PS %d(AX), %[2]s, %[4]s; VMOVUPS %[4]s, %[3]d(AX)", bases, k.t, seq{0, 64}, k.acc)
+	}
+	if k.tokens == 1 {
+		k.p("ADDQ $4, R11")
+		return
 	}
 	k.p("ADDQ gemvArgs_actSkip(DX), DI; ADDQ gemvArgs_initSkip(DX), R9")
 	k.p("ADDQ gemvArgs_expSkip(DX), R10; ADDQ gemvArgs_baseStep(DX), R11")
@@ -242,14 +247,14 @@ func (k gemv512) block(i, n int) {
 // 8 KiB ahead into the second cache, where it is more 2 KiB into the first, and both where
 // it is most (5 and 6 bits, several tokens).
 func (k gemv512) ahead(at int, high bool) {
-	at -= k.r.Low // the distance counts from the record's start
+	at, base := at-k.r.Low, "SI" // the distance counts from the record's start
+	if high && k.highBase != "" {
+		base = k.highBase
+	}
 	switch {
 	case high && (k.tokens > 1 || !k.r.super()):
-	case k.tokens > 1 && k.r.LowBits < 8:
-		k.p("PREFETCHT0 %d(SI); PREFETCHT1 %d(SI)", 1024+at, 8192+at)
-	case k.r.HighBits > 0:
-		at += k.r.Low
-		k.p("PREFETCHT0 %d(SI); PREFETCHT1 %d(SI)", 1024+at, 8192+at)
+	case k.tokens > 1 && k.r.LowBits < 8, k.r.HighBits > 0:
+		k.p("PREFETCHT0 %d(%[2]s); PREFETCHT1 %[3]d(%[2]s)", 1024+at, base, 8192+at)
 	case k.r.HasMin() && k.tokens == 1:
 		k.p("PREFETCHT0 %d(SI)", 2048+at)
 	default:
@@ -288,11 +293,7 @@ func (k gemv512) sumUp() {
 func (k gemv512) addScaled(b int) {
 	exps := k.operands("R10", 8, b)
 	if !k.r.HasZero() {
-		u := k.u
-		if u == k.t {
-			u = "Z3"
-		}
-		k.zip("VPADDD.BCST %[1]s, %[2]s, %[3]s; VMULPS %[4]s, %[3]s, %[3]s; VFMADD231PS %[3]s, %[5]s, %[6]s", exps, k.factor, u, k.t, k.sums, k.acc)
+		k.zip("VPADDD.BCST %[1]s, %[2]s, %[3]s; VMULPS %[4]s, %[3]s, %[3]s; VFMADD231PS %[3]s, %[5]s, %[6]s", exps, k.factor, k.u, k.t, k.sums, k.acc)
 		return
 	}
 	k.zip("VPADDD.BCST %s, %s, %s; VFMADD231PS %[3]s, %s, %s", exps, k.t, k.u, k.sums, k.acc)

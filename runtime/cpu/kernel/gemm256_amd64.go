@@ -145,11 +145,11 @@ func quantScratchSize256(m *Matmul) int {
 	return scratch256Bytes + tokens*(64*panels256+2*Slab)
 }
 
-func unit256(s, panels int) int {
-	if s > 1 {
-		return max(1, min(panels256, panels/32))
+func unit256(m *Matmul) int {
+	if m.X.S > 1 {
+		return max(1, min(panels256, m.W.panels/32))
 	}
-	return max(1, min(4, panels/16))
+	return max(1, min(4, m.W.panels/16))
 }
 
 var (

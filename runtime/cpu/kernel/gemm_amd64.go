@@ -76,7 +76,7 @@ func matmulQuantAVX512(m *Matmul, p0, p1 int, scratch []byte) {
 		}
 		return
 	}
-	if m.X.S <= tileTokens {
+	if m.X.S <= tileTokensFor(m.W.run) {
 		gemvTiles(m, p0, p1, scratch)
 		return
 	}
@@ -97,7 +97,7 @@ var (
 // vnniPass is the number of tokens of one pass, a multiple of 12 where there are
 // several.
 func vnniPass(m *Matmul) int {
-	if m.X.Layout == Plain || m.X.S <= tileTokens {
+	if m.X.Layout == Plain || m.X.S <= tileTokensFor(m.W.run) {
 		return max(1, m.X.S)
 	}
 	perToken := m.W.K*5/4 + 1 // integers and the planes that one type reads
@@ -165,11 +165,11 @@ func vnniScratchSize(m *Matmul) int {
 	return vnniScratchBytes + 4*roundUp(m.tokens, 4)*groupPanels*16
 }
 
-func vnniUnit(s, panels int) int {
-	if s > tileTokens {
+func vnniUnit(m *Matmul) int {
+	if m.X.S > tileTokensFor(m.W.run) {
 		return groupPanels
 	}
-	return max(1, min(8, panels/16))
+	return max(1, min(8, m.W.panels/16))
 }
 
 var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize, vnniPass}

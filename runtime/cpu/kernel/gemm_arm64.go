@@ -158,11 +158,11 @@ func neonScratchSize(m *Matmul) int {
 	return neonScratchBytes + 64*min(neonTokens, roundUp(max(m.X.S, 1), pack.PanelRows))
 }
 
-func neonUnit(s, panels int) int {
-	if s > 1 {
+func neonUnit(m *Matmul) int {
+	if m.X.S > 1 {
 		return 1
 	}
-	return max(1, min(4, panels/16))
+	return max(1, min(4, m.W.panels/16))
 }
 
 var (

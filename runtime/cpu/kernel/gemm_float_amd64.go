@@ -169,14 +169,14 @@ func floatScratchSize(m *Matmul) int {
 
 // floatUnit: with few tokens the weights are what is read most, so every panel
 // is read from end to end.
-func floatUnit(s, panels int) int {
-	if s > 1 && s <= 48 {
+func floatUnit(m *Matmul) int {
+	if m.X.S > 1 && m.X.S <= 48 {
 		return floatPanels
 	}
-	if s > 1 {
-		return max(floatPanels, min(floatGroup, panels/8&^1))
+	if m.X.S > 1 {
+		return max(floatPanels, min(floatGroup, m.W.panels/8&^1))
 	}
-	return max(1, min(4, panels/16))
+	return max(1, min(4, m.W.panels/16))
 }
 
 var fmaMatmul = matmulImpl{matmulFloatAVX512, floatUnit, floatScratchSize, floatPass}

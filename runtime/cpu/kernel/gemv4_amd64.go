@@ -10,6 +10,14 @@ import (
 // for eight tokens at a time; with more the GEMM, which expands a panel once, is faster.
 var tileTokens = 16
 
+// tileTokensFor is tileTokens for weights in format f.
+func tileTokensFor(f *pack.Format) int {
+	if f.Group == 16 { // twice the scales: a second time costs more than expanding a panel
+		return min(8, tileTokens)
+	}
+	return tileTokens
+}
+
 // gemvTiles computes panels [p0, p1) for a c4 activation of two to tileTokens
 // tokens. A panel stays in the second cache while its tokens take turns.
 func gemvTiles(m *Matmul, p0, p1 int, scratch []byte) {

@@ -35,7 +35,7 @@ type matmulFunc func(m *Matmul, p0, p1 int, scratch []byte)
 // matmulImpl is what the kernel table holds for a matmul.
 type matmulImpl struct {
 	run     matmulFunc
-	unit    func(s, panels int) int
+	unit    func(m *Matmul) int // panels of an item
 	scratch func(m *Matmul) int
 	pass    func(m *Matmul) int // tokens of one pass over the weights
 }
@@ -45,7 +45,7 @@ var genericMatmul = [...]matmulImpl{
 	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens},
 }
 
-func oneUnit(int, int) int { return 1 }
+func oneUnit(*Matmul) int { return 1 }
 
 // allTokens is the pass of a kernel that makes its own.
 func allTokens(m *Matmul) int { return max(1, m.X.S) }
@@ -72,7 +72,7 @@ func (m *Matmul) Prepare() error {
 	}
 	impl := row.impl
 	m.tokens = impl.pass(m)
-	m.run, m.unit, m.scratch = impl.run, impl.unit(m.X.S, m.W.panels), impl.scratch(m)
+	m.run, m.unit, m.scratch = impl.run, impl.unit(m), impl.scratch(m)
 	m.stride = roundUp(m.W.panels, m.unit)
 	return nil
 }
