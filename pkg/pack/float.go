@@ -1,16 +1,14 @@
 package pack
 
-import "github.com/tessera-llm/tessera/pkg/tensor"
-
 // tileBytes is how much of each row is interleaved at a time: whole cache
 // lines, so that rows whose addresses collide in the cache are read once.
 const tileBytes = 512
 
-// packFloat writes the records of one panel of floats: rows rows of width
+// pack writes the records of one panel of floats: rows rows of width
 // bytes, row r at src[r*stride].
-func packFloat(dst, src []byte, t tensor.Type, stride, rows, width int) {
+func (f *Floats) pack(dst, src []byte, stride, rows, width int) {
 	transpose := transposeDwords // f32 and pairs of bf16
-	if t == tensor.F16 {
+	if f.halves {
 		transpose = transposeHalves
 	}
 	var pad [PanelRows * tileBytes]byte
@@ -40,10 +38,11 @@ func packFloat(dst, src []byte, t tensor.Type, stride, rows, width int) {
 	}
 }
 
-func unpackFloat(dst, src []byte, t tensor.Type, rows, width int) {
+// unpack is the inverse of pack.
+func (f *Floats) unpack(dst, src []byte, rows, width int) {
 	for r := range rows {
 		d := dst[r*width:][:width]
-		if t == tensor.F16 {
+		if f.halves {
 			for c, s := 0, src[2*r:]; c < width; c += 2 {
 				le.PutUint16(d[c:], le.Uint16(s[16*c:]))
 			}

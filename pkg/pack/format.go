@@ -45,6 +45,19 @@ type Recipe struct {
 	Group    int // channels under one scale: 32 or 16
 	Plane    Plane
 	order    order
+	Floats   *Floats // of the types whose Scale is NoScale, nil for the others
+}
+
+// Floats says how a type whose values are floats is stored and read. Its functions
+// check nothing and allocate nothing.
+type Floats struct {
+	// Panel writes w[channel][row], len(w) channels from the first of a record on.
+	Panel func(w [][PanelRows]float32, records []byte)
+
+	row  func(dst []float32, panel []byte, r int) // row r of a panel
+	rows func(dst []float32, src []byte)          // values as in GGUF, one behind the other
+
+	halves bool // records are interleaved by halves, not by dwords
 }
 
 // LUT is a table of integers that stored values index, of 16 entries.
@@ -93,7 +106,10 @@ var types []tensor.Type
 // add completes a row and puts it in the table.
 func add(f Format) {
 	f.elems, f.bytes = f.Type.BlockElems(), f.Type.BlockBytes()
-	if f.Scale == NoScale {
+	if (f.Scale == NoScale) != (f.Floats != nil) {
+		panic(fmt.Sprintf("pack: %s: floats have no scale, integers have one", f.Type))
+	}
+	if f.Floats != nil {
 		f.Size = 4 * PanelRows
 		f.Channels = 4 / f.bytes
 	} else {

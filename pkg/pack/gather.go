@@ -1,50 +1,23 @@
 package pack
 
 import (
-	"math"
-
 	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // DecodeRow decodes row r (0..15) of one panel to dst; len(dst) channels.
 func DecodeRow(dst []float32, panel []byte, t tensor.Type, r int) {
-	switch t {
-	case tensor.F32:
-		for k := range dst {
-			dst[k] = math.Float32frombits(le.Uint32(panel[64*k+4*r:]))
-		}
-		return
-	case tensor.F16:
-		widen(dst, panel[2*r:], 32)
-		return
-	case tensor.BF16:
-		for k := range dst {
-			dst[k] = math.Float32frombits(uint32(le.Uint16(panel[64*(k/2)+4*r+2*(k%2):])) << 16)
-		}
+	f := formats[t]
+	if f.Floats != nil {
+		f.Floats.row(dst, panel, r)
 		return
 	}
-	f := formats[t]
 	var c column
 	for len(dst) > 0 {
 		c.get(f, panel[:f.Size], r)
 		n := min(len(dst), f.Channels)
 		f.decode(dst[:n], &c.w, &c.s)
 		dst, panel = dst[n:], panel[f.Size:]
-	}
-}
-
-// widen converts len(dst) halves, step bytes apart. Normal values are done in
-// line, the others by f32.FromHalf.
-func widen(dst []float32, src []byte, step int) {
-	for k := range dst {
-		h := le.Uint16(src[k*step:])
-		x := uint32(h)
-		if x&0x7c00-0x400 < 0x7c00-0x400 {
-			dst[k] = math.Float32frombits(x&0x8000<<16 | x&0x7fff<<13 + 112<<23)
-		} else {
-			dst[k] = f32.FromHalf(h)
-		}
 	}
 }
 
@@ -120,20 +93,11 @@ func (s *scales) block(f *Format, b int) (d, e, m float32) {
 // DecodeRows decodes len(dst) channels stored as in GGUF: floats of any p16
 // type, or whole blocks as DecodeBlocks does.
 func DecodeRows(dst []float32, src []byte, t tensor.Type) {
-	switch t {
-	case tensor.F32:
-		for k := range dst {
-			dst[k] = math.Float32frombits(le.Uint32(src[4*k:]))
-		}
-	case tensor.F16:
-		widen(dst, src, 2)
-	case tensor.BF16:
-		for k := range dst {
-			dst[k] = math.Float32frombits(uint32(le.Uint16(src[2*k:])) << 16)
-		}
-	default:
-		DecodeBlocks(dst, src, t)
+	if f := formats[t]; f.Floats != nil {
+		f.Floats.rows(dst, src)
+		return
 	}
+	DecodeBlocks(dst, src, t)
 }
 
 // DecodeMin is the term that type t subtracts (k-quants) or adds (q4_1, q5_1)

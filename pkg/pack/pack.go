@@ -30,8 +30,8 @@ func packPanels(dst, src []byte, t tensor.Type, n, k, panel, row int64) error {
 		d := dst[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
 		s := src[p*PanelRows*row:][:rows*row]
-		if !t.Quantised() {
-			packFloat(d, s, t, int(row), int(rows), int(row))
+		if fl := pk.f.Floats; fl != nil {
+			fl.pack(d, s, int(row), int(rows), int(row))
 		} else if err := pk.pack(d, s, int(row), int(rows), int(k)/pk.f.elems, true, p*PanelRows); err != nil {
 			return err
 		}
@@ -44,10 +44,10 @@ func unpackPanels(src, dst []byte, t tensor.Type, n, k, panel, row int64) error 
 		s := src[p*panel : (p+1)*panel]
 		rows := min(PanelRows, n-p*PanelRows)
 		d := dst[p*PanelRows*row:][:rows*row]
-		if t.Quantised() {
-			unpackQuant(d, s, formats[t], int(row), int(rows), int(k)/formats[t].elems)
+		if f := formats[t]; f.Floats != nil {
+			f.Floats.unpack(d, s, int(rows), int(row))
 		} else {
-			unpackFloat(d, s, t, int(rows), int(row))
+			unpackQuant(d, s, f, int(row), int(rows), int(k)/f.elems)
 		}
 	}
 	return nil
@@ -78,8 +78,8 @@ func unpackQuant(dst, src []byte, f *Format, stride, rows, blocks int) {
 func Interleave(dst, src []byte, t tensor.Type, stride, rows, n int) {
 	f := formats[t]
 	dst = dst[:(n+f.Channels-1)/f.Channels*f.Size]
-	if !t.Quantised() {
-		packFloat(dst, src, t, stride, rows, n*f.bytes)
+	if f.Floats != nil {
+		f.Floats.pack(dst, src, stride, rows, n*f.bytes)
 		return
 	}
 	p := packer{f: f}

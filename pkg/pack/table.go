@@ -7,9 +7,9 @@ var lutIQ4 = LUT{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69
 
 // The table. A row says what the bits mean; docs/format.md draws the records.
 func init() {
-	add(Format{Type: tensor.F32})  // f32 w[16]
-	add(Format{Type: tensor.F16})  // fp16 w[2 channels][16]
-	add(Format{Type: tensor.BF16}) // bf16 w[16][2 channels]
+	add(Format{Type: tensor.F32, Recipe: Recipe{Floats: &floats32}})    // f32 w[16]
+	add(Format{Type: tensor.F16, Recipe: Recipe{Floats: &floats16}})    // fp16 w[2 channels][16]
+	add(Format{Type: tensor.BF16, Recipe: Recipe{Floats: &floatsBF16}}) // bf16 w[16][2 channels]
 
 	add(Format{Type: tensor.Q8_0, Recipe: Recipe{LowBits: 8, Zero: 128, Scale: ScaleHalf, Group: 32}})
 	add(Format{Type: tensor.Q4_0, Recipe: Recipe{LowBits: 4, Zero: 8, Scale: ScaleHalf, Group: 32}})

@@ -29,6 +29,10 @@ type Codec struct {
 	// largest bounds the magnitudes that Encode accepts for a block type; 0 stands
 	// for usualLargest.
 	largest float32
+
+	// check, where Encode of a float type can make an Inf of a finite value, reports
+	// the first; nil for the others.
+	check func(dst []byte, src []float32) error
 }
 
 // usualLargest is out of reach of f16 scales that are multiplied by at most 127*127 to
@@ -37,24 +41,24 @@ const usualLargest = 1 << 30
 
 // codecs is a slice so that a build with the tag fakerows can add a row.
 var codecs = []Codec{
-	{tensor.F32, decodeF32, encodeF32, badF32, 0},
-	{tensor.F16, decodeF16, encodeF16, badF16, 0},
-	{tensor.BF16, decodeBF16, encodeBF16, badBF16, 0},
-	{tensor.F64, decodeF64, nil, badF64, 0},
-	{tensor.Q4_0, decodeQ4_0, encodeQ4_0, badQ4_0, 0},
-	{tensor.Q4_1, decodeQ4_1, encodeQ4_1, badQ4_1, 0},
-	{tensor.Q5_0, decodeQ5_0, encodeQ5_0, badQ5_0, 0},
-	{tensor.Q5_1, decodeQ5_1, encodeQ5_1, badQ5_1, 0},
-	{tensor.Q8_0, decodeQ8_0, encodeQ8_0, badQ8_0, 0},
-	{tensor.Q8_1, decodeQ8_1, nil, badQ8_1, 0},
-	{tensor.Q2_K, decodeQ2_K, encodeQ2_K, badQ2_K, 0},
-	{tensor.Q3_K, decodeQ3_K, encodeQ3_K, badQ3_K, 0},
-	{tensor.Q4_K, decodeQ4_K, encodeQ4_K, badQ4_K, 0},
-	{tensor.Q5_K, decodeQ5_K, encodeQ5_K, badQ5_K, 0},
-	{tensor.Q6_K, decodeQ6_K, encodeQ6_K, badQ6_K, 0},
-	{tensor.IQ4_NL, decodeIQ4_NL, encodeIQ4_NL, badIQ4_NL, 0},
-	{tensor.IQ4_XS, decodeIQ4_XS, encodeIQ4_XS, badIQ4_XS, 0},
-	{tensor.MXFP4, decodeMXFP4, encodeMXFP4, badMXFP4, math.MaxFloat32},
+	{tensor.F32, decodeF32, encodeF32, badF32, 0, nil},
+	{tensor.F16, decodeF16, encodeF16, badF16, 0, checkF16Range},
+	{tensor.BF16, decodeBF16, encodeBF16, badBF16, 0, nil},
+	{tensor.F64, decodeF64, nil, badF64, 0, nil},
+	{tensor.Q4_0, decodeQ4_0, encodeQ4_0, badQ4_0, 0, nil},
+	{tensor.Q4_1, decodeQ4_1, encodeQ4_1, badQ4_1, 0, nil},
+	{tensor.Q5_0, decodeQ5_0, encodeQ5_0, badQ5_0, 0, nil},
+	{tensor.Q5_1, decodeQ5_1, encodeQ5_1, badQ5_1, 0, nil},
+	{tensor.Q8_0, decodeQ8_0, encodeQ8_0, badQ8_0, 0, nil},
+	{tensor.Q8_1, decodeQ8_1, nil, badQ8_1, 0, nil},
+	{tensor.Q2_K, decodeQ2_K, encodeQ2_K, badQ2_K, 0, nil},
+	{tensor.Q3_K, decodeQ3_K, encodeQ3_K, badQ3_K, 0, nil},
+	{tensor.Q4_K, decodeQ4_K, encodeQ4_K, badQ4_K, 0, nil},
+	{tensor.Q5_K, decodeQ5_K, encodeQ5_K, badQ5_K, 0, nil},
+	{tensor.Q6_K, decodeQ6_K, encodeQ6_K, badQ6_K, 0, nil},
+	{tensor.IQ4_NL, decodeIQ4_NL, encodeIQ4_NL, badIQ4_NL, 0, nil},
+	{tensor.IQ4_XS, decodeIQ4_XS, encodeIQ4_XS, badIQ4_XS, 0, nil},
+	{tensor.MXFP4, decodeMXFP4, encodeMXFP4, badMXFP4, math.MaxFloat32, nil},
 }
 
 // Lookup returns the codec of t.
@@ -111,8 +115,8 @@ func Encode(t tensor.Type, dst []byte, src []float32) error {
 	}
 	c.Encode(dst, src)
 	switch {
-	case t == tensor.F16:
-		return checkF16Range(dst, src)
+	case c.check != nil:
+		return c.check(dst, src)
 	case t.Quantised():
 		if i := c.badBlock(dst); i >= 0 {
 			return fmt.Errorf("encode: the scale of %s block %d overflows f16", t, i)

@@ -144,10 +144,11 @@ func (v *evaluator) unchecked(e, leaf *ir.Expr, u units) ([]byte, error) {
 	return t.Data[off : off+u.n*u.size : off+u.n*u.size], nil
 }
 
-// alignOf is the alignment that readers of a type may count on.
+// alignOf is the alignment that readers of a type may count on: a scalar's own
+// size; of blocks that of the fp16 scales in them.
 func alignOf(t tensor.Type) int {
-	if t == tensor.F32 {
-		return 4
+	if t.BlockElems() == 1 {
+		return t.BlockBytes()
 	}
 	return 2
 }

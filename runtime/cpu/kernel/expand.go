@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/pkg/pack"
@@ -111,31 +110,11 @@ func (p *quantPanel) scales(f *pack.Format, rec []byte, n int) {
 // expandFloat decodes one slab of n channels of any type to w[channel][row].
 // A zero integer or scale gives +0, as in pack.Form.Gather.
 func expandFloat(w *[Slab][16]float32, p *quantPanel, q *[Slab][16]int16, t tensor.Type, rec []byte, n int) {
-	le := binary.LittleEndian
-	switch t {
-	case tensor.F32:
-		for k := range n {
-			for r := range 16 {
-				w[k][r] = math.Float32frombits(le.Uint32(rec[64*k+4*r:]))
-			}
-		}
-		return
-	case tensor.F16:
-		for k := range n {
-			for r := range 16 {
-				w[k][r] = half(rec[32*k+2*r:])
-			}
-		}
-		return
-	case tensor.BF16:
-		for k := range n {
-			for r := range 16 {
-				w[k][r] = math.Float32frombits(uint32(le.Uint16(rec[64*(k/2)+4*r+2*(k%2):])) << 16)
-			}
-		}
+	f := pack.Lookup(t)
+	if f.Floats != nil {
+		f.Floats.Panel(w[:n], rec)
 		return
 	}
-	f := pack.Lookup(t)
 	stored(q, f, rec, n)
 	p.scales(f, rec, n)
 	for k := range n {

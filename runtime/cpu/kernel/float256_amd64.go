@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/tessera-llm/tessera/pkg/tensor"
-)
+import "unsafe"
 
 // floatScratch256 is one slab of one expanded panel.
 type floatScratch256 struct {
@@ -83,7 +79,7 @@ func gemvFloat256(m *Matmul, t, p0, p1 int, scratch []byte) {
 	}
 	row = row[:x.C]
 	size, inPlace := direct(w)
-	f32 := natives[tensor.F32]
+	f32 := scratchKernels()
 	for p := p0; p < p1; p++ {
 		clear(f.out[:])
 		a := &f.gemv

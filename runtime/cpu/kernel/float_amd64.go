@@ -15,6 +15,9 @@ type gemvFloatArgs struct {
 	pairs int     // channels / 2; in gemvSlabs the number of slabs
 }
 
+// scratchKernels are the kernels that read slabs which were widened to f32 scratch.
+func scratchKernels() *native { return natives[tensor.F32] }
+
 // gemvFloat computes panels [p0, p1) for token t of an f32 activation whose
 // tokens are contiguous.
 func gemvFloat(m *Matmul, t, p0, p1 int, scratch []byte) {
@@ -26,7 +29,7 @@ func gemvFloat(m *Matmul, t, p0, p1 int, scratch []byte) {
 	}
 	row = row[:x.C]
 	size, inPlace := direct(w)
-	f32 := natives[tensor.F32]
+	f32 := scratchKernels()
 	a := &f.gemv
 	for p := p0; p < p1; p++ {
 		f.out = [16]float32{}
