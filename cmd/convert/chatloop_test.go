@@ -86,7 +86,7 @@ func play(t *testing.T, tk *talk, lines ...string) (*chatter, string) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("the chat hangs; the screen:\n%s", p.out.String())
 	}
 	if len(p.lines) > 0 && !c.over {

@@ -95,7 +95,7 @@ func TestKilled(t *testing.T) {
 	took := time.Since(begin)
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	finished, stages := 0, 0
-	for i := range n {
+	for i := 0; i < n || stages == 0 && i < n+100; i++ { // on a busy machine the moments may all be bad
 		args := append([]string{"convert", src, "-o", out}, flags...)
 		if i%2 == 1 {
 			args = append([]string{"convert", src, "-o", kept, "--force"}, flags...)
@@ -151,7 +151,7 @@ func TestInterrupted(t *testing.T) {
 	out := filepath.Join(dir, "new.tess")
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		c, text := process(t, "convert", src, "-o", out, "--type", "q4_k_m", "--threads", "1")
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 			if left, _ := filepath.Glob(filepath.Join(dir, ".*.partial-*", "*.bin")); len(left) > 0 {
 				break
 			}

@@ -75,7 +75,7 @@ func compared(t *testing.T, ctx context.Context, format string, args ...string) 
 func TestTable(t *testing.T) {
 	exe, calls := faked(t)
 	log := filepath.Join(t.TempDir(), "log")
-	args := append([]string{"-tessera", exe, "-log", log, "-limit", "20s", "-kv", "f16,q8_0", "-rounds", "3", "-deep-rounds", "2", "-tests", "pp512,tg32,pp512@d4096,tg32@d4096,tg16@d16384",
+	args := append([]string{"-tessera", exe, "-log", log, "-limit", "5m", "-kv", "f16,q8_0", "-rounds", "3", "-deep-rounds", "2", "-tests", "pp512,tg32,pp512@d4096,tg32@d4096,tg16@d16384",
 		"-peer", "ik/rtr=" + exe + " fork -rtr 1", "-sweep", "ik/rtr=" + exe + " sweep -rtr",
 		"-peer", "ik=" + exe + " fork", "-sweep", "ik=" + exe + " sweep",
 		"-peer", "llama=" + exe + " llama", "-peer", "old=" + exe + " fork", "-peer", "none=" + exe + " broken"}, models(t)...)
@@ -172,8 +172,8 @@ func TestGoesOn(t *testing.T) {
 
 func TestSlow(t *testing.T) {
 	exe, _ := faked(t)
-	out, err := compared(t, t.Context(), "json", "-tessera", exe, "-limit", "2s", "-rounds", "2", "-tests", "tg4", "-peer", "a="+exe+" slow", models(t)[0])
-	if err != nil || !strings.Contains(out, "stopped after 2s") {
+	out, err := compared(t, t.Context(), "json", "-tessera", exe, "-limit", "5s", "-rounds", "2", "-tests", "tg4", "-peer", "a="+exe+" slow", models(t)[0])
+	if err != nil || !strings.Contains(out, "stopped after 5s") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -1,5 +1,5 @@
 // Package testutil finds the data that tests use but the repository does not
-// hold.
+// hold, and counts the work of a test where a time would depend on the machine.
 package testutil
 
 import (

@@ -102,9 +102,11 @@ func (p *pool) reserve(size int) {
 	}
 }
 
-// run executes prepared tasks in order. It returns ctx's error when ctx ends
-// between two tasks, and an error when a mapped file could not be read. In
-// both cases later tasks were not begun and no worker is still inside one.
+// run executes prepared tasks in order. It returns ctx's error when it finds ctx
+// ended behind a task, and an error when a mapped file could not be read. Then
+// no worker is inside a task any more. Behind a fault no later task was begun; of
+// the task behind the one where ctx was found ended, items may have been done that
+// other workers had claimed already.
 func (p *pool) run(ctx context.Context, wk *work) error {
 	p.fail.Store(nil)
 	e := p.epoch.Load() + 1
