@@ -54,8 +54,12 @@ func TestDigests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept programs
-	defer kept.close()
+	kept := programs{dir: t.TempDir()}
+	defer func() {
+		if err := kept.close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	added, n, start := 0, 0, time.Now()
 	for _, r := range rows(t) {
 		if !chosen(r) {

@@ -56,8 +56,8 @@ func isSynthetic(name string) bool { return synthetic[name].base != "" }
 
 // source opens the checkpoint of a row: a folder or file of testdata/models,
 // or a synthetic one, which is written in the wanted type (the bytes are those
-// of the bf16 one quantised) below a folder that ends with the test.
-func source(t testing.TB, name, typ string) (ck *checkpoint.Checkpoint, keep bool) {
+// of the bf16 one quantised) to the folder dir, one at a time.
+func source(t testing.TB, dir, name, typ string) (ck *checkpoint.Checkpoint, keep bool) {
 	t.Helper()
 	path := testutil.Model(filepath.FromSlash(name))
 	if shape, ok := synthetic[name]; ok {
@@ -65,7 +65,7 @@ func source(t testing.TB, name, typ string) (ck *checkpoint.Checkpoint, keep boo
 		if err != nil {
 			t.Fatal(err)
 		}
-		path = filepath.Join(t.TempDir(), "model.gguf")
+		path = written(dir)
 		q, err := quant.ParseRecipe(typ)
 		if err != nil {
 			t.Fatal(err)
@@ -81,6 +81,9 @@ func source(t testing.TB, name, typ string) (ck *checkpoint.Checkpoint, keep boo
 	}
 	return ck, keep
 }
+
+// written is the synthetic checkpoint in dir.
+func written(dir string) string { return filepath.Join(dir, "model.gguf") }
 
 // unfused names every exact pass that can be left out: what they do must not
 // show.

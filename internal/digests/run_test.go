@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/tessera-llm/tessera/pkg/checkpoint"
@@ -23,8 +25,11 @@ type program struct {
 	plans [2]*runtime.Program // plain second
 }
 
-// programs keeps the last program: rows that differ in the codec share it.
+// programs keeps the last program: rows that differ in the codec share it. So a
+// checkpoint that is written for it outlives the test of a row and stands in a
+// folder of all rows.
 type programs struct {
+	dir  string
 	key  row // without the codec
 	last *program
 	// ck is the checkpoint of model and typ, shared by the schemes.
@@ -33,19 +38,25 @@ type programs struct {
 	model, typ string
 }
 
-func (p *programs) close() {
+// close unmaps the checkpoint, then removes what was written for it: some
+// systems remove no file that is mapped.
+func (p *programs) close() error {
+	var err error
 	if p.ck != nil {
-		p.ck.Close()
+		err = errors.Join(p.ck.Close(), os.RemoveAll(written(p.dir)))
 	}
-	*p = programs{}
+	*p = programs{dir: p.dir}
+	return err
 }
 
 // get returns the program of r, made on first use.
 func (p *programs) get(t testing.TB, r row, plain bool) (*runtime.Program, error) {
 	t.Helper()
 	if p.ck == nil || p.model != r.model || p.typ != r.typ && isSynthetic(r.model) {
-		p.close()
-		p.ck, p.keep = source(t, r.model, r.typ)
+		if err := p.close(); err != nil {
+			return nil, err
+		}
+		p.ck, p.keep = source(t, p.dir, r.model, r.typ)
 		p.model, p.typ = r.model, r.typ
 	}
 	key := r
@@ -75,7 +86,7 @@ func dimsOf(t testing.TB, name string) dims {
 	if s, ok := synthetic[name]; ok {
 		return dims{s.hidden, s.headDim}
 	}
-	ck, _ := source(t, name, "keep")
+	ck, _ := source(t, "", name, "keep") // a committed one
 	defer ck.Close()
 	m, err := model.Build(ck, model.Options{})
 	if err != nil {
