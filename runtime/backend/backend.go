@@ -164,7 +164,8 @@ type State interface {
 	// Memory is what it takes.
 	Memory() Memory
 	// Save returns what is visible from behind the last position of every state,
-	// in the order of the names given to NewState, exact; Load is its inverse.
+	// in the order of the names given to NewState, exact; Load is its inverse. A Load
+	// that returns an error has loaded nothing: the state is as before.
 	Save(ctx context.Context) ([]StateData, error)
 	Load(data []StateData) error
 	Close() error

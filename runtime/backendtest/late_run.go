@@ -177,8 +177,11 @@ func (s *lateState) Save(ctx context.Context) ([]backend.StateData, error) {
 
 func (s *lateState) Load(data []backend.StateData) error {
 	s.d.settle()
-	s.err = nil
-	return s.inner.Load(data)
+	err := s.inner.Load(data)
+	if err == nil {
+		s.err = nil
+	}
+	return err
 }
 
 func (s *lateState) Close() error {

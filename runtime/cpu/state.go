@@ -69,12 +69,6 @@ func (s *state) Len() int {
 	return n
 }
 
-func (s *state) setLen(n int) {
-	for _, c := range s.list {
-		c.SetLen(n)
-	}
-}
-
 // open says whether the state may be used.
 func (s *state) open() error {
 	if s.list == nil {
@@ -191,28 +185,35 @@ func (s *state) Load(data []backend.StateData) error {
 	if err := s.open(); err != nil {
 		return err
 	}
-	n := -1
+	if len(data) != len(s.names) {
+		return fmt.Errorf("%d saved states, want %d (%.100q)", len(data), len(s.names), s.names)
+	}
+	// All is checked before anything is replaced.
+	seen := map[string]bool{}
 	for _, d := range data {
 		c := s.cache(d.Name)
 		switch {
 		case c == nil:
-			return fmt.Errorf("saved state %s is not one of this segment's (%v)", d.Name, s.names)
+			return fmt.Errorf("saved state %.60q is not one of this segment's (%.100q)", d.Name, s.names)
+		case seen[d.Name]:
+			return fmt.Errorf("saved state %s is there twice", d.Name)
 		case d.KV != s.kv.String():
-			return fmt.Errorf("saved state %s has cache type %s, the session uses %s", d.Name, d.KV, s.kv)
-		case n >= 0 && d.Len != n:
-			return fmt.Errorf("saved state %s has %d positions, another has %d", d.Name, d.Len, n)
+			return fmt.Errorf("saved state %s has cache type %.20q, the session uses %s", d.Name, d.KV, s.kv)
+		case d.Len != data[0].Len:
+			return fmt.Errorf("saved state %s has %d positions, %s has %d", d.Name, d.Len, data[0].Name, data[0].Len)
 		case d.Len < 0 || d.Len > s.max:
 			return fmt.Errorf("saved state %s has %d positions, the session has room for %d", d.Name, d.Len, s.max)
 		}
-		n = d.Len
-		if err := c.Load(d.Data, d.From, d.Len); err != nil {
+		if err := c.CanLoad(len(d.Data), d.From, d.Len); err != nil {
+			return fmt.Errorf("saved state %s: %w", d.Name, err)
+		}
+		seen[d.Name] = true
+	}
+	for _, d := range data {
+		if err := s.cache(d.Name).Load(d.Data, d.From, d.Len); err != nil {
 			return fmt.Errorf("saved state %s: %w", d.Name, err)
 		}
 	}
-	if len(data) != len(s.names) {
-		return fmt.Errorf("%d saved states, want %d (%v)", len(data), len(s.names), s.names)
-	}
-	s.setLen(max(n, 0))
 	return nil
 }
 

@@ -219,16 +219,24 @@ func (c *KVCache) Save(dst []byte) ([]byte, int) {
 	return dst, from
 }
 
-// Load makes the cache one of n positions, of which it holds those from "from"
-// on, as Save wrote them.
-func (c *KVCache) Load(src []byte, from, n int) error {
+// CanLoad says whether Load would take "bytes" bytes as positions from to n-1.
+func (c *KVCache) CanLoad(bytes, from, n int) error {
 	each := c.Heads * (c.k.row + c.v.row)
-	if n < 0 || n > c.Max || from < 0 || from > n || len(src) != (n-from)*each {
+	if n < 0 || n > c.Max || from < 0 || from > n || bytes != (n-from)*each {
 		return fmt.Errorf("kv cache %s of %d heads of %d and %d: %d bytes for positions %d to %d (at most %d), want %d bytes each",
-			c.Codecs(), c.Heads, c.KDim, c.VDim, len(src), from, n-1, c.Max, each)
+			c.Codecs(), c.Heads, c.KDim, c.VDim, bytes, from, n-1, c.Max, each)
 	}
 	if from > c.firstVisible(n) {
 		return fmt.Errorf("kv cache: saved from position %d, position %d sees those from %d", from, n, c.firstVisible(n))
+	}
+	return nil
+}
+
+// Load makes the cache one of n positions, of which it holds those from "from"
+// on, as Save wrote them. What CanLoad refuses changes nothing.
+func (c *KVCache) Load(src []byte, from, n int) error {
+	if err := c.CanLoad(len(src), from, n); err != nil {
+		return err
 	}
 	c.Release()
 	c.len, c.from = n, from
