@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -102,13 +103,7 @@ func (o *Options) complete(p *Program) error {
 	if o.MaxChunk == 0 {
 		o.MaxChunk = 512
 	}
-	if o.KVType == "" {
-		o.KVType = p.Meta.KVType
-	}
-	if o.KVType == "" {
-		o.KVType = codec.F16.Name
-	}
-	kv, err := codec.ParsePair(o.KVType)
+	kv, err := codec.ParsePair(cmp.Or(o.KVType, p.Meta.KVType, codec.Default.Name))
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -45,7 +44,7 @@ func ablateAction(c *cli.Context, o bench.Options) error {
 			return usage(c, "--ablate and --%s do not go together", f)
 		}
 	}
-	rep := &ablateReport{format: c.String("format"), w: os.Stdout}
+	rep := &ablateReport{format: c.String("format"), w: reportTo(c.String("format"))}
 	if rep.format == "csv" {
 		return usage(c, "--ablate has no csv: use table, md or json")
 	}

@@ -34,7 +34,7 @@ func (r *ablateReport) add(a bench.Ablation) error {
 	if !r.begun {
 		r.begun = true
 		fmt.Fprintf(r.w, "%s, %d cores, tier %s\n%s %s, %d threads, medians of %d rounds, each beside all passes\n\n",
-			r.Machine.Name, r.Machine.Cores, r.Machine.Tier, r.Model, r.Weights.Type, r.Threads, r.Rounds)
+			r.Machine.Name, r.Machine.Cores, r.Machine.Tier, oneLine(r.Model), oneLine(r.Weights.Type), r.Threads, r.Rounds)
 		r.line("without", "test", "all passes t/s", "without t/s", "lost", "weights")
 		if r.format == "md" {
 			fmt.Fprintln(r.w, "| --- | --- | ---: | ---: | ---: | ---: |")

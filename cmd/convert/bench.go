@@ -71,7 +71,7 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: os.Stdout}
+	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: reportTo(c.String("format"))}
 	if !slices.Contains(benchFormats, rep.format) {
 		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
 	}

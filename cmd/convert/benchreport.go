@@ -64,7 +64,7 @@ func (b *benchReport) add(r benchRow) error {
 	if r.Error != "" {
 		speed = "error: " + r.Error
 	}
-	cells := []string{r.Model, r.Weights.Type, progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed}
+	cells := []string{oneLine(r.Model), oneLine(r.Weights.Type), progress.Bytes(r.Weights.Bytes), r.Backend, fmt.Sprint(r.Threads), r.Test, speed}
 	if b.scaling {
 		cells = append(cells, times(r.OfFirstPrompt), r.threadsText(), percent(r.OfRoofline))
 	}
@@ -137,7 +137,7 @@ func (b *benchReport) ops(r *benchRow) {
 	if b.format == "md" {
 		head, row = "\n%s, %s, %d threads, per repetition:\n\n| %s | %s | %s | %s | %s | %s |\n| --- | ---: | ---: | ---: | ---: | ---: |\n", "| %s | %s | %s | %s | %s | %s |\n"
 	}
-	fmt.Fprintf(b.w, head, r.Model, r.Test, r.Threads, "op", "calls", "ms", "%", "GB/s", "Gop/s")
+	fmt.Fprintf(b.w, head, oneLine(r.Model), r.Test, r.Threads, "op", "calls", "ms", "%", "GB/s", "Gop/s")
 	for _, o := range r.Ops {
 		fmt.Fprintf(b.w, row, o.Kind, fmt.Sprintf("%.0f", o.Calls), fmt.Sprintf("%.3f", o.Millis), fmt.Sprintf("%.1f", o.Percent), rate(o.GBs), rate(o.GOPS))
 	}

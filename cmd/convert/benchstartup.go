@@ -83,14 +83,14 @@ func printStartup(all []startModel, format string) error {
 		head = "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n"
 		row = "| %s | %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n"
 	}
-	fmt.Printf("%s, %d cores, tier %s; from the start of the process to the first logits, medians in ms\n\n", all[0].Machine.Name, all[0].Machine.Cores, all[0].Machine.Tier)
-	fmt.Printf(head, "model", "given", "tokens", "ms", "other", "open", "compile", "text", "prefill", "anon MiB", "KV MiB")
+	say("%s, %d cores, tier %s; from the start of the process to the first logits, medians in ms\n\n", all[0].Machine.Name, all[0].Machine.Cores, all[0].Machine.Tier)
+	say(head, "model", "given", "tokens", "ms", "other", "open", "compile", "text", "prefill", "anon MiB", "KV MiB")
 	if format == "md" {
 		fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	}
 	for _, m := range all {
 		for _, r := range m.Rows {
-			fmt.Printf(row, m.Model, r.Test, r.Tokens, r.Millis, r.Millis-r.Open-r.Compile-r.Text-r.Prefill, r.Open, r.Compile, r.Text, r.Prefill, float64(r.Anon)/(1<<20), float64(r.KV)/(1<<20))
+			say(row, m.Model, r.Test, r.Tokens, r.Millis, r.Millis-r.Open-r.Compile-r.Text-r.Prefill, r.Open, r.Compile, r.Text, r.Prefill, float64(r.Anon)/(1<<20), float64(r.KV)/(1<<20))
 		}
 	}
 	return nil

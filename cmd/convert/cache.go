@@ -82,9 +82,9 @@ func listCache(c *cli.Context, kept *cache.Cache) error {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"path": kept.Dir, "limit": kept.Limit, "bytes": total, "bundles": list})
 	}
 	for _, b := range list {
-		fmt.Printf("%-28s %-8s %10s  used %s  %s\n", b.Model, b.Type, progress.Bytes(b.Bytes), b.Used.Format("2006-01-02 15:04"), b.Path)
+		say("%-28s %-8s %10s  used %s  %s\n", b.Model, b.Type, progress.Bytes(b.Bytes), b.Used.Format("2006-01-02 15:04"), b.Path)
 	}
-	fmt.Printf("%d bundles, %s of at most %s, in %s\n", len(list), progress.Bytes(total), progress.Bytes(kept.Limit), kept.Dir)
+	say("%d bundles, %s of at most %s, in %s\n", len(list), progress.Bytes(total), progress.Bytes(kept.Limit), kept.Dir)
 	return nil
 }
 
@@ -96,6 +96,6 @@ func clearCache(c *cli.Context, kept *cache.Cache) error {
 	if c.Bool("json") {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"bundles": n, "bytes": freed})
 	}
-	fmt.Printf("%d bundles removed, %s freed\n", n, progress.Bytes(freed))
+	say("%d bundles removed, %s freed\n", n, progress.Bytes(freed))
 	return nil
 }

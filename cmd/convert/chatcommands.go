@@ -125,9 +125,9 @@ func (c *chatter) stats(context.Context, string) error {
 	m := c.m.Meta()
 	held, room := c.s.Len(), c.m.Options().Context
 	var b strings.Builder
-	fmt.Fprintf(&b, "model      %s (%s, %d layers, vocabulary %d)\n", m.Name, m.Arch, m.Layers, m.Vocab)
+	fmt.Fprintf(&b, "model      %s (%s, %d layers, vocabulary %d)\n", oneLine(m.Name), oneLine(m.Arch), m.Layers, m.Vocab)
 	if c.tmpl != nil {
-		fmt.Fprintf(&b, "template   %s\n", c.name)
+		fmt.Fprintf(&b, "template   %s\n", oneLine(c.name))
 	}
 	fmt.Fprintf(&b, "messages   %d\n", len(c.messages))
 	fmt.Fprintf(&b, "context    %d of %d tokens, cache %s %s\n", held, room, progress.Bytes(c.s.State().Memory().Fair), c.m.Options().KVType)

@@ -77,9 +77,9 @@ func convertCommand() *cli.Command {
 			if c.Bool("json") {
 				return json.NewEncoder(os.Stdout).Encode(map[string]any{"bundle": out, "bytes": plan.Bytes(), "weights": len(plan.Weights), "segments": len(plan.Segments), "seconds": took.Seconds(), "passes": plan.Reports})
 			}
-			printPasses(os.Stdout, plan.Reports)
-			printFallbacks(os.Stdout, plan)
-			fmt.Printf("%s: %d segments, %d weights, %s in %.1f s (%s/s)\n", out, len(plan.Segments), len(plan.Weights), progress.Bytes(plan.Bytes()), took.Seconds(), progress.Bytes(int64(float64(plan.Bytes())/took.Seconds())))
+			printPasses(screen{os.Stdout}, plan.Reports)
+			printFallbacks(screen{os.Stdout}, plan)
+			say("%s: %d segments, %d weights, %s in %.1f s (%s/s)\n", out, len(plan.Segments), len(plan.Weights), progress.Bytes(plan.Bytes()), took.Seconds(), progress.Bytes(int64(float64(plan.Bytes())/took.Seconds())))
 			return nil
 		},
 	}
@@ -92,9 +92,7 @@ func newPlan(c *cli.Context, ck *checkpoint.Checkpoint, o convert.Options) (*con
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range plan.Model.Warnings {
-		fmt.Fprintf(os.Stderr, "warning: %s: %s\n", ck.Path(), w)
-	}
+	warn(ck.Path(), plan.Model.Warnings)
 	return plan, nil
 }
 
@@ -177,18 +175,18 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 			"ignored_keys": p.Options.IgnoreKeys, "warnings": p.Model.Warnings})
 	}
 	for _, line := range p.Model.Config.Lines() {
-		fmt.Println(line)
+		say("%s\n", line)
 	}
 	for _, key := range p.Options.IgnoreKeys {
-		fmt.Printf("ignored key  %s\n", key)
+		say("ignored key  %s\n", key)
 	}
-	fmt.Println()
-	printPasses(os.Stdout, p.Reports)
-	fmt.Println()
+	say("\n")
+	printPasses(screen{os.Stdout}, p.Reports)
+	say("\n")
 	for _, w := range p.Weights {
-		fmt.Printf("%-12s %-44s %-6s %-16s %-5s %10s  %v\n", w.Segment, w.Name, w.Type, w.Shape, w.Form, progress.Bytes(w.Bytes), w.Sources)
+		say("%-12s %-44s %-6s %-16s %-5s %10s  %v\n", w.Segment, w.Name, w.Type, w.Shape, w.Form, progress.Bytes(w.Bytes), w.Sources)
 	}
-	printFallbacks(os.Stdout, p)
-	fmt.Printf("\n%d segments, %d weights, %s\n", len(p.Segments), len(p.Weights), progress.Bytes(p.Bytes()))
+	printFallbacks(screen{os.Stdout}, p)
+	say("\n%d segments, %d weights, %s\n", len(p.Segments), len(p.Weights), progress.Bytes(p.Bytes()))
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ var (
 	targetFlag   = &cli.StringFlag{Name: "target", Value: target.CPU.Name, Usage: "convert for `TARGET`, or for several, comma-separated: weights are stored once, as the first wants them"}
 	partsFlag    = &cli.IntFlag{Name: "decoder-parts", Value: 1, Usage: "cut the decoder into `N` segments"}
 	threadsFlag  = &cli.IntFlag{Name: "threads", Aliases: []string{"t"}, Usage: "worker threads (0: physical cores)"}
-	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: " + codec.Names() + ", or K/V such as q8_0/f16 (default: the model's)"}
+	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: " + codec.PairNames() + " (default: the model's)", Action: checkKV}
 	contextFlag  = &cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the session (0: the model's own, at most 8192)"}
 	chunkFlag    = &cli.IntFlag{Name: "chunk", Value: 512, Usage: "prompt tokens per call; never changes a result"}
 	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: backendNames(true)}
@@ -32,11 +33,21 @@ var (
 	jsonFlag     = &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
 	tokensFlag   = &cli.StringFlag{Name: "tokens", Usage: "token ids, comma-separated: `1,2,3`"}
 	outputFlag   = &cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `PATH`"}
-	checkpointFs = []cli.Flag{typeFlag, requantFlag, ignoreFlag, disableFlag, stopFlag, partsFlag, noCacheFlag}
+	conversionFs = []cli.Flag{typeFlag, requantFlag, ignoreFlag, disableFlag, stopFlag, partsFlag}
+	checkpointFs = slices.Concat(conversionFs, []cli.Flag{noCacheFlag})
 	engineFs     = []cli.Flag{threadsFlag, kvFlag, contextFlag, chunkFlag, backendFlag}
 )
 
-// convertOptions reads the flags of checkpointFs.
+// checkKV refuses a cache type before anything is opened; an empty one is not
+// the model's.
+func checkKV(c *cli.Context, s string) error {
+	if _, err := codec.ParsePair(s); err != nil {
+		return usage(c, "--kv-type: %w", err)
+	}
+	return nil
+}
+
+// convertOptions reads the flags of conversionFs.
 func convertOptions(c *cli.Context) (convert.Options, error) {
 	t, err := quant.ParseRecipe(c.String("type"))
 	if err != nil {
@@ -56,6 +67,22 @@ func convertOptions(c *cli.Context) (convert.Options, error) {
 	}
 	return convert.Options{Type: t, Requantise: c.Bool("requantise"), Targets: ts, DecoderParts: c.Int("decoder-parts"), IgnoreKeys: c.StringSlice("ignore-key"),
 		Disable: c.StringSlice("disable"), StopAfter: c.String("stop-after")}, nil
+}
+
+// noConversion refuses the flags of conversionFs, and others, that mean nothing
+// where the path is a bundle.
+func noConversion(c *cli.Context, path string, others ...string) error {
+	for _, f := range conversionFs {
+		if name := f.Names()[0]; c.IsSet(name) {
+			return usage(c, "--%s changes a conversion, but %s is a bundle: give the checkpoint, or use tessera convert or tessera segment", name, path)
+		}
+	}
+	for _, name := range others {
+		if c.IsSet(name) {
+			return usage(c, "--%s is for checkpoints, but %s is a bundle", name, path)
+		}
+	}
+	return nil
 }
 
 // oneArg returns the only positional argument.

@@ -67,7 +67,7 @@ func inspectBundle(c *cli.Context, path string) error {
 	if name := c.String("graph"); name != "" {
 		for _, s := range b.Segments {
 			if s.Name == name {
-				fmt.Print(ir.Format(s.Graph))
+				fmt.Fprint(screen{os.Stdout}, ir.Format(s.Graph))
 				return nil
 			}
 		}
@@ -79,13 +79,13 @@ func inspectBundle(c *cli.Context, path string) error {
 		return e.Encode(b.Manifest)
 	}
 	m := b.Manifest
-	fmt.Printf("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, strings.Join(m.Targets(), ", "))
-	fmt.Printf("model       %s, %d layers, hidden %d, vocabulary %d, context %d, cache %s\n", m.Meta.Arch, m.Meta.Layers, m.Meta.Hidden, m.Meta.Vocab, m.Meta.ContextLength, m.Meta.KVType)
-	fmt.Printf("made from   %s, type %s\n", m.Source.Kind, m.Source.Type)
+	say("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, strings.Join(m.Targets(), ", "))
+	say("model       %s, %d layers, hidden %d, vocabulary %d, context %d, cache %s\n", m.Meta.Arch, m.Meta.Layers, m.Meta.Hidden, m.Meta.Vocab, m.Meta.ContextLength, m.Meta.KVType)
+	say("made from   %s, type %s\n", m.Source.Kind, m.Source.Type)
 	for _, key := range m.Source.IgnoredKeys {
-		fmt.Printf("ignored key %s\n", key)
+		say("ignored key %s\n", key)
 	}
-	fmt.Println()
+	say("\n")
 	for i, e := range m.For(b.Target).Segments {
 		g := b.Segments[i].Graph
 		var size int64
@@ -94,12 +94,12 @@ func inspectBundle(c *cli.Context, path string) error {
 				size += int64(len(data))
 			}
 		}
-		fmt.Printf("%-12s %4d nodes %4d weights %10s   %s → %s\n", e.Name, len(g.Nodes), len(g.Weights), progress.Bytes(size), strings.Join(e.Inputs, ", "), strings.Join(e.Outputs, ", "))
+		say("%-12s %4d nodes %4d weights %10s   %s → %s\n", e.Name, len(g.Nodes), len(g.Weights), progress.Bytes(size), strings.Join(e.Inputs, ", "), strings.Join(e.Outputs, ", "))
 	}
 	if c.Bool("tensors") {
-		fmt.Println()
+		say("\n")
 		for _, w := range m.Weights {
-			fmt.Printf("%-14s %-44s %-6s %-5s %-16s %10s\n", w.File, w.Name, w.Type, w.Form, tensor.Shape(w.Shape), progress.Bytes(w.Bytes))
+			say("%-14s %-44s %-6s %-5s %-16s %10s\n", w.File, w.Name, w.Type, w.Form, tensor.Shape(w.Shape), progress.Bytes(w.Bytes))
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func inspectCheckpoint(c *cli.Context, path string) error {
 		if modelErr != nil {
 			return modelErr
 		}
-		fmt.Print(ir.Format(m.Graph))
+		fmt.Fprint(screen{os.Stdout}, ir.Format(m.Graph))
 		return nil
 	}
 	infos := src.Tensors()
@@ -146,30 +146,28 @@ func inspectCheckpoint(c *cli.Context, path string) error {
 		e.SetIndent("", " ")
 		return e.Encode(out)
 	}
-	fmt.Printf("checkpoint  %s (%s), architecture %s\n", path, ck.Kind(), ck.Arch())
-	fmt.Printf("tensors     %d, %s:", len(infos), progress.Bytes(total))
+	say("checkpoint  %s (%s), architecture %s\n", path, ck.Kind(), ck.Arch())
+	say("tensors     %d, %s:", len(infos), progress.Bytes(total))
 	for _, t := range tensor.Types() {
 		if byType[t] > 0 {
-			fmt.Printf("  %s %s", t, progress.Bytes(byType[t]))
+			say("  %s %s", t, progress.Bytes(byType[t]))
 		}
 	}
-	fmt.Println()
+	say("\n")
 	if modelErr == nil {
-		for _, w := range m.Warnings {
-			fmt.Fprintf(os.Stderr, "warning: %s: %s\n", path, w)
-		}
+		warn(path, m.Warnings)
 		k, l := m.Config, m.Config.Layers[0]
-		fmt.Printf("model       %s, %d layers, hidden %d, intermediate %d, %d heads of %d (%d KV), vocabulary %d, context %d, tied %v\n",
+		say("model       %s, %d layers, hidden %d, intermediate %d, %d heads of %d (%d KV), vocabulary %d, context %d, tied %v\n",
 			k.Arch, len(k.Layers), k.Hidden, l.FFN.Width, l.Attn.Heads, l.Attn.HeadDim, l.Attn.KVHeads, k.Vocab, k.ContextLength, k.Tied)
 	}
 	if c.Bool("metadata") {
 		for _, kv := range src.Metadata() {
-			fmt.Printf("  %s = %.200s\n", kv.Key, kv.Value)
+			say("  %s = %.200s\n", kv.Key, kv.Value)
 		}
 	}
 	if c.Bool("tensors") {
 		for _, t := range infos {
-			fmt.Printf("  %-60s %-6s %-20s %10s\n", t.Name, t.Type, t.Shape, progress.Bytes(t.Bytes))
+			say("  %-60s %-6s %-20s %10s\n", t.Name, t.Type, t.Shape, progress.Bytes(t.Bytes))
 		}
 	}
 	if modelErr != nil {

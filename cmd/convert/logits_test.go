@@ -81,7 +81,7 @@ func TestLogitsRefuses(t *testing.T) {
 		{1, "outside 0..255", []string{path, "-o", out, "--tokens", "1,256"}},
 		{1, "--context 600", []string{path, "-o", out, "--tokens-file", long}},
 		{1, "the context is full", []string{path, "-o", out, "--tokens", "1,2,3", "--context", "2"}},
-		{1, "cache type", []string{path, "-o", out, "--tokens", "1", "--kv-type", "x"}},
+		{2, "cache type", []string{path, "-o", out, "--tokens", "1", "--kv-type", "x"}},
 		{1, "no such file", []string{path, "-o", filepath.Join(dir, "none", "o"), "--tokens", "1"}},
 		{2, "one: a bundle", []string{path, path, "-o", out, "--tokens", "1"}},
 	} {

@@ -54,10 +54,10 @@ func report(ctx context.Context, err error) int {
 	case errors.Is(err, errFound):
 		return exitFailed // already printed
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "tessera: %v\n(tessera %s --help shows how)\n", err, usage.command)
+		fmt.Fprintf(screen{os.Stderr}, "tessera: %v\n(tessera %s --help shows how)\n", err, usage.command)
 		return exitUsage
 	}
-	fmt.Fprintf(os.Stderr, "tessera: %v\n", err)
+	fmt.Fprintf(screen{os.Stderr}, "tessera: %v\n", err)
 	return exitFailed
 }
 

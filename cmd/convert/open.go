@@ -45,10 +45,8 @@ func open(c *cli.Context, path string) (*opened, error) {
 		return nil, err
 	}
 	if format.IsBundle(path) {
-		for _, f := range checkpointFs {
-			if name := f.Names()[0]; c.IsSet(name) && name != "no-cache" {
-				return nil, usage(c, "--%s changes a conversion, but %s is a bundle: give the checkpoint, or use tessera convert or tessera segment", name, path)
-			}
+		if err := noConversion(c, path); err != nil {
+			return nil, err
 		}
 		return openBundle(path, engine.Target())
 	}

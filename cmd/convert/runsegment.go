@@ -42,7 +42,9 @@ tessera inspect BUNDLE lists segments with their inputs and outputs.`,
 			&cli.StringFlag{Name: "state-out", Usage: "write the KV state behind the run to `FILE`"},
 			tokensFlag,
 			&cli.StringFlag{Name: "rows", Usage: "tokens that get logits: all, or `INDICES` such as 0,2 (default: the last)"},
-			threadsFlag, kvFlag, contextFlag, backendFlag, jsonFlag,
+			threadsFlag, kvFlag,
+			&cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the state (0: the model's own, at least 8192)"},
+			backendFlag, jsonFlag,
 		},
 		Action: runSegmentAction,
 	}
@@ -107,10 +109,10 @@ func runSegmentAction(c *cli.Context) error {
 		return json.NewEncoder(os.Stdout).Encode(map[string]any{"segment": name, "outputs": files, "state": c.String("state-out"), "positions": held})
 	}
 	for _, f := range files {
-		fmt.Printf("%-16s %s%v  %s\n", f.Name, f.Type, f.Shape, f.File)
+		say("%-16s %s%v  %s\n", f.Name, f.Type, f.Shape, f.File)
 	}
 	if f := c.String("state-out"); f != "" {
-		fmt.Printf("%-16s %d positions of %s  %s\n", "state", held, s.KVType(), f)
+		say("%-16s %d positions of %s  %s\n", "state", held, s.KVType(), f)
 	}
 	return nil
 }

@@ -27,9 +27,10 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "CHECKPOINT|BUNDLE",
 		Description: `Given a checkpoint, runs the graph as built and behind every pass, on the cpu, in
 several calls, and compares every tensor by name: behind an exact pass no bit
-may differ. Then runs the finished program with other threads, prompt chunks
-and decoder parts: again no bit may differ. Given a bundle, checks its digests
-and compares it with its own definition, every fused op expanded.
+may differ. Then runs the finished program with other threads, prompt chunks,
+decoder parts and other sequences in company: again no bit may differ. Given a
+bundle, checks its digests and compares it with its own definition, every fused
+op expanded.
 
   tessera verify model/
   tessera verify model/ --type q4_k_m --json
@@ -47,7 +48,7 @@ Exit code 0: proven. 1: differences, listed.`,
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor that differs"},
 			&cli.BoolFlag{Name: "no-variants", Usage: "leave out threads, chunks, company and decoder parts"},
 			jsonFlag, threadsFlag, kvFlag,
-		}, checkpointFs),
+		}, conversionFs),
 		Action: verifyAction,
 	}
 }
@@ -62,6 +63,9 @@ func verifyAction(c *cli.Context) error {
 		return usage(c, "--sizes: %w", err)
 	}
 	if format.IsBundle(path) {
+		if err := noConversion(c, path, "only", "reference", "tensors", "no-variants"); err != nil {
+			return err
+		}
 		return verifyBundle(c, path, sizes)
 	}
 	o, err := convertOptions(c)
@@ -224,18 +228,18 @@ func printVerdict(c *cli.Context, res *verify.Result, variants []verify.VariantR
 
 func printResult(c *cli.Context, res *verify.Result, variants []verify.VariantResult, ok bool) {
 	if res != nil {
-		fmt.Printf("%-22s %9s %7s %10s %10s  %s\n", "pass", "compared", "differ", "max |diff|", "verdict", "what it did")
+		say("%-22s %9s %7s %10s %10s  %s\n", "pass", "compared", "differ", "max |diff|", "verdict", "what it did")
 		for _, p := range res.Passes {
 			printPass(c, &p)
 		}
 		maxS := slices.Max(res.Tokens)
-		fmt.Printf("relayout kernels per call: %d → %d; bytes moved at S = %d: %d → %d\n", res.Before.Kernels, res.After.Kernels, maxS, res.Before.Bytes*int64(maxS), res.After.Bytes*int64(maxS))
+		say("relayout kernels per call: %d → %d; bytes moved at S = %d: %d → %d\n", res.Before.Kernels, res.After.Kernels, maxS, res.Before.Bytes*int64(maxS), res.After.Bytes*int64(maxS))
 		for _, r := range res.Reference {
-			fmt.Printf("reference, %s: logits NMSE %.3g (allowed %.3g) %s\n", r.What, r.Diff.NMSE, r.Bound, verdict(r.OK))
+			say("reference, %s: logits NMSE %.3g (allowed %.3g) %s\n", r.What, r.Diff.NMSE, r.Bound, verdict(r.OK))
 		}
 	}
 	for _, v := range variants {
-		fmt.Printf("%-52s %d of %d logits differ  %s\n", v.Name, v.Diff.Bits, v.Diff.Elements, verdict(v.OK))
+		say("%-52s %d of %d logits differ  %s\n", v.Name, v.Diff.Bits, v.Diff.Elements, verdict(v.OK))
 	}
 	if ok {
 		fmt.Println("proven")
@@ -249,16 +253,16 @@ func printPass(c *cli.Context, p *verify.PassResult) {
 	if p.Worst != nil {
 		worst = p.Worst.MaxAbs
 	}
-	fmt.Printf("%-22s %9d %7d %10.3g %10s  %s\n", p.Pass, p.Compared, p.Differ, worst, verdict(p.OK), p.Report)
+	say("%-22s %9d %7d %10.3g %10s  %s\n", p.Pass, p.Compared, p.Differ, worst, verdict(p.OK), p.Report)
 	if p.Bound > 0 && p.Logits != nil {
-		fmt.Printf("%-22s logits NMSE %.3g, allowed %.3g\n", "", p.Logits.NMSE, p.Bound)
+		say("%-22s logits NMSE %.3g, allowed %.3g\n", "", p.Logits.NMSE, p.Bound)
 	}
 	if p.Why != "" {
-		fmt.Printf("%-22s %s\n", "", p.Why)
+		say("%-22s %s\n", "", p.Why)
 	}
 	if c.Bool("tensors") {
 		for _, d := range p.Tensors {
-			fmt.Printf("    %-40s %d of %d differ, max |diff| %.3g, NMSE %.3g\n", d.Name, d.Bits, d.Elements, d.MaxAbs, d.NMSE)
+			say("    %-40s %d of %d differ, max |diff| %.3g, NMSE %.3g\n", d.Name, d.Bits, d.Elements, d.MaxAbs, d.NMSE)
 		}
 	}
 }

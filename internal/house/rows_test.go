@@ -76,9 +76,7 @@ func kinds(t *testing.T, units map[string]*unit) []kind {
 			"runtime/cpu/kernel/kvform.go kvForms": "the fast forms of each codec",
 		}, reasons: map[string]string{
 			"pkg/model/builder.go resolver.cache":                    "the codecs by default, f32 for a model all of f32",
-			"pkg/verify/passes.go Passes":                            "the codec by default",
 			"internal/benchpeer/bound.go kvBytes":                    "the caches of other engines, bf16 too; a tool that may import pkg/gguf alone",
-			"runtime/model.go Options.complete":                      "the codec of bundles that name none",
 			"runtime/backendtest/protocol.go plain":                  "contexts are compared as they are: a cache that rounds nothing",
 			"runtime/backendtest/protocol_state.go checkStateErrors": "a pair without V must be refused",
 		}},

@@ -29,6 +29,9 @@ type Codec struct {
 // table holds one row per codec; it is the only list of codecs.
 var table = []*Codec{F32, F16, Q8_0}
 
+// Default is the codec of K and of V where neither model nor user says one.
+var Default = F16
+
 // All lists the codecs. The slice is shared: do not change it.
 func All() []*Codec { return table }
 
@@ -48,14 +51,14 @@ func Names() string {
 	return b.String()
 }
 
-// Lookup returns the codec called name.
-func Lookup(name string) (*Codec, error) {
+// lookup returns the codec called name, nil if there is none.
+func lookup(name string) *Codec {
 	for _, c := range table {
 		if c.Name == name {
-			return c, nil
+			return c
 		}
 	}
-	return nil, fmt.Errorf("cache type %.20q: want %s", name, Names())
+	return nil
 }
 
 func (c *Codec) String() string { return c.Name }
@@ -74,21 +77,23 @@ func (c *Codec) Fits(dim int) error {
 // Pair is the codecs of K and of V.
 type Pair struct{ K, V *Codec }
 
+// Both is the pair of c and c.
+func Both(c *Codec) Pair { return Pair{c, c} }
+
+// PairNames lists what ParsePair reads, as a sentence does.
+func PairNames() string { return Names() + ", or K/V such as q8_0/f16" }
+
 // ParsePair reads "f16", both the same, or "K/V" such as "q8_0/f16".
 func ParsePair(s string) (Pair, error) {
 	k, v, apart := strings.Cut(s, "/")
 	if !apart {
 		v = k
 	}
-	ck, err := Lookup(k)
-	if err != nil {
-		return Pair{}, err
+	p := Pair{lookup(k), lookup(v)}
+	if p.K == nil || p.V == nil {
+		return Pair{}, fmt.Errorf("cache type %.40q: want %s", s, PairNames())
 	}
-	cv, err := Lookup(v)
-	if err != nil {
-		return Pair{}, err
-	}
-	return Pair{ck, cv}, nil
+	return p, nil
 }
 
 // String is the shortest text that ParsePair reads.

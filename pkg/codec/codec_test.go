@@ -3,6 +3,8 @@ package codec
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -12,9 +14,16 @@ func TestParsePair(t *testing.T) {
 			t.Errorf("%s is %v, %v, want %s", text, p, err, want)
 		}
 	}
-	for _, text := range []string{"", "/", "f16/", "/f16", "f64", "f16/f64", "f16/f16/f16", "F16", " f16", "q8_0,f16"} {
-		if p, err := ParsePair(text); err == nil {
+	for _, text := range []string{"", "/", "f16/", "/f16", "f64", "f16/f64", "a/b/c", "f16/f16/f16", "F16", " f16", "q8_0,f16", "\x1b[2J"} {
+		p, err := ParsePair(text)
+		if err == nil {
 			t.Errorf("%q is read as %v", text, p)
+			continue
+		}
+		for _, want := range []string{strconv.Quote(text), Names(), "K/V"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %s in it", text, err, want)
+			}
 		}
 	}
 	if s := (Pair{K: F16}).String(); s != "" {
@@ -27,8 +36,8 @@ func TestParsePair(t *testing.T) {
 func TestCodecs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, c := range All() {
-		if got, err := Lookup(c.Name); err != nil || got != c {
-			t.Errorf("%s: looked up as %v, %v", c, got, err)
+		if got, err := ParsePair(c.Name); err != nil || got != Both(c) {
+			t.Errorf("%s: read as %v, %v", c, got, err)
 		}
 		if c.Fits(0) == nil || c.Fits(-c.Block) == nil || c.Block > 1 && c.Fits(c.Block+1) == nil || c.Fits(3*c.Block) != nil {
 			t.Errorf("%s does not fit whole blocks of %d channels", c, c.Block)

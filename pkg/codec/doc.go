@@ -8,5 +8,5 @@
 // kernels) is the device's own row; without one the codec still runs, by
 // decoding rows one by one.
 //
-// Start with Lookup and ParsePair.
+// Start with ParsePair.
 package codec

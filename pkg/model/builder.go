@@ -134,12 +134,12 @@ func (b *builder) fail(err error) {
 }
 
 // cache is the codec of the KV cache by default: f32 where every weight is
-// f32, else f16.
+// f32.
 func (r *resolver) cache() codec.Pair {
 	for _, w := range r.list {
 		if w.To != tensor.F32 {
-			return codec.Pair{K: codec.F16, V: codec.F16}
+			return codec.Both(codec.Default)
 		}
 	}
-	return codec.Pair{K: codec.F32, V: codec.F32}
+	return codec.Both(codec.F32)
 }

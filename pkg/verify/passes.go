@@ -24,7 +24,7 @@ type Options struct {
 	// is one step of its own size (S = 1, 4, 64, 65...).
 	Calls   [][]int32
 	Threads int
-	// KVType is the codec of the cache, or two as K/V; "" is f16.
+	// KVType is the codec of the cache, or two as K/V; "" is codec.Default.
 	KVType string
 	// Only, when not empty, names the passes whose graphs are run and judged;
 	// the others rewrite unseen.
@@ -83,7 +83,7 @@ func Passes(ctx context.Context, g *ir.Graph, weights backend.Weights, o Options
 		}
 	}
 	var err error
-	if o.kv, err = codec.ParsePair(cmp.Or(o.KVType, codec.F16.Name)); err != nil {
+	if o.kv, err = codec.ParsePair(cmp.Or(o.KVType, codec.Default.Name)); err != nil {
 		return nil, err
 	}
 	w := &walk{ctx: ctx, o: o, weights: weights, res: &Result{OK: true}}

@@ -109,7 +109,7 @@ func (m *tiny) close() {
 func (m *tiny) state() (backend.State, error) { return m.d.NewState(m.g.States, plain, tinyContext) }
 
 // plain keeps rows as they are.
-var plain = codec.Pair{K: codec.F32, V: codec.F32}
+var plain = codec.Both(codec.F32)
 
 // tinyIDs are n ids of which no short run repeats.
 func tinyIDs(n int) []int32 {

@@ -68,7 +68,8 @@ func manifestCases() []Case {
 		set("no-meta", "vocabulary", func(m object) { delete(m, "meta") }),
 		meta("vocab-zero", "vocabulary is 0", "vocab", 0), meta("vocab-negative", "vocabulary is -1", "vocab", -1), meta("vocab-huge", "vocabulary", "vocab", 1<<40),
 		meta("layers-huge", "layers", "layers", 1<<40), meta("hidden-zero", "hidden", "hidden", 0), meta("context-negative", "context", "context_length", -1),
-		meta("kv-unknown", "cache type", "kv_type", "f64"), meta("bos-outside", "bos", "bos", 1<<20), meta("stop-outside", "stop id", "stop", []int{-1}),
+		meta("kv-unknown", `cache type "f64": want f32`, "kv_type", "f64"), meta("kv-half", `cache type "f16/": want f32`, "kv_type", "f16/"), meta("kv-empty", `cache type "": want f32`, "kv_type", ""),
+		meta("kv-twice", `cache type is "f16/f16", want "f16"`, "kv_type", "f16/f16"), meta("kv-v-unknown", `cache type "f16/q3": want f32`, "kv_type", "f16/q3"), meta("bos-outside", "bos", "bos", 1<<20), meta("stop-outside", "stop id", "stop", []int{-1}),
 		seg("segment-twice", "used twice", 1, func(s object) { s["name"] = "embed" }),
 		seg("segment-no-name", "segment name", 1, func(s object) { s["name"] = "" }),
 		seg("segment-other-name", "the manifest says", 1, func(s object) { s["name"] = "other" }),
@@ -94,7 +95,7 @@ func manifestCases() []Case {
 		name("C:x", "plain name"), name("a\x00b", "plain name"), name(strings.Repeat("n", 300), "300 bytes"), name(manifest, "is the manifest"), name("absent.bin", "not listed"),
 		{Name: "manifest/two-orders", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := workflow(m); s[0], s[1] = s[1], s[0] })},
 		{Name: "manifest/segment-left-out", Stage: Run, Want: "made by no earlier segment", Break: edit(func(m object) { s := workflow(m); entry(m, "graphs", 0)["segments"] = append(s[:1:1], s[2:]...) })},
-		{Name: "manifest/unknown-target", Want: "target", Break: edit(func(m object) { entry(m, "graphs", 0)["target"] = "abacus" })},
+		{Name: "manifest/unknown-target", Want: `"abacus"`, Break: edit(func(m object) { entry(m, "graphs", 0)["target"] = "abacus" })},
 	}
 }
 
