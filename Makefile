@@ -1,4 +1,5 @@
-# make build | test | test-terminal | conformance | test-company | demo | release | generate | fuzz | bench
+# make build | test | demo | release | generate | bench | bench-models
+# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-faults | test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -19,7 +20,7 @@ test: vet
 # The rows that no user needs: with the tag a made-up family (and a type, an op, a
 # codec, a target) stands in the tables, one file for each, and must convert, run and verify.
 test-fakerows:
-	$(GO) test -tags fakerows -run 'TestFakeRows|TestTwoTargets|TestTargetMissing|TestRowsFirst' ./pkg/convert ./runtime/...
+	$(GO) test -tags fakerows -run 'TestFakeRows|TestTwoTargets|TestTargetMissing|TestRowsFirst|TestCodecs' ./pkg/codec ./pkg/convert ./cmd/convert ./runtime/...
 	$(GO) test -tags fakerows -run 'TestTarget.*Agree|TestConformance/^(fake_softsign|gated_act.*|matmul|embedding)$$' ./runtime/cpu
 	$(GO) test -tags fakerows -run 'TestEdgeBlocks|TestDefinition|TestForms|TestGoldenTypes|TestProof' ./pkg/quant ./pkg/pack ./runtime/cpu/kernel ./pkg/verify
 
