@@ -28,7 +28,7 @@ type Manifest struct {
 
 // Source says what the bundle was made of and how.
 type Source struct {
-	Kind        string   `json:"kind"`                   // hf, gguf or bundle
+	Kind        string   `json:"kind"`                   // hf or gguf
 	Fingerprint string   `json:"fingerprint"`            // of the checkpoint, path-independent
 	Type        string   `json:"type"`                   // --type
 	IgnoredKeys []string `json:"ignored_keys,omitempty"` // --ignore-key: settings of the checkpoint taken as absent
