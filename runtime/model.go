@@ -30,8 +30,9 @@ type Options struct {
 	// program's default.
 	KVType string
 	// PartialBytes bounds the memory in which the parts of attentions over long
-	// sequences wait: spans that need more run in groups, with the same numbers.
-	// 0 is backend.DefaultPartialBytes.
+	// sequences wait: spans that need more run in groups, a span that needs more
+	// alone is not taken apart, with the same numbers. 0 is
+	// backend.DefaultPartialBytes.
 	PartialBytes int64
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
@@ -226,6 +227,7 @@ func (m *Model) Stats() backend.Stats {
 		t.Relayout += s.Relayout
 		t.Arena += s.Arena
 		t.Scratch = max(t.Scratch, s.Scratch)
+		t.Partials = max(t.Partials, s.Partials)
 	}
 	return t
 }

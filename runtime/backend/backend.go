@@ -62,8 +62,9 @@ type Options struct {
 	// one; a backend that cannot tell ignores it.
 	Timing func(t NodeTime)
 	// PartialBytes bounds the memory in which the parts of attentions over long
-	// caches wait for their merge; spans beyond it are not taken apart, with the
-	// same numbers. 0 is DefaultPartialBytes.
+	// caches wait for their merge: spans that need more run in groups, one after the
+	// other, and a span that needs more alone is not taken apart, with the same
+	// numbers. 0 is DefaultPartialBytes.
 	PartialBytes int64
 }
 
@@ -144,6 +145,7 @@ type Stats struct {
 	Relayout int   // relayout kernels among them
 	Arena    int64 // bytes of the static buffer plan
 	Scratch  int64 // bytes of scratch over all workers
+	Partials int64 // bytes for parts of attentions so far, of the whole device
 }
 
 // State is the memory of one sequence.

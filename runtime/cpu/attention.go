@@ -89,9 +89,9 @@ func compileRopeQK(e *executable, n *ir.Node) (step, error) {
 func compileAttention(e *executable, n *ir.Node) (step, error) {
 	app := &kernel.KVAppendGroup{Tier: e.d.tier}
 	att := &kernel.AttentionGroup{Tier: e.d.tier, Heads: int(n.Int("heads")), Scale: float32(n.Float("scale")),
-		Window: int(min(n.Int("window"), math.MaxInt32)), Budget: e.d.partials}
+		Window: int(min(n.Int("window"), math.MaxInt32)), Budget: e.d.partials.most}
 	var spans []kernel.CacheSpan
-	return step{tasks: []kernel.Task{app, att, &kernel.AttentionFinish{G: att}}, bind: func(r *run) error {
+	return step{tasks: []kernel.Task{app, att, &kernel.AttentionFinish{G: att}}, rounds: att, bind: func(r *run) error {
 		spans = spans[:0]
 		for i := range r.spans {
 			s := &r.spans[i]

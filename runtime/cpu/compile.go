@@ -13,27 +13,28 @@ import (
 
 // step is one node, ready to be bound to the buffers of a run.
 type step struct {
-	node  *ir.Node
-	bind  func(r *run) error // sets the tasks' fields for this run
-	tasks []kernel.Task
-	work  *work // the tasks alone
+	node   *ir.Node
+	bind   func(r *run) error // sets the tasks' fields for this run
+	tasks  []kernel.Task
+	rounds *kernel.AttentionGroup // the attention among the tasks; nil: none
+	all    stretch                // the tasks alone
 }
 
 // executable is a compiled graph.
 type executable struct {
-	d        *device
-	g        *ir.Graph
-	segment  string
-	max      backend.Size
-	places   []place
-	arena    []byte
-	steps    []step
-	ropes    []*ropeTable
-	partials []float32 // of attentions, one after the other
-	stage    []float32
+	d       *device
+	g       *ir.Graph
+	segment string
+	max     backend.Size
+	places  []place
+	arena   []byte
+	steps   []step
+	ropes   []*ropeTable
+	stage   []float32 // of attentions, one after the other
 
-	r    run
-	work *work
+	r         run
+	work      *work     // everything
+	stretches []stretch // the same, for runs in which an attention takes several rounds
 }
 
 var _ backend.Executable = (*executable)(nil)
@@ -77,17 +78,15 @@ func (d *device) build(segment string, g *ir.Graph, max backend.Size) (*executab
 	}
 	e.places = places
 	e.arena = kernel.AlignedBytes(size)
-	var tasks []kernel.Task
 	for _, n := range g.Nodes {
 		s, err := e.step(n)
 		if err != nil {
 			return nil, fmt.Errorf("%s (%s): %w", n.Op, g.Value(n.Out[0]).Name, err)
 		}
-		s.node, s.work = n, newWork(s.tasks)
+		s.node, s.all = n, newStretch(s.tasks, s.rounds)
 		e.steps = append(e.steps, s)
-		tasks = append(tasks, s.tasks...)
 	}
-	e.work = newWork(tasks)
+	e.assemble()
 	e.r.acts = make([]kernel.Act, len(places))
 	e.r.ints = make([][]int32, len(places))
 	return e, nil
@@ -97,13 +96,13 @@ func (e *executable) Graph() *ir.Graph { return e.g }
 
 // Close gives the memory back.
 func (e *executable) Close() error {
-	e.arena, e.steps, e.work, e.places, e.ropes, e.partials, e.stage = nil, nil, nil, nil, nil, nil, nil
+	e.arena, e.steps, e.work, e.stretches, e.places, e.ropes, e.stage = nil, nil, nil, nil, nil, nil, nil
 	e.r = run{}
 	return nil
 }
 
 func (e *executable) Stats() backend.Stats {
-	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena))}
+	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena)), Partials: 4 * int64(len(e.d.partials.mem))}
 	for _, st := range e.steps {
 		if st.node.Row().Relays {
 			s.Relayout++

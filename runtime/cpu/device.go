@@ -43,19 +43,18 @@ func (Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error
 	if bytes < 0 || bytes > maxArena {
 		return nil, fmt.Errorf("%d bytes for partial results, want 0 (%d) to %d", bytes, backend.DefaultPartialBytes, maxArena)
 	}
-	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, partials: int(bytes / 4), pool: newPool(n)}, nil
+	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, partials: partials{most: int(bytes / 4)}, pool: newPool(n)}, nil
 }
 
 // DefaultThreads is the number of physical cores Go may use.
 func DefaultThreads() int { return min(physicalCores(), runtime.GOMAXPROCS(0)) }
 
 type device struct {
-	weights backend.Weights
-	tier    kernel.Tier
-	trace   func(*ir.Value, int, []float32)
-	timing  func(backend.NodeTime)
-	// partials bounds the partial results of an attention, in floats.
-	partials int
+	weights  backend.Weights
+	tier     kernel.Tier
+	trace    func(*ir.Value, int, []float32)
+	timing   func(backend.NodeTime)
+	partials partials
 	runs     uint64 // counts, so that a state knows whether it stands in a batch already
 	pool     *pool
 	closed   bool

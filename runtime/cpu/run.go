@@ -178,8 +178,12 @@ func (e *executable) execute(ctx context.Context) error {
 	if err := e.prepare(); err != nil {
 		return err
 	}
-	if e.d.trace != nil || e.d.timing != nil {
+	defer e.giveBack()
+	switch {
+	case e.d.trace != nil || e.d.timing != nil:
 		return e.stepwise(ctx)
+	case e.rounds() > 1:
+		return e.byStretches(ctx)
 	}
 	return e.d.pool.run(ctx, e.work)
 }
@@ -254,14 +258,17 @@ func (e *executable) external(p *place, in, out []backend.Buffer) (*buffer, erro
 	return b, nil
 }
 
-// prepare binds every step and makes room for scratch.
+// prepare binds every step and makes room for scratch and for the results that
+// attentions keep for a while.
 func (e *executable) prepare() error {
 	scratch := 0
 	for i := range e.steps {
 		err := e.steps[i].bind(&e.r)
 		for _, t := range e.steps[i].tasks {
 			if err == nil {
-				err = e.prepareTask(t)
+				err = t.Prepare()
+			}
+			if err == nil {
 				scratch = max(scratch, t.Scratch())
 			}
 		}
@@ -270,28 +277,7 @@ func (e *executable) prepare() error {
 		}
 	}
 	e.d.pool.reserve(scratch)
-	return nil
-}
-
-// prepareTask prepares t; an attention gets the memory that all of them share.
-func (e *executable) prepareTask(t kernel.Task) error {
-	a, ok := t.(*kernel.AttentionGroup)
-	if !ok {
-		return t.Prepare()
-	}
-	a.Partials, a.Stage = e.partials, e.stage
-	err := a.Prepare()
-	if p, s := a.PartialFloats(), a.StageFloats(); p > len(e.partials) || s > len(e.stage) {
-		if p > len(e.partials) {
-			e.partials = alignedF32(min(p+p/2, e.d.partials))
-		}
-		if s > len(e.stage) {
-			e.stage = alignedF32(s)
-		}
-		a.Partials, a.Stage = e.partials, e.stage
-		err = a.Prepare()
-	}
-	return err
+	return e.give()
 }
 
 // stepwise runs node by node, times each and shows every f32 and i8 value, the
@@ -300,7 +286,7 @@ func (e *executable) stepwise(ctx context.Context) error {
 	for i := range e.steps {
 		n := e.steps[i].node
 		begin := time.Now()
-		if err := e.d.pool.run(ctx, e.steps[i].work); err != nil {
+		if err := e.steps[i].all.run(ctx, e.d.pool); err != nil {
 			return err
 		}
 		if e.d.timing != nil {

@@ -3,11 +3,16 @@ package kernel
 import "fmt"
 
 // AttentionGroup is the attention of a batch: every span attends to its own
-// cache, and all of them are one list of work items, so that a batch of short
+// cache, and the spans are one list of work items, so that a batch of short
 // spans keeps every worker busy. The numbers of a span are those it has alone.
 //
 // AttentionFinish must follow: it merges what was split, and where tiles of a c4
-// output hold tokens of two spans, it writes them from Stage.
+// output hold tokens of two spans, it writes them from the stage.
+//
+// Spans that are split over their caches leave partial results. Where those of
+// all spans are more than Budget, the spans run in rounds, one after the other in
+// the same memory: in each, AttentionGroup and AttentionFinish run over the spans
+// of that round.
 type AttentionGroup struct {
 	Tier   Tier
 	Q, Out Act // of all spans, one after another; as in Attention
@@ -15,22 +20,26 @@ type AttentionGroup struct {
 	Window int
 	Scale  float32
 	Spans  []CacheSpan
-
-	// Partials and Stage are memory: PartialFloats() and StageFloats() numbers.
-	Partials []float32
-	Stage    []float32
-	// Budget bounds PartialFloats. Spans that find no room any more are not
-	// split over their cache, which changes no number.
+	// Budget bounds PartialFloats. A span that wants more by itself is not split
+	// over its cache, which changes no number.
 	Budget int
 
-	members  []Attention
-	partials int
+	members  []member
+	ends     []int // by round: the member behind its last
+	round    int   // that runs
+	partials int   // of the largest round
 	staged   bool
-	items    int
+	stage    []float32
 }
 
-// Prepare checks shapes and decides the splits. PartialFloats and StageFloats
-// are valid even when it fails for lack of that memory.
+// member is the attention of one span.
+type member struct {
+	Attention
+	row int // of its first query in the batch
+	at  int // of its partial results in the memory of its round
+}
+
+// Prepare checks shapes, and decides the splits and the rounds. Give must follow.
 func (g *AttentionGroup) Prepare() error {
 	rows := spanRows(g.Spans)
 	if g.Q.S != rows || g.Out.S != rows {
@@ -41,56 +50,52 @@ func (g *AttentionGroup) Prepare() error {
 	}
 	g.staged = len(g.Spans) > 1 && g.Out.Layout == C4
 	for len(g.members) < len(g.Spans) {
-		g.members = append(g.members, Attention{})
+		g.members = append(g.members, member{})
 	}
 	g.members = g.members[:len(g.Spans)]
-	missing := ""
-	if n := g.StageFloats(); len(g.Stage) < n {
-		missing = fmt.Sprintf("attention: room for %d staged floats, want %d", len(g.Stage), n)
+	if cap(g.ends) < len(g.Spans)+1 {
+		g.ends = make([]int, 0, len(g.Spans)+1)
 	}
-	g.items, g.partials = 0, 0
-	row := 0
+	g.ends, g.round, g.partials = g.ends[:0], 0, 0
+	row, used := 0, 0
 	for i := range g.Spans {
 		s, m := &g.Spans[i], &g.members[i]
 		m.Tier, m.Cache, m.Start, m.Heads, m.Window, m.Scale = g.Tier, s.Cache, s.Start, g.Heads, g.Window, g.Scale
-		m.Q = g.Q.rows(row, s.Rows)
+		m.Q, m.row = g.Q.rows(row, s.Rows), row
 		switch {
-		case !g.staged:
-			m.Out = g.Out
-			if len(g.Spans) > 1 {
-				m.Out = g.Out.rows(row, s.Rows)
-			}
-		case missing == "":
-			m.Out = FromF32(g.Stage[row*g.Out.C:(row+s.Rows)*g.Out.C], s.Rows, g.Out.C)
+		case g.staged:
+			m.Out = Act{Elem: F32, Layout: Plain, S: s.Rows, C: g.Out.C} // Give says where
+		case len(g.Spans) > 1:
+			m.Out = g.Out.rows(row, s.Rows)
 		default:
-			m.Out = FromF32(make([]float32, s.Rows*g.Out.C), s.Rows, g.Out.C) // for the plan only
+			m.Out = g.Out
 		}
 		if err := m.plan(); err != nil {
 			return spanError(g.Spans, i, err)
 		}
-		if g.partials+m.PartialFloats() > g.Budget {
+		if m.PartialFloats() > g.Budget {
 			m.split = false
 		}
 		n := m.PartialFloats()
-		if len(g.Partials) < g.partials+n {
-			missing = fmt.Sprintf("attention: room for %d partial floats, want more", len(g.Partials))
-		} else {
-			m.Partials = g.Partials[g.partials : g.partials+n]
+		if used+n > g.Budget {
+			g.ends = append(g.ends, i)
+			used = 0
 		}
-		g.partials += n
-		g.items += m.Items()
+		m.at = used
+		used += n
+		g.partials = max(g.partials, used)
 		row += s.Rows
 	}
-	if missing != "" {
-		return fmt.Errorf("%s", missing)
-	}
+	g.ends = append(g.ends, len(g.Spans))
 	return nil
 }
 
-// PartialFloats is the length Partials must have, StageFloats that of Stage.
+// PartialFloats is the room for partial results that Give wants, that of the
+// largest round; StageFloats the room for staged results, which is not 0 for
+// several spans with a c4 output.
 func (g *AttentionGroup) PartialFloats() int { return g.partials }
 
-// StageFloats is not 0 for several spans with a c4 output.
+// StageFloats is described at PartialFloats.
 func (g *AttentionGroup) StageFloats() int {
 	if !g.staged {
 		return 0
@@ -98,10 +103,58 @@ func (g *AttentionGroup) StageFloats() int {
 	return g.Out.S * g.Out.C
 }
 
-// Items counts the items of all spans.
-func (g *AttentionGroup) Items() int { return g.items }
+// Give hands over the memory for partial and staged results, which others may
+// use between two runs, and goes to the first round.
+func (g *AttentionGroup) Give(partials, stage []float32) error {
+	if len(partials) < g.partials || len(stage) < g.StageFloats() {
+		return fmt.Errorf("attention: room for %d partial and %d staged floats, want %d and %d", len(partials), len(stage), g.partials, g.StageFloats())
+	}
+	g.round, g.stage = 0, stage
+	for i := range g.members {
+		m := &g.members[i]
+		m.Partials = partials[m.at : m.at+m.PartialFloats()]
+		if g.staged {
+			m.Out.F = stage[m.row*m.Out.C:][:m.Out.S*m.Out.C]
+		}
+	}
+	return nil
+}
 
-// Scratch is the largest of the spans'.
+// Return gives the memory for partial results back.
+func (g *AttentionGroup) Return() {
+	for i := range g.members {
+		g.members[i].Partials = nil
+	}
+}
+
+// Rounds is how many there are, valid after Prepare; at least one.
+func (g *AttentionGroup) Rounds() int { return len(g.ends) }
+
+// Next goes to the next round: then this task and AttentionFinish are to run again.
+func (g *AttentionGroup) Next() { g.round++ }
+
+// now lists the members of the round that runs.
+func (g *AttentionGroup) now() []member {
+	from := 0
+	if g.round > 0 {
+		from = g.ends[g.round-1]
+	}
+	return g.members[from:g.ends[g.round]]
+}
+
+// last reports whether the round that runs is the last one.
+func (g *AttentionGroup) last() bool { return g.round == len(g.ends)-1 }
+
+// Items counts the items of the spans of the round.
+func (g *AttentionGroup) Items() int {
+	n := 0
+	for i, now := 0, g.now(); i < len(now); i++ {
+		n += now[i].Items()
+	}
+	return n
+}
+
+// Scratch is the largest of all spans'.
 func (g *AttentionGroup) Scratch() int {
 	n := 0
 	for i := range g.members {
@@ -110,12 +163,12 @@ func (g *AttentionGroup) Scratch() int {
 	return n
 }
 
-// Run maps the range to the spans in order.
+// Run maps the range to the spans of the round in order.
 func (g *AttentionGroup) Run(lo, hi int, scratch []byte) {
-	for i := range g.members {
-		n := g.members[i].Items()
+	for i, now := 0, g.now(); i < len(now); i++ {
+		n := now[i].Items()
 		if a, b := max(lo, 0), min(hi, n); a < b {
-			g.members[i].Run(a, b, scratch)
+			now[i].Run(a, b, scratch)
 		}
 		lo, hi = lo-n, hi-n
 	}
@@ -128,122 +181,4 @@ func (g *AttentionGroup) Visited() int64 {
 		n += g.members[i].Visited()
 	}
 	return n
-}
-
-// AttentionFinish merges the split spans of a group and writes a staged output
-// in whole tiles. A work item is a run of heads that fills slabs, of one span,
-// or with a staged output of one tile of tokens, whoever they belong to.
-type AttentionFinish struct {
-	G     *AttentionGroup
-	items int
-}
-
-// Prepare needs G to be prepared.
-func (f *AttentionFinish) Prepare() error {
-	if f.G == nil {
-		return fmt.Errorf("attention finish: no attention")
-	}
-	f.items = 0
-	if f.G.staged {
-		_, tiles := tile(f.G.Out.Layout, f.G.Out.S)
-		f.items = tiles * ceil(f.G.Heads, f.heads())
-		return nil
-	}
-	for i := range f.G.members {
-		m := AttentionMerge{A: &f.G.members[i]}
-		f.items += m.Items()
-	}
-	return nil
-}
-
-// heads is the number of heads of an item with a staged output: whole slabs.
-func (f *AttentionFinish) heads() int {
-	return 16 * wholeSlabs(16*(f.G.Out.C/f.G.Heads), ceil(f.G.Heads, 16))
-}
-
-// Items is none where nothing was split or staged.
-func (f *AttentionFinish) Items() int { return f.items }
-
-// Scratch is the largest of the merges.
-func (f *AttentionFinish) Scratch() int {
-	n := 0
-	for i := range f.G.members {
-		m := AttentionMerge{A: &f.G.members[i]}
-		n = max(n, m.Scratch())
-	}
-	return n
-}
-
-// Run finishes items lo to hi-1.
-func (f *AttentionFinish) Run(lo, hi int, scratch []byte) {
-	g := f.G
-	if g.staged {
-		f.runStaged(lo, hi, scratch)
-		return
-	}
-	for i := range g.members {
-		m := AttentionMerge{A: &g.members[i]}
-		n := m.Items()
-		if a, b := max(lo, 0), min(hi, n); a < b {
-			m.Run(a, b, scratch)
-		}
-		lo, hi = lo-n, hi-n
-	}
-}
-
-func (f *AttentionFinish) runStaged(lo, hi int, scratch []byte) {
-	g := f.G
-	out := &g.Out
-	sink := attentionOut{act: out, vec: vectorTier(g.Tier)}
-	if lo == 0 && out.Elem == F32 {
-		out.zeroPads()
-	}
-	d := out.C / g.Heads
-	n := f.heads()
-	runs := ceil(g.Heads, n)
-	w, _ := tile(out.Layout, out.S)
-	var x slabTile
-	for i := lo; i < hi; i++ {
-		tl, h0 := i/runs, i%runs*n
-		h1 := min(h0+n, g.Heads)
-		t0, t1 := tl*w, min((tl+1)*w, out.S)
-		for t := t0; t < t1; t++ {
-			g.merge(t, h0, h1, scratch)
-		}
-		if out.Elem == F32 {
-			for t := t0; t < t1; t++ {
-				sink.put(t, h0*d, g.Stage[t*out.C+h0*d:t*out.C+h1*d])
-			}
-			continue
-		}
-		for k := h0 * d; k < h1*d; k += Slab {
-			for l := range w {
-				got := 0
-				if t := t0 + l; t < t1 {
-					got = copy(x[l][:min(Slab, h1*d-k)], g.Stage[t*out.C+k:])
-				}
-				clear(x[l][got:])
-			}
-			out.quantiseTile(&x, k/Slab, tl, sink.vec)
-		}
-	}
-}
-
-// merge writes heads [h0, h1) of row t of the batch to Stage if its span was
-// split.
-func (g *AttentionGroup) merge(t, h0, h1 int, scratch []byte) {
-	for i := range g.members {
-		m := &g.members[i]
-		if t >= m.Q.S {
-			t -= m.Q.S
-			continue
-		}
-		if m.split {
-			out := m.sink(nil, t, t+1, h0*m.Cache.VDim, h1*m.Cache.VDim)
-			if !vecMergeHeads(m, t, h0, h1, scratch, &out) {
-				m.mergeHeads(t, h0, h1, scratch, &out)
-			}
-		}
-		return
-	}
 }

@@ -38,20 +38,36 @@ func newGroup(t testing.TB, c attentionCase, spans [][2]int) *group {
 	return g
 }
 
+// attend runs all rounds in poisoned memory that has just the room it must have.
 func (g *group) attend(t testing.TB, tier Tier, out Act, budget int) (*AttentionGroup, Act) {
 	a := &AttentionGroup{Tier: tier, Q: g.q, Out: out, Heads: g.c.kvHeads * g.c.g, Window: g.c.window, Scale: 0.125, Spans: g.spans, Budget: budget}
-	_ = a.Prepare() // tells what memory it wants
-	nan := func(n int) []float32 {
-		f := make([]float32, n)
-		for i := range f {
-			f[i] = float32(math.NaN())
-		}
-		return f
+	if err := a.Prepare(); err != nil {
+		t.Fatal(err)
 	}
-	a.Partials, a.Stage = nan(a.PartialFloats()), nan(a.StageFloats())
-	run(t, a)
-	run(t, &AttentionFinish{G: a})
+	partials, stage := make([]float32, a.PartialFloats()), make([]float32, a.StageFloats())
+	poison(stage)
+	if err := a.Give(partials, stage); err != nil {
+		t.Fatal(err)
+	}
+	finish := &AttentionFinish{G: a}
+	if err := finish.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range a.Rounds() {
+		if i > 0 {
+			a.Next()
+		}
+		poison(partials)
+		runItems(a)
+		runItems(finish)
+	}
 	return a, out
+}
+
+func poison(f []float32) {
+	for i := range f {
+		f[i] = float32(math.NaN())
+	}
 }
 
 var groupSpans = [][][2]int{
@@ -105,19 +121,51 @@ func TestAttentionGroup(t *testing.T) {
 	}
 }
 
-// TestAttentionGroupSplits: long caches are split where the budget allows it,
-// first come, first served.
-func TestAttentionGroupSplits(t *testing.T) {
-	g := newGroup(t, attentionCase{kvType: codec.F32, kvHeads: 2, g: 1, d: 32}, [][2]int{{600, 1}, {600, 1}, {10, 1}})
-	one := 2 * 3 * partialStride(32)
-	for budget, want := range map[int][]bool{one - 1: {false, false, false}, one: {true, false, false}, 2 * one: {true, true, false}} {
-		a, _ := g.attend(t, Generic, newAct(t, F32, Plain, 3, g.q.C), budget)
-		var got []bool
-		for i := range a.members {
-			got = append(got, a.members[i].split)
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("budget of %d floats: split %v, want %v", budget, got, want)
+// TestAttentionGroupRounds: spans that are split share the budget in rounds; one
+// that does not fit by itself is not split; no round holds more than the budget.
+func TestAttentionGroupRounds(t *testing.T) {
+	c := attentionCase{kvType: codec.F16, kvHeads: 2, g: 2, d: 32}
+	g := newGroup(t, c, [][2]int{{600, 1}, {600, 2}, {10, 1}, {300, 1}, {0, 30}, {1000, 1}})
+	// Partial results of one query in one chunk; the spans want 3, 6, 0, 2, 0, 4.
+	one := 4 * partialStride(32)
+	all, _ := g.attend(t, Generic, newAct(t, F32, Plain, g.q.S, g.q.C), 1<<30)
+	if all.Rounds() != 1 || all.PartialFloats() != 15*one {
+		t.Fatalf("with all room: %d rounds, %d floats, want 1 and %d", all.Rounds(), all.PartialFloats(), 15*one)
+	}
+	for _, w := range []struct {
+		budget, floats int
+		ends           []int
+		split          int
+	}{
+		{0, 0, []int{6}, 0},
+		{2*one - 1, 0, []int{6}, 0},
+		{2 * one, 2 * one, []int{6}, 1},
+		{3*one - 1, 2 * one, []int{6}, 1},
+		{3 * one, 3 * one, []int{3, 6}, 2},
+		{4 * one, 4 * one, []int{3, 5, 6}, 3},
+		{6 * one, 6 * one, []int{1, 3, 6}, 4},
+		{8 * one, 8 * one, []int{1, 5, 6}, 4},
+		{9 * one, 9 * one, []int{3, 6}, 4},
+		{14 * one, 11 * one, []int{5, 6}, 4},
+		{15 * one, 15 * one, []int{6}, 4},
+	} {
+		for _, tier := range Available() {
+			for _, l := range []Layout{Plain, C4} {
+				what := fmt.Sprintf("%s %s, a budget of %d", tier, l, w.budget)
+				a, out := g.attend(t, tier, newAct(t, F32, l, g.q.S, g.q.C), w.budget)
+				split := 0
+				for i := range a.members {
+					if a.members[i].split {
+						split++
+					}
+				}
+				if !slices.Equal(a.ends, w.ends) || a.PartialFloats() != w.floats || split != w.split {
+					t.Errorf("%s: rounds end at %v, %d floats, %d spans split, want %v, %d, %d", what, a.ends, a.PartialFloats(), split, w.ends, w.floats, w.split)
+				}
+				sameBits(t, what, &out, &all.Out)
+				_, out = g.attend(t, tier, newAct(t, I8, l, g.q.S, g.q.C), w.budget)
+				sameI8(t, what, out, quantised(t, all.Out, l))
+			}
 		}
 	}
 }

@@ -17,6 +17,11 @@ func run(t testing.TB, task Task) {
 	if err := task.Prepare(); err != nil {
 		t.Fatalf("%T: %v", task, err)
 	}
+	runItems(task)
+}
+
+// runItems is run for a task that is prepared.
+func runItems(task Task) {
 	scratch := AlignedBytes(task.Scratch())
 	for i := task.Items() - 1; i >= 0; i-- {
 		for j := range scratch {
