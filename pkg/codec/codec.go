@@ -10,7 +10,9 @@ type Codec struct {
 	// Name is what flags, manifests and state files say.
 	Name string
 	// Block is the number of channels that are encoded together, BlockBytes the
-	// bytes of that. The channels of a row are a whole number of blocks.
+	// bytes of that. The channels of a row are a whole number of blocks, each encoded,
+	// rotated and decoded from itself alone: the first blocks of a row are what they
+	// are in a row that ends there, so that V can be the beginning of K.
 	Block, BlockBytes int
 	// Encode writes len(x) channels to dst, len(x)/Block·BlockBytes bytes.
 	Encode func(dst []byte, x []float32)
@@ -82,6 +84,21 @@ func Both(c *Codec) Pair { return Pair{c, c} }
 
 // PairNames lists what ParsePair reads, as a sentence does.
 func PairNames() string { return Names() + ", or K/V such as q8_0/f16" }
+
+// Fits says whether heads of k channels of K and v of V can be kept. With ofK, V
+// is the first channels of K and kept there, in the codec that K has.
+func (p Pair) Fits(k, v int, ofK bool) error {
+	if ofK && p.K != p.V {
+		return fmt.Errorf("cache type %s: v is the first %d channels of k and kept in its codec, want %s for both", p, v, p.K)
+	}
+	if err := p.K.Fits(k); err != nil {
+		return fmt.Errorf("k: %w", err)
+	}
+	if err := p.V.Fits(v); err != nil {
+		return fmt.Errorf("v: %w", err)
+	}
+	return nil
+}
 
 // ParsePair reads "f16", both the same, or "K/V" such as "q8_0/f16".
 func ParsePair(s string) (Pair, error) {

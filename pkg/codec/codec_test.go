@@ -1,8 +1,10 @@
 package codec
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,6 +30,35 @@ func TestParsePair(t *testing.T) {
 	}
 	if s := (Pair{K: F16}).String(); s != "" {
 		t.Errorf("half a pair prints %q", s)
+	}
+}
+
+// TestPairFits: V as a part of K has K's codec and whole blocks.
+func TestPairFits(t *testing.T) {
+	for _, c := range []struct {
+		kv   string
+		k, v int
+		ofK  bool
+		want string
+	}{
+		{"f16", 24, 7, true, ""},
+		{"q8_0/f16", 64, 7, false, ""},
+		{"q8_0", 576, 512, true, ""},
+		{"q8_0/f16", 576, 512, true, "cache type q8_0/f16: v is the first 512 channels of k and kept in its codec, want q8_0 for both"},
+		{"q8_0", 576, 500, true, "v: cache type q8_0: 500 channels are no multiple of 32"},
+		{"q8_0", 570, 512, true, "k: cache type q8_0: 570 channels are no multiple of 32"},
+	} {
+		p, err := ParsePair(c.kv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := p.Fits(c.k, c.v, c.ofK); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s for %d and %d: %q, want %q", c.kv, c.k, c.v, got, c.want)
+		}
 	}
 }
 
@@ -59,6 +90,10 @@ func TestCodecs(t *testing.T) {
 				t.Fatalf("%s wrote beyond its row", c)
 			}
 			c.Decode(y, row)
+			begin := make([]byte, c.Bytes(dim/2))
+			if c.Encode(begin, x[:dim/2]); !bytes.Equal(begin, row[:len(begin)]) {
+				t.Fatalf("%s: the first half of a row is encoded otherwise alone", c)
+			}
 			one := make([]float32, c.Block)
 			for b := 0; b < dim; b += c.Block {
 				c.Decode(one, row[c.Bytes(b):])
@@ -69,6 +104,16 @@ func TestCodecs(t *testing.T) {
 				}
 			}
 			want := x
+			for _, turn := range []func([]float32){c.Query, c.Output} {
+				if turn == nil {
+					continue
+				}
+				whole, half := slices.Clone(x), slices.Clone(x[:dim/2])
+				turn(whole)
+				if turn(half); !slices.Equal(half, whole[:dim/2]) {
+					t.Fatalf("%s: the first half of a row is rotated otherwise alone", c)
+				}
+			}
 			if c.Query != nil { // rotated rows are compared where they are
 				want = append([]float32(nil), x...)
 				c.Query(want)

@@ -26,7 +26,8 @@ func spanError(spans []CacheSpan, i int, err error) error {
 }
 
 // KVAppendGroup is the KVAppend of every span of a batch as one task. K and V
-// are plain, the spans' rows one after another.
+// are plain, the spans' rows one after another; V is not looked at where caches
+// hold it as part of K.
 type KVAppendGroup struct {
 	Tier  Tier
 	K, V  Act
@@ -42,16 +43,19 @@ func (g *KVAppendGroup) Prepare() error {
 	if err := wantPlain("kv append", "k", &g.K, rows, g.K.C); err != nil {
 		return err
 	}
-	if err := wantPlain("kv append", "v", &g.V, rows, g.V.C); err != nil {
-		return err
-	}
 	g.items = 0
 	g.members = g.members[:0]
 	row := 0
 	for i := range g.Spans {
 		s := &g.Spans[i]
-		g.members = append(g.members, KVAppend{Tier: g.Tier, Cache: s.Cache, Start: s.Start, K: g.K.rows(row, s.Rows), V: g.V.rows(row, s.Rows)})
+		g.members = append(g.members, KVAppend{Tier: g.Tier, Cache: s.Cache, Start: s.Start, K: g.K.rows(row, s.Rows)})
 		m := &g.members[i]
+		if s.Cache != nil && !s.Cache.VOfK {
+			if err := wantPlain("kv append", "v", &g.V, rows, g.V.C); err != nil {
+				return err
+			}
+			m.V = g.V.rows(row, s.Rows)
+		}
 		if err := m.Prepare(); err != nil {
 			return spanError(g.Spans, i, err)
 		}

@@ -58,6 +58,12 @@ const directRows256 = 8
 func vecChunk(c *KVCache, kv []float32, chunk, head, end, rows int) chunkView {
 	ch := c.list.at(chunk)
 	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
+	if c.VOfK { // K is decoded for any number of rows: V comes from there
+		k, fk := part256(&c.k, kv, c.kMem(ch, head), n, ch.room, directRows256+1)
+		v := kv[Chunk*c.KDim:][:n*c.VDim]
+		valuesOfKeys(v, unsafe.Slice((*float32)(k.mem), n*c.KDim), n, c.KDim, c.VDim)
+		return chunkView{k, chunkPart{unsafe.Pointer(&v[0]), 4, c.VDim}, fk.qk256, f32Vec.pv256, ch.room / 16}
+	}
 	k, fk := part256(&c.k, kv, c.kMem(ch, head), n, ch.room, rows)
 	v, fv := part256(&c.v, kv[Chunk*c.KDim:], c.vMem(ch, head), n, ch.room, rows)
 	return chunkView{k, v, fk.qk256, fv.pv256, ch.room / 16}

@@ -165,7 +165,8 @@ func (w *wideState) chunk(a *Attention, q *queries, kh, c, t0, t1 int) (seen int
 		}
 	}
 	r0, r1 := (lo-t0)*g, (hi-t0)*g
-	w.direct = r1-r0 <= directRows && (w.apart || a.first(t0)/Chunk == (a.Start+t1-1)/Chunk)
+	// A V that is part of K comes from a decoded one.
+	w.direct = !a.Cache.VOfK && r1-r0 <= directRows && (w.apart || a.first(t0)/Chunk == (a.Start+t1-1)/Chunk)
 	w.load(a.Cache, c, kh, a.Start+t1)
 	for ; r0 < r1; r0 += wideRows {
 		w.group(a, q, kh, c, t0, r0, min(r0+wideRows, r1))
@@ -192,6 +193,9 @@ func (w *wideState) load(c *KVCache, chunk, head, end int) {
 		}
 	}
 	switch f := c.v.form.vec; {
+	case c.VOfK:
+		w.v, p.vStep = unsafe.Pointer(&w.vf[0]), 4*c.VDim
+		valuesOfKeys(w.vf, unsafe.Slice((*float32)(w.k), n*c.KDim), n, c.KDim, c.VDim)
 	case f != nil && f.stays(w.direct):
 		w.v, p.vStep, w.pv = unsafe.Pointer(&vb[0]), f.channel*c.VDim, &f.pv
 		if f.scales != nil {

@@ -71,6 +71,8 @@ func (w *neonChunk) load(c *KVCache, chunk, head, end int) {
 		f.keys(w.k, kb, n, w.kd)
 	}
 	switch f := c.v.form.vec; {
+	case c.VOfK:
+		valuesOfKeys(w.v, w.k, n, w.kd, w.d)
 	case f == nil:
 		c.v.decode(w.v, vb, n, ch.room, w.d)
 	case f.values == nil:

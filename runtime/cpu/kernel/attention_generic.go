@@ -90,7 +90,12 @@ func (c *KVCache) decodeChunk(dst []float32, chunk, head, end int) {
 	ch := c.list.at(chunk)
 	n := min(ch.room, roundUp(end-chunk*Chunk, 16))
 	c.k.decode(dst[:n*c.KDim], c.kMem(ch, head), n, ch.room, c.KDim)
-	c.v.decode(dst[Chunk*c.KDim:][:n*c.VDim], c.vMem(ch, head), n, ch.room, c.VDim)
+	v := dst[Chunk*c.KDim:][:n*c.VDim]
+	if c.VOfK {
+		valuesOfKeys(v, dst, n, c.KDim, c.VDim)
+		return
+	}
+	c.v.decode(v, c.vMem(ch, head), n, ch.room, c.VDim)
 }
 
 // attendOne is one query head over positions [from, to) of one decoded chunk;

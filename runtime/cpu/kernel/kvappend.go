@@ -3,8 +3,8 @@ package kernel
 import "fmt"
 
 // KVAppend stores K and V, plain [S, kv heads * dim], at positions Start to
-// Start+S-1, which the cache must have reserved. One item per kv head and run of
-// 16 positions.
+// Start+S-1, which the cache must have reserved. V is not looked at where it is
+// part of K. One item per kv head and run of 16 positions.
 type KVAppend struct {
 	Tier  Tier
 	Cache *KVCache
@@ -21,8 +21,10 @@ func (a *KVAppend) Prepare() error {
 	if err := wantPlain("kv append", "k", &a.K, a.K.S, c.Heads*c.KDim); err != nil {
 		return err
 	}
-	if err := wantPlain("kv append", "v", &a.V, a.K.S, c.Heads*c.VDim); err != nil {
-		return err
+	if !c.VOfK {
+		if err := wantPlain("kv append", "v", &a.V, a.K.S, c.Heads*c.VDim); err != nil {
+			return err
+		}
 	}
 	if end := a.Start + a.K.S; a.Start < 0 || end > c.Max || !c.list.holds(a.Start, end) {
 		return fmt.Errorf("kv append: positions %d to %d are not reserved", a.Start, end-1)
@@ -54,7 +56,9 @@ func (a *KVAppend) Run(lo, hi int, scratch []byte) {
 		for pos := max(first, a.Start); pos < min(first+16, a.Start+a.K.S); pos++ {
 			t := pos - a.Start
 			c.k.encode(k, a.K.F[t*a.K.C+h*c.KDim:][:c.KDim], vec)
-			c.v.encode(v, a.V.F[t*a.V.C+h*c.VDim:][:c.VDim], vec)
+			if !c.VOfK {
+				c.v.encode(v, a.V.F[t*a.V.C+h*c.VDim:][:c.VDim], vec)
+			}
 			c.store(pos, h, k, v)
 		}
 	}

@@ -21,10 +21,12 @@ type KVShape struct {
 	Heads      int // kv heads
 	KDim, VDim int // channels of a head
 	Window     int // positions that stay visible; 0: all
+	// VOfK says that V is the first VDim channels of K: it is not kept.
+	VOfK bool
 }
 
-// KVCache holds the keys and values of one attention layer, K and V in a
-// codec each. Memory is one block per chunk of 256 positions, per kv head K, then
+// KVCache holds the keys and values that one attention layer appends, and it or
+// several read, K and V in a codec each. Memory is one block per chunk of 256 positions, per kv head K, then
 // V, as kvForm describes; the last block may have room for fewer. Blocks are shared
 // with forks until one writes.
 type KVCache struct {
@@ -41,20 +43,12 @@ type KVCache struct {
 type kvSide struct {
 	kvPlace
 	form *kvForm
+	row  int // bytes of an encoded row; 0 for a V that is part of K
 	d    int
-	row  int // bytes of an encoded row
 }
 
 // bytes is the memory of one head of a chunk.
 func (s *kvSide) bytes(room int) int { return roundUp(room*s.row, 64) }
-
-func newSide(c *codec.Codec, place func(*kvForm) kvPlace, d int) (kvSide, error) {
-	if err := c.Fits(d); err != nil {
-		return kvSide{}, err
-	}
-	f := formOf(c)
-	return kvSide{place(f), f, d, c.Bytes(d)}, nil
-}
 
 // NewKVCache makes an empty cache for up to maxPos positions in chunks of p.
 func NewKVCache(p *Pool, kv codec.Pair, s KVShape, maxPos int) (*KVCache, error) {
@@ -64,13 +58,15 @@ func NewKVCache(p *Pool, kv codec.Pair, s KVShape, maxPos int) (*KVCache, error)
 	if kv.K == nil || kv.V == nil {
 		return nil, fmt.Errorf("kv cache without a codec: want %s", codec.Names())
 	}
-	c := &KVCache{KVShape: s, Max: maxPos}
-	var err error
-	if c.k, err = newSide(kv.K, func(f *kvForm) kvPlace { return f.k }, s.KDim); err != nil {
-		return nil, fmt.Errorf("k: %w", err)
+	if err := kv.Fits(s.KDim, s.VDim, s.VOfK); err != nil {
+		return nil, err
 	}
-	if c.v, err = newSide(kv.V, func(f *kvForm) kvPlace { return f.v }, s.VDim); err != nil {
-		return nil, fmt.Errorf("v: %w", err)
+	c := &KVCache{KVShape: s, Max: maxPos}
+	k, v := formOf(kv.K), formOf(kv.V)
+	c.k = kvSide{k.k, k, kv.K.Bytes(s.KDim), s.KDim}
+	c.v = kvSide{v.v, v, kv.V.Bytes(s.VDim), s.VDim}
+	if s.VOfK {
+		c.v.kvPlace, c.v.row = noPlace, 0
 	}
 	// Kernels read keys in groups of four panels, so there is something to read
 	// behind a last chunk with room for less.
@@ -176,8 +172,11 @@ func (s *kvSide) copyRows(dst, src []byte, roomD, roomS, n int) {
 	copy(dst[roomD*first:][:n*second], src[roomS*first:])
 }
 
-// encode writes one row.
+// encode writes one row, if there are any.
 func (s *kvSide) encode(dst []byte, x []float32, vec Tier) {
+	if s.row == 0 {
+		return
+	}
 	if f := s.form.encode; f == nil || !f(vec, dst, x) {
 		s.form.Encode(dst, x)
 	}
