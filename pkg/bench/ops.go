@@ -30,20 +30,23 @@ type opClock struct {
 }
 
 type opSum struct {
-	calls  int
-	took   time.Duration
-	bytes  float64 // of weights
-	cached float64 // numbers of the cache
-	ops    float64
+	calls int
+	took  time.Duration
+	bytes float64    // of weights
+	kept  [2]float64 // numbers of K and of V in the cache
+	ops   float64
 }
 
 // opCost is what a node's shapes tell.
 type opCost struct {
-	kind      string
-	bytes     float64 // weights read per call
-	perRow    float64 // operations per row
-	heads, kv float64 // attention: heads × head dim, of queries and of the cache
-	window    int
+	kind   string
+	bytes  float64 // weights read per call
+	perRow float64 // operations per row
+	// Attention: operations per query and position, numbers of K and of V per
+	// position of the cache, positions seen.
+	perPair float64
+	kept    [2]float64
+	window  int
 }
 
 func newOpClock() *opClock {
@@ -69,8 +72,10 @@ func (c *opClock) add(t backend.NodeTime) {
 	s.ops += cost.perRow * float64(t.Rows)
 	for _, span := range t.Spans {
 		seen, read := visible(span.Start, span.Rows, cost.window)
-		s.ops += 4 * cost.heads * seen // q·k and e·v
-		s.cached += 2 * cost.kv * read
+		s.ops += cost.perPair * seen
+		for i, n := range cost.kept {
+			s.kept[i] += n * read
+		}
 	}
 }
 
@@ -116,9 +121,13 @@ func costOf(t backend.NodeTime) *opCost {
 	if t.Segment == "logit" && len(types) > 0 {
 		c.kind += " (logit)"
 	}
-	if len(t.Node.States) > 0 {
-		dim := float64(t.Node.Int("head_dim"))
-		c.heads, c.kv = dim*float64(t.Node.Int("heads")), dim*float64(t.Node.Int("kv_heads"))
+	for _, name := range t.Node.States {
+		st := t.Graph.State(name)
+		c.perPair = 2 * float64(t.Node.Int("heads")*(st.KDim+st.VDim)) // q·k and e·v
+		c.kept = [2]float64{float64(st.Heads * st.KDim), float64(st.Heads * st.VDim)}
+		if st.VOfK {
+			c.kept[1] = 0
+		}
 		c.window = int(t.Node.Int("window"))
 	}
 	return c
@@ -126,10 +135,10 @@ func costOf(t backend.NodeTime) *opCost {
 
 // times lists the kinds, the slowest first, per repetition.
 func (c *opClock) times(m *runtime.Model, reps int) []OpTime {
-	width := 0.0
+	var width [2]float64 // bytes of a number
 	if kv, err := codec.ParsePair(m.Options().KVType); err == nil {
-		for _, c := range []*codec.Codec{kv.K, kv.V} {
-			width += float64(c.BlockBytes) / float64(c.Block) / 2
+		for i, c := range []*codec.Codec{kv.K, kv.V} {
+			width[i] = float64(c.BlockBytes) / float64(c.Block)
 		}
 	}
 	var all []OpTime
@@ -140,7 +149,7 @@ func (c *opClock) times(m *runtime.Model, reps int) []OpTime {
 	for kind, s := range c.kinds {
 		t := OpTime{Kind: kind, Calls: float64(s.calls) / float64(reps), Millis: s.took.Seconds() * 1e3 / float64(reps), Percent: 100 * float64(s.took) / float64(max(total, 1))}
 		sec := max(s.took.Seconds(), 1e-9)
-		t.GBs, t.GOPS = (s.bytes+s.cached*width)/sec/1e9, s.ops/sec/1e9
+		t.GBs, t.GOPS = (s.bytes+s.kept[0]*width[0]+s.kept[1]*width[1])/sec/1e9, s.ops/sec/1e9
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b OpTime) int {

@@ -103,7 +103,7 @@ func (g *Graph) ReplaceUses(old, new ValueID, but ...*Node) {
 }
 
 // RemoveDead removes nodes none of whose outputs is read or is a graph output
-// and that touch no state, then values and weights nobody mentions. Inputs
+// and that append to no state, then values and weights nobody mentions. Inputs
 // stay. It returns the number of nodes removed.
 func (g *Graph) RemoveDead() int {
 	live := make([]bool, len(g.values))
@@ -113,7 +113,7 @@ func (g *Graph) RemoveDead() int {
 	removed := 0
 	for i := len(g.Nodes) - 1; i >= 0; i-- {
 		n := g.Nodes[i]
-		keep := len(n.States) > 0
+		keep := n.Appends()
 		for _, v := range n.Out {
 			keep = keep || live[v]
 		}

@@ -16,7 +16,12 @@ type Op struct {
 	In, Weights, States int
 	// MaxWeights, when larger than Weights, allows optional trailing weights.
 	MaxWeights int
-	Attrs      []AttrSpec
+	// Optional is how many of the inputs, the last ones, may be left out.
+	Optional int
+	// Kept is the first of the inputs that go into the op's state. A node that has
+	// them appends to it, one that leaves them out reads what another has appended.
+	Kept  int
+	Attrs []AttrSpec
 	// Reads says as what weight i is read; the last entry stands for all that
 	// follow.
 	Reads []Read
@@ -131,7 +136,8 @@ func ops() []Op {
 		{Name: OpGeluTanh, Doc: "y = x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))", In: 1, Activation: true, InPlace: [][2]int{{0, 0}}, Shape: shapeSame, RowWise: true},
 		{Name: OpRope, Doc: "half rotation of pairs (i, i+rotary_dim/2) in each head by position·inv_freq", In: 1, Weights: 1, Reads: []Read{Vector}, InPlace: [][2]int{{0, 0}},
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"rotary_dim", Int, false}, {"mscale", Float, true}}, Shape: shapeRope},
-		{Name: OpAttention, Doc: "append k, v to each span's state, then causal softmax(scale·q·kᵀ)·v over the visible positions; inputs q, k, v", In: 3, States: 1,
+		{Name: OpAttention, Doc: "append k, v to each span's state, then causal softmax(scale·q·kᵀ)·v over the visible positions; inputs q, k, v; without v where that is part of k; q alone reads the state that another node extends",
+			In: 3, Optional: 2, Kept: 1, States: 1,
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"heads", Int, false}, {"kv_heads", Int, false}, {"scale", Float, false}, {"window", Int, true}},
 			C4Out: 1, HasQuant: true, Shape: shapeAttention},
 		{Name: OpSelectRows, Doc: "the rows of x that the spans want, span by span", In: 1, Shape: shapeSelectRows},
@@ -178,9 +184,20 @@ func (n *Node) Reads(r Read) bool {
 // node.
 func (n *Node) Row() *Op { return Lookup(n.Op) }
 
+// Appends reports whether the node makes its states longer, rather than only
+// reading them.
+func (n *Node) Appends() bool {
+	o := n.Row()
+	return o != nil && len(n.States) > 0 && len(n.In) > o.Kept
+}
+
 func (o *Op) checkArity(n *Node) error {
-	if err := arity(o.Name, "inputs", len(n.In), o.In, 0); err != nil {
-		return err
+	if least := o.In - o.Optional; o.Optional > 0 && (len(n.In) < least || len(n.In) > o.In) {
+		return fmt.Errorf("%s has %d inputs, want %d to %d", o.Name, len(n.In), least, o.In)
+	} else if o.Optional == 0 {
+		if err := arity(o.Name, "inputs", len(n.In), o.In, 0); err != nil {
+			return err
+		}
 	}
 	if err := arity(o.Name, "weights", len(n.Weights), o.Weights, o.MaxWeights); err != nil {
 		return err

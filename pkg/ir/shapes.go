@@ -267,16 +267,23 @@ func shapeAttention(s *Site) ([]Type, error) {
 	if w := n.Int("window"); st.Window > 0 && (w == 0 || w > st.Window) {
 		return nil, fmt.Errorf("state %s keeps the last %d positions, the window is %d", st.Name, st.Window, w)
 	}
-	for i, want := range []int64{h * hd, kv * hd, kv * st.VDim} {
+	switch {
+	case len(s.In) == 2 && !st.VOfK:
+		return nil, fmt.Errorf("k without v, state %s keeps both", st.Name)
+	case len(s.In) == 3 && st.VOfK:
+		return nil, fmt.Errorf("k and v, in state %s v is the first %d channels of k", st.Name, st.VDim)
+	}
+	want := [...]int64{h * hd, kv * hd, kv * st.VDim}
+	for i, in := range s.In {
 		what := [...]string{"q", "k", "v"}[i]
-		c, err := f32Rows(what, s.In[i])
+		c, err := f32Rows(what, in)
 		if err != nil {
 			return nil, err
 		}
-		if c != want {
-			return nil, fmt.Errorf("%s has %d channels, want %d", what, c, want)
+		if c != want[i] {
+			return nil, fmt.Errorf("%s has %d channels, want %d", what, c, want[i])
 		}
-		if err := samePlan("q and "+what, s.In[0], s.In[i]); err != nil {
+		if err := samePlan("q and "+what, s.In[0], in); err != nil {
 			return nil, err
 		}
 	}

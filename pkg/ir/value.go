@@ -142,8 +142,9 @@ const (
 	Recurrent
 )
 
-// State is memory that persists across calls. How a device keeps it (its codec)
-// is no part of the graph.
+// State is memory that persists across calls. One node appends to it, any
+// number of later ones read it. How a device keeps it (its codec) is no part of the
+// graph.
 type State struct {
 	Name string // "kv.3"
 	Kind StateKind

@@ -27,7 +27,7 @@ var Rules = []Rule{
 	{"V4", "every node is a row of the op table with matching arity and attributes"},
 	{"V5", "the types of a node's outputs are what the op's shape rule says"},
 	{"V6", "c4 stands only where the op table allows it; relayout changes the layout to its attribute"},
-	{"V7", "weights and states named by nodes exist; each is mentioned by some node; each state by exactly one"},
+	{"V7", "weights and states named by nodes exist; each is mentioned by some node; exactly one node appends to a state, and others that read it stand behind that one"},
 	{"V8", "every step of a weight's expression yields a known type with whole blocks and positive member rows that sum to its rows"},
 	{"V9", "a state has the numbers of its kind, all positive, and no others; its window is not negative; a v that is part of k is no wider"},
 	{"V10", "a boundary has a name and shares it with no other and with no mark; values of one mark have different places"},
@@ -252,13 +252,9 @@ func verifyNode(g *Graph, n *Node, infer func(*Node) ([]Type, error)) error {
 
 func verifyUse(g *Graph) error {
 	weights := map[string]bool{}
-	states := map[string]int{}
 	for _, n := range g.Nodes {
 		for _, w := range n.Weights {
 			weights[w] = true
-		}
-		for _, s := range n.States {
-			states[s]++
 		}
 	}
 	for _, w := range g.Weights {
@@ -266,10 +262,38 @@ func verifyUse(g *Graph) error {
 			return broken("V7", "weight %s is mentioned by no node", w.Name)
 		}
 	}
+	return verifyAppends(g)
+}
+
+// verifyAppends checks that every state has one node that appends to it, and
+// that those which only read it come later: they see what a call appends.
+func verifyAppends(g *Graph) error {
+	by := map[string]*Node{}
+	for _, n := range g.Nodes {
+		for _, s := range n.States {
+			first := by[s]
+			switch {
+			case first == nil && !n.Appends():
+				return broken("V7", "%s reads state %s before a node has appended to it", g.nameOf(n), s)
+			case first == nil:
+				by[s] = n
+			case n.Appends():
+				return broken("V7", "%s and %s both append to state %s, want one", g.nameOf(first), g.nameOf(n), s)
+			}
+		}
+	}
 	for _, s := range g.States {
-		if states[s.Name] != 1 {
-			return broken("V7", "state %s is mentioned by %d nodes, want 1", s.Name, states[s.Name])
+		if by[s.Name] == nil {
+			return broken("V7", "state %s is mentioned by no node", s.Name)
 		}
 	}
 	return nil
+}
+
+// nameOf is a node's op and first output.
+func (g *Graph) nameOf(n *Node) string {
+	if len(n.Out) == 0 || g.Value(n.Out[0]) == nil {
+		return string(n.Op)
+	}
+	return fmt.Sprintf("%s (%s)", n.Op, g.Value(n.Out[0]).Name)
 }

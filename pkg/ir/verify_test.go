@@ -97,6 +97,15 @@ var breakages = []struct {
 		n.Out[0] = g.NewValue("again", g.Value(8).Type).ID
 		g.Nodes = append(g.Nodes, n)
 	}},
+	{rule: "V7", what: "a state that is read, but not appended to", from: "attention(%6, %7, %7, $kv)", to: "attention(%6, $kv)"},
+	{rule: "V7", what: "a state that is read before it is appended to", edit: func(g *Graph) {
+		n := g.Nodes[6].clone()
+		n.In, n.Out[0] = n.In[:1], g.NewValue("early", g.Value(8).Type).ID
+		g.InsertBefore(g.Nodes[6], n)
+	}},
+	{rule: "V4", what: "k without v", from: "attention(%6, %7, %7, $kv)", to: "attention(%6, %7, $kv)"},
+	{rule: "V4", what: "v beside the k that it is part of", from: "k=16 v=16", to: "k=16 v=16 of=k"},
+	{rule: "V4", what: "attention without a query", from: "attention(%6, %7, %7, $kv)", to: "attention($kv)"},
 	{rule: "V4", what: "weight does not exist", from: "rms_norm(%0, @n)", to: "rms_norm(%0, @nn)"},
 	{rule: "V8", what: "no type", edit: func(g *Graph) {
 		g.Weights[0].Expr = &Expr{Kind: ExprTensor, Shape: tensor.Shape{32}, Rows: []int64{32}}
@@ -134,6 +143,40 @@ var breakages = []struct {
 	{rule: "V4", what: "a value twice at a boundary", edit: func(g *Graph) { n := g.Nodes[3]; n.In = append(n.In, n.In[0]) }},
 	{rule: "V5", what: "a boundary that gives less than it takes", edit: func(g *Graph) { n := g.Nodes[3]; n.In = append(n.In, 0) }},
 	{rule: "V10", what: "boundary without a name", from: `{name="b"}`, to: `{name=""}`},
+}
+
+// TestVerifySharedStates: a state may have readers behind the node that appends
+// to it, and k alone is appended where v is part of it.
+func TestVerifySharedStates(t *testing.T) {
+	const attrs = " {head_dim=16, heads=2, kv_heads=1, scale=0.25}"
+	reader := "%9 later f32[S,32] = attention(%8, $kv)" + attrs + "\noutput %9\n"
+	for what, text := range map[string]string{
+		"readers":           small + reader,
+		"a view of k":       strings.NewReplacer("k=16 v=16", "k=16 v=8 of=k", "%7, %7, $kv", "%7, $kv", "%8 a f32[S,32]", "%8 a f32[S,16]").Replace(small),
+		"readers of a view": strings.NewReplacer("k=16 v=16", "k=16 v=16 of=k", "%7, %7, $kv", "%7, $kv").Replace(small + reader),
+		"a reader that looks back less": strings.NewReplacer("k=16 v=16", "k=16 v=16 window=8", "%7, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}",
+			"%7, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25, window=8}").Replace(small) +
+			"%9 later f32[S,32] = attention(%8, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25, window=3}\noutput %9\n",
+	} {
+		g, err := Parse(text)
+		if err == nil {
+			err = Verify(g)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		if again, err := Parse(Format(g)); err != nil || Format(again) != Format(g) {
+			t.Errorf("%s: does not print what is read: %v", what, err)
+		}
+	}
+	far := strings.Replace(small+reader, "k=16 v=16", "k=16 v=16 window=8", 1)
+	far = strings.Replace(far, "scale=0.25}", "scale=0.25, window=8}", 1)
+	if g, err := Parse(far); err != nil {
+		t.Error(err)
+	} else if err := Verify(g); err == nil || !strings.Contains(err.Error(), "state kv keeps the last 8 positions") {
+		t.Errorf("a reader that looks further back than the state keeps: %v", err)
+	}
 }
 
 func TestVerifyNamesTheBrokenRule(t *testing.T) {

@@ -21,6 +21,10 @@ func fuseRope(c *Context) error {
 		return nil
 	}
 	for _, at := range attentions(g) {
+		if !at.Appends() {
+			c.Report.refuse("q", "attention over another layer's k")
+			continue
+		}
 		q, k := g.Producer(at.In[0]), g.Producer(at.In[1])
 		if why := ropesDiffer(g, q, k); why != "" {
 			c.Report.refuse("q, k", why)

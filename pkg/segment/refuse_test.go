@@ -7,17 +7,15 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 )
 
-// shared is a graph in which two layers read the state of the first: what
-// Verify allows only once there is an op that reads without appending, so Cut is
-// asked alone.
+// shared is a graph in which the second layer reads the state of the first.
 const shared = `graph g
-input %0 x f32[S,32]
+input %0 tokens f32[S,32]
 state $kv.0 heads=2 k=16 v=16
 %1 a f32[S,32] = silu(%0)
 %2 hidden.embed f32[S,32] = boundary(%1) {name="embed"}
 %3 b f32[S,32] = attention(%2, %2, %2, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
 %4 layer.0 f32[S,32] = boundary(%3) {name="layer.0"}
-%5 c f32[S,32] = attention(%4, %4, %4, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
+%5 c f32[S,32] = attention(%4, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
 %6 layer.1 f32[S,32] = boundary(%5) {name="layer.1"}
 %7 layer.2 f32[S,32] mark=layer.2 = silu(%6)
 %8 d f32[S,32] = silu(%7)
@@ -37,9 +35,17 @@ func TestCutPartsNoState(t *testing.T) {
 	if _, err := Cut(g); err == nil || err.Error() != want {
 		t.Errorf("%v, want %q", err, want)
 	}
-	_, cuts, err := partition(mustParse(t, strings.Replace(shared, `%4 layer.0 f32[S,32] = boundary(%3) {name="layer.0"}`, `%4 layer.0 f32[S,32] mark=layer.0 = silu(%3)`, 1)))
-	if err != nil || len(cuts) != 3 {
-		t.Errorf("cut elsewhere: %v, %v", cuts, err)
+	elsewhere := mustParse(t, strings.Replace(shared, `%4 layer.0 f32[S,32] = boundary(%3) {name="layer.0"}`, `%4 layer.0 f32[S,32] mark=layer.0 = silu(%3)`, 1))
+	segs, err := Cut(elsewhere)
+	if err != nil || len(segs) != 4 || len(segs[1].Graph.States) != 1 || len(segs[2].Graph.States) != 0 {
+		t.Fatalf("cut elsewhere: %d segments, %v", len(segs), err)
+	}
+	joined, err := Join(segs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Cut(joined); err != nil || text(again) != text(segs) {
+		t.Errorf("Cut(Join) differs: %v", err)
 	}
 }
 

@@ -162,7 +162,9 @@ func (b *builder) apply(n ir.Node, outputs, at int, l ir.Layout) []ir.ValueID {
 	}
 	names := make([]string, outputs)
 	for i := range names {
-		names[i] = fmt.Sprintf("y%d", i)
+		if names[i] = fmt.Sprintf("y%d", i); b.g.ValueByName(names[i]) != nil {
+			names[i] += ".again"
+		}
 	}
 	out := b.node(n, names...)
 	if at >= 0 {

@@ -189,6 +189,7 @@ func attentionCases(m *maker) {
 			b.end(s.rows)
 		}
 	}
+	sharedCases(m)
 }
 
 // attentionSpans: in long cases the interesting starts are around chunks, and

@@ -30,6 +30,7 @@ var protocol = []protocolCase{
 	{"save and load", checkSaveLoad},
 	{"windows", checkWindows},
 	{"kinds of states", checkStateKinds},
+	{"v as a part of k", checkViews},
 }
 
 type protocolCase struct {

@@ -66,7 +66,8 @@ const (
 )
 
 // windowText is the model of one window: four layers, all but windowFull look
-// back a window. Unless keeps, states hold no more than that.
+// back a window, and two that read the states of layers before them, one a part of
+// a window, one all. Unless keeps, states hold no more than that.
 func windowText(window int, keeps bool) string {
 	var b strings.Builder
 	b.WriteString("graph windows\ninput %0 ids i32[S]\n")
@@ -86,6 +87,12 @@ func windowText(window int, keeps bool) string {
 		}
 		fmt.Fprintf(&b, "%%%d a.%d f32[S,4] = attention(%%%d, %%%d, %%%d, $kv.%d) {head_dim=4, heads=1, kv_heads=1, scale=0.5%s}\n", v+1, l, v, v, v, l, seen)
 		fmt.Fprintf(&b, "%%%d x.%d f32[S,4] = add(%%%d, %%%d)\n", v+2, l+1, v, v+1)
+		v += 2
+	}
+	for l, read := range []string{fmt.Sprintf("$kv.0) {head_dim=4, heads=1, kv_heads=1, scale=0.5, window=%d}", (window+1)/2),
+		fmt.Sprintf("$kv.%d) {head_dim=4, heads=1, kv_heads=1, scale=0.5}", windowFull)} {
+		fmt.Fprintf(&b, "%%%d a.%d f32[S,4] = attention(%%%d, %s\n", v+1, 4+l, v, read)
+		fmt.Fprintf(&b, "%%%d x.%d f32[S,4] = add(%%%d, %%%d)\n", v+2, 5+l, v, v+1)
 		v += 2
 	}
 	fmt.Fprintf(&b, "%%%d y f32[R,4] = select_rows(%%%d)\noutput %%%d\n", v+1, v, v+1)

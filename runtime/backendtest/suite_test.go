@@ -106,7 +106,16 @@ func TestPlanted(t *testing.T) {
 			}
 		})}},
 		{"another scale", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) { n.Set(ir.FloatAttr("scale", n.Float("scale")*1.001)) })}},
-		{"K for V", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) { n.In[2] = n.In[1] })}},
+		{"K for V", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) {
+			if len(n.In) > 2 {
+				n.In[2] = n.In[1]
+			}
+		})}},
+		{"another scale for who reads only", ir.OpAttention, planted{graph: each(ir.OpAttention, func(n *ir.Node) {
+			if !n.Appends() {
+				n.Set(ir.FloatAttr("scale", n.Float("scale")*1.001))
+			}
+		})}},
 		{"fewer channels rotated", ir.OpRope, planted{graph: each(ir.OpRope, func(n *ir.Node) { n.Set(ir.FloatAttr("mscale", 1.5)) })}},
 		{"another epsilon", ir.OpRMSNorm, planted{graph: each(ir.OpRMSNorm, func(n *ir.Node) { n.Set(ir.FloatAttr("eps", 1e-2)) })}},
 		{"one row in five", ir.OpMatmul, planted{after: nudge(func(rows, _ int) bool { return rows == 5 })}},

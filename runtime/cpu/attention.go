@@ -86,18 +86,30 @@ func compileRopeQK(e *executable, n *ir.Node) (step, error) {
 	}), nil
 }
 
+// compileAttention appends k and v, or k alone where v is part of it, and
+// attends. A node that has only q reads what another node's tasks, which run
+// before, have appended.
 func compileAttention(e *executable, n *ir.Node) (step, error) {
 	app := &kernel.KVAppendGroup{Tier: e.d.tier}
 	att := &kernel.AttentionGroup{Tier: e.d.tier, Heads: int(n.Int("heads")), Scale: float32(n.Float("scale")),
 		Window: int(min(n.Int("window"), math.MaxInt32)), Budget: e.d.partials.most}
+	tasks := []kernel.Task{app, att, &kernel.AttentionFinish{G: att}}
+	if !n.Appends() {
+		tasks = tasks[1:]
+	}
 	var spans []kernel.CacheSpan
-	return step{tasks: []kernel.Task{app, att, &kernel.AttentionFinish{G: att}}, rounds: att, bind: func(r *run) error {
+	return step{tasks: tasks, rounds: att, bind: func(r *run) error {
 		spans = spans[:0]
 		for i := range r.spans {
 			s := &r.spans[i]
 			spans = append(spans, kernel.CacheSpan{Cache: s.st.cache(n.States[0]), Start: s.start, Rows: s.rows})
 		}
-		app.K, app.V, app.Spans = r.acts[n.In[1]], r.acts[n.In[2]], spans
+		if n.Appends() {
+			app.K, app.Spans = r.acts[n.In[1]], spans
+		}
+		if len(n.In) > 2 {
+			app.V = r.acts[n.In[2]]
+		}
 		att.Q, att.Out, att.Spans = r.acts[n.In[0]], r.acts[n.Out[0]], spans
 		return nil
 	}}, nil

@@ -29,17 +29,14 @@ func newState(d *device, specs []*ir.State, kv codec.Pair, maxPos int) (*state, 
 	}
 	s := &state{d: d, kv: kv, max: maxPos, index: make(map[string]int, len(specs))}
 	for _, sp := range specs {
-		switch {
-		case sp.Kind != ir.KV:
+		if sp.Kind != ir.KV {
 			return nil, fmt.Errorf("state %s: no op of this device keeps a %s state", sp.Name, sp.Kind)
-		case sp.VOfK:
-			return nil, fmt.Errorf("state %s: v as the first %d channels of k is not kept by this device", sp.Name, sp.VDim)
 		}
 		window := 0
 		if sp.Window < int64(maxPos) {
 			window = int(sp.Window)
 		}
-		c, err := kernel.NewKVCache(&d.chunks, kv, kernel.KVShape{Heads: int(sp.Heads), KDim: int(sp.KDim), VDim: int(sp.VDim), Window: window}, maxPos)
+		c, err := kernel.NewKVCache(&d.chunks, kv, kernel.KVShape{Heads: int(sp.Heads), KDim: int(sp.KDim), VDim: int(sp.VDim), Window: window, VOfK: sp.VOfK}, maxPos)
 		if err != nil {
 			return nil, fmt.Errorf("state %s: %w", sp.Name, err)
 		}

@@ -54,8 +54,8 @@ func (d *device) open() error {
 // Wait has nothing to wait for: a run is over when it returns.
 func (d *device) Wait(context.Context) error { return nil }
 
-// NewState makes room for maxPos positions. Any codec will do: the reference
-// keeps float64.
+// NewState makes room for maxPos positions. Any codec will do, as the reference
+// keeps float64; but a v that is part of k has no codec of its own.
 func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend.State, error) {
 	if err := d.open(); err != nil {
 		return nil, err
@@ -71,21 +71,46 @@ func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend
 		if sp.Kind != ir.KV {
 			return nil, fmt.Errorf("state %s: the reference interpreter has no op that keeps a %s state", sp.Name, sp.Kind)
 		}
+		if sp.VOfK {
+			if err := kv.Fits(int(sp.KDim), int(sp.VDim), true); err != nil {
+				return nil, fmt.Errorf("state %s: %w", sp.Name, err)
+			}
+		}
 		s.names = append(s.names, sp.Name)
-		s.layers[sp.Name] = &layer{kdim: int(sp.KDim), vdim: int(sp.VDim), heads: int(sp.Heads)}
+		s.layers[sp.Name] = newLayer(sp)
 	}
 	return s, nil
 }
 
-// layer is K and V of one layer: positions × heads × kdim and × vdim.
+// layer is K and V of one layer: positions × heads × kdim and × vkept.
 type layer struct {
 	heads, kdim, vdim int
+	vkept             int // vdim, or 0 where v is the first channels of k
 	k, v              []float64
+}
+
+func newLayer(sp *ir.State) *layer {
+	l := &layer{heads: int(sp.Heads), kdim: int(sp.KDim), vdim: int(sp.VDim), vkept: int(sp.VDim)}
+	if sp.VOfK {
+		l.vkept = 0
+	}
+	return l
 }
 
 func (l *layer) len() int { return len(l.k) / (l.heads * l.kdim) }
 
-func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vdim] }
+func (l *layer) truncate(n int) { l.k, l.v = l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vkept] }
+
+// key and value are the rows of one position and head.
+func (l *layer) key(pos, head int) []float64 { return l.k[(pos*l.heads+head)*l.kdim:][:l.kdim] }
+
+// value is described at key.
+func (l *layer) value(pos, head int) []float64 {
+	if l.vkept == 0 {
+		return l.key(pos, head)[:l.vdim]
+	}
+	return l.v[(pos*l.heads+head)*l.vdim:][:l.vdim]
+}
 
 type state struct {
 	d      *device
@@ -131,7 +156,9 @@ func (s *state) Fork() (backend.State, error) {
 	}
 	f := &state{d: s.d, max: s.max, names: s.names, layers: map[string]*layer{}}
 	for name, l := range s.layers {
-		f.layers[name] = &layer{heads: l.heads, kdim: l.kdim, vdim: l.vdim, k: slices.Clone(l.k), v: slices.Clone(l.v)}
+		c := *l
+		c.k, c.v = slices.Clone(l.k), slices.Clone(l.v)
+		f.layers[name] = &c
 	}
 	return f, nil
 }
@@ -159,7 +186,7 @@ func (s *state) Save(context.Context) ([]backend.StateData, error) {
 	for _, name := range s.names {
 		l := s.layers[name]
 		var data []byte
-		for _, x := range slices.Concat(l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vdim]) {
+		for _, x := range slices.Concat(l.k[:n*l.heads*l.kdim], l.v[:n*l.heads*l.vkept]) {
 			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(x))
 		}
 		all = append(all, backend.StateData{Name: name, KV: saved, Len: n, Data: data})
@@ -183,9 +210,9 @@ func (s *state) Load(data []backend.StateData) error {
 			return fmt.Errorf("saved state %s has cache type %s, the reference keeps %s", d.Name, d.KV, saved)
 		case d.Len != data[0].Len || d.Len < 0 || d.Len > s.max:
 			return fmt.Errorf("saved state %s has %d positions, another has %d, and there is room for %d", d.Name, d.Len, data[0].Len, s.max)
-		case d.From != 0 || len(d.Data) != 8*d.Len*l.heads*(l.kdim+l.vdim):
+		case d.From != 0 || len(d.Data) != 8*d.Len*l.heads*(l.kdim+l.vkept):
 			return fmt.Errorf("saved state %s: %d bytes for positions %d to %d of %d heads of %d and %d channels",
-				d.Name, len(d.Data), d.From, d.Len-1, l.heads, l.kdim, l.vdim)
+				d.Name, len(d.Data), d.From, d.Len-1, l.heads, l.kdim, l.vkept)
 		}
 	}
 	for _, d := range data {

@@ -89,15 +89,20 @@ func rope(x value, positions []int, inv []float64, n *ir.Node) value {
 	return y
 }
 
+// attention appends what the node brings of k and v. One that brings neither
+// reads what another node of the call has appended.
 func attention(n *ir.Node, vals []value, r *run) value {
-	q, k, v := vals[n.In[0]], vals[n.In[1]], vals[n.In[2]]
-	heads := int(n.Int("heads"))
+	q, heads := vals[n.In[0]], int(n.Int("heads"))
 	group := heads / int(n.Int("kv_heads"))
-	y := newValue(q.rows(), heads*v.cols/int(n.Int("kv_heads")))
+	y := newValue(q.rows(), heads*r.spans[0].st.layers[n.States[0]].vdim)
 	for _, s := range r.spans {
 		l := s.st.layers[n.States[0]]
-		l.k = append(l.k, k.f[s.first*k.cols:(s.first+s.rows)*k.cols]...)
-		l.v = append(l.v, v.f[s.first*v.cols:(s.first+s.rows)*v.cols]...)
+		for i, to := range []*[]float64{&l.k, &l.v} {
+			if 1+i < len(n.In) {
+				x := vals[n.In[1+i]]
+				*to = append(*to, x.f[s.first*x.cols:(s.first+s.rows)*x.cols]...)
+			}
+		}
 		for t := s.first; t < s.first+s.rows; t++ {
 			p, first := r.pos[t], 0
 			if w := int(n.Int("window")); w > 0 {
@@ -117,8 +122,7 @@ func head(y, q []float64, l *layer, h, first, last int, scale float64) {
 	s := make([]float64, last-first+1)
 	m := math.Inf(-1)
 	for j := range s {
-		row := ((first+j)*l.heads + h) * l.kdim
-		s[j] = dot(q, l.k[row:row+len(q)]) * scale
+		s[j] = dot(q, l.key(first+j, h)) * scale
 		m = max(m, s[j])
 	}
 	sum := 0.0
@@ -127,9 +131,8 @@ func head(y, q []float64, l *layer, h, first, last int, scale float64) {
 		sum += s[j]
 	}
 	for j, p := range s {
-		row := ((first+j)*l.heads + h) * l.vdim
 		p /= sum
-		for d, v := range l.v[row : row+len(y)] {
+		for d, v := range l.value(first+j, h) {
 			y[d] += p * v
 		}
 	}
