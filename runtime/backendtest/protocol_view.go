@@ -48,7 +48,7 @@ func checkViews(s *suite, i int) error {
 
 // viewCodecs are the budget's that hold the rows.
 func (s *suite) viewCodecs() []*codec.Codec {
-	all := []*codec.Codec{codec.F32}
+	all := []*codec.Codec{plain.K}
 	for _, name := range s.budget.Codecs {
 		if p, err := codec.ParsePair(name); err == nil && p.K == p.V && p.Fits(96, 64, true) == nil && !slices.Contains(all, p.K) {
 			all = append(all, p.K)
@@ -209,7 +209,7 @@ func (s *suite) views(i, window int, kv codec.Pair) error {
 // refusedViews: K and V in codecs of their own, and a v that ends inside of a
 // block, are errors that name the state.
 func (s *suite) refusedViews(i int) error {
-	two := codec.Pair{K: codec.F32, V: codec.F16}
+	two := codec.Pair{K: codec.All()[0], V: codec.All()[1]}
 	st, err := s.devices[i].NewState([]*ir.State{{Name: "latent.3", Heads: 1, KDim: 96, VDim: 64, VOfK: true}}, two, 8)
 	if err == nil {
 		st.Close()
