@@ -104,9 +104,9 @@ func (p *pool) reserve(size int) {
 
 // run executes prepared tasks in order. It returns ctx's error when it finds ctx
 // ended behind a task, and an error when a mapped file could not be read. Then
-// no worker is inside a task any more. Behind a fault no later task was begun; of
-// the task behind the one where ctx was found ended, items may have been done that
-// other workers had claimed already.
+// no worker is inside a task any more. Behind a fault no later task was begun; when
+// ctx ended, other workers may be ahead of the caller: whole tasks behind the one
+// it looks up from, and items of one more.
 func (p *pool) run(ctx context.Context, wk *work) error {
 	p.fail.Store(nil)
 	e := p.epoch.Load() + 1
