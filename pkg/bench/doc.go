@@ -1,6 +1,7 @@
 // Package bench measures how fast a model runs, with the tests of llama-bench:
 // ppN appends a prompt of N tokens, tgN generates N tokens one by one, both
-// optionally behind a cache that holds D tokens already ("pp512 @ d4096").
+// optionally behind a cache that holds D tokens already ("pp512 @ d4096"), in one
+// session or in many that generate in the same steps.
 //
 // The cache of a depth is filled once; every repetition rewinds to it, and the
 // next depth extends it. One repetition before those that count warms up. All

@@ -5,7 +5,7 @@
 // executable, identity is by ValueID. A Value is an activation; a Weight is a
 // constant, described by a lazy Expr over tensors of the checkpoint and
 // evaluated once, at export; a State is read and updated in place across
-// calls (the KV cache).
+// calls (the K and V of a layer, or what a recurrence carries).
 //
 // Main types: Graph, Node, Value, Weight, Expr, State, Op.
 //

@@ -4,7 +4,9 @@
 // The file holds one U8 tensor per state, named as the state: the raw
 // positions of a backend.StateData. Its metadata say what they belong to: cache
 // type, number of positions, the first one that each state still keeps ("from", in
-// the order of the tensors) and the digest of the bundle whose segment wrote them. A state continues only the bundle that made it.
+// the order of the tensors) and the digest of the bundle whose segment wrote them. A
+// state continues only the bundle that made it. A file that does not fit is refused
+// whole: by Read, or by the backend's Load, which then leaves its state as it was.
 //
 // Start with Write and Read.
 package statefile

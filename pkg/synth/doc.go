@@ -2,7 +2,8 @@
 // random weights: what benchmarks and tests need of a model when its weights
 // do not matter.
 //
-// Write makes a GGUF or a Hugging Face folder, in any weight type or mixture.
+// WriteGGUF makes a GGUF, in any weight type or mixture, WriteHF a Hugging Face
+// folder, in the types of floats.
 // Weights are normal numbers scaled so that activations keep their size from
 // layer to layer; norm weights are near one. The vocabulary is a byte-level
 // BPE of the right size that encodes any text.
@@ -17,5 +18,5 @@
 //     checkpoint gives the bytes of the quantised one;
 //   - the bytes do not depend on platform or number of workers.
 //
-// Start with Shapes and Write.
+// Start with Names and WriteGGUF.
 package synth
