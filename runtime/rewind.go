@@ -10,10 +10,11 @@ import (
 )
 
 // Rewind forgets everything from position n on. Layers that look back a window
-// give up what is behind it, so that going back by more than backend.Rewind tokens
-// may need what is gone: then the tokens behind the nearest snapshot (or all n) are
-// computed again, with the bits of a session that never went further. An error, a
-// cancelled ctx too, leaves the session as it was.
+// give up what is behind it, and recurrent ones keep little of the past, so that going
+// back by more than backend.Rewind tokens may need what is gone: then the tokens behind the
+// nearest length that is held, by the state itself or by a snapshot, are computed again,
+// with the bits of a session that never went further. An error, a cancelled ctx too,
+// leaves the session as it was.
 func (s *Session) Rewind(ctx context.Context, n int) error {
 	if s.st == nil {
 		return fmt.Errorf("the session: %w", backend.ErrClosed)
@@ -52,28 +53,47 @@ func (s *Session) recompute(ctx context.Context, n int) error {
 	return old.Close()
 }
 
-// nearest is a state of at most n of the session's ids: a fork of a snapshot
-// that can still go back to n, or of the longest one that is no longer than n,
-// or an empty state.
+// nearest is a state of at most n of the session's ids, as many as possible: a
+// fork of the session's own state or of a snapshot.
 func (s *Session) nearest(n int) (backend.State, error) {
-	for i := len(s.snapshots) - 1; i >= 0; i-- {
-		st, err := s.snapshots[i].Fork()
+	best, err := nearest(s.st, n)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(s.snapshots) - 1; i >= 0 && best.Len() < n; i-- {
+		st, err := nearest(s.snapshots[i], n)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, best.Close())
 		}
-		if st.Len() <= n {
-			return st, nil
+		if st.Len() > best.Len() {
+			best, st = st, best
 		}
-		err = st.Truncate(n)
-		if err == nil {
-			return st, nil
+		if err := st.Close(); err != nil {
+			return nil, errors.Join(err, best.Close())
 		}
-		var gone *backend.NotHeldError
-		if e := st.Close(); e != nil || !errors.As(err, &gone) {
-			return nil, errors.Join(err, e)
+		if s.snapshots[i].Len() <= n {
+			break // older ones are shorter
 		}
 	}
-	return s.m.newState()
+	return best, nil
+}
+
+// nearest is a fork of st that was made at most n positions long, by as little
+// as possible.
+func nearest(st backend.State, n int) (backend.State, error) {
+	f, err := st.Fork()
+	if err != nil {
+		return nil, err
+	}
+	err = f.Truncate(min(n, f.Len()))
+	var gone *backend.NotHeldError
+	if errors.As(err, &gone) {
+		err = f.Truncate(gone.Nearest)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Snapshot remembers the session's present state: a later Rewind to this length

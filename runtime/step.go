@@ -55,6 +55,9 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 		err = m.dev.Wait(ctx)
 	}
 	if err != nil {
+		// What is still under way ends first. An error of it follows from this one, and
+		// must not be told to the next step.
+		_ = m.dev.Wait(context.WithoutCancel(ctx))
 		for _, a := range t.live {
 			err = errors.Join(err, batch[a].Session.undo())
 		}

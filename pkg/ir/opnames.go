@@ -17,6 +17,7 @@ const (
 	OpGeluTanh    OpName = "gelu_tanh"
 	OpRope        OpName = "rope"
 	OpAttention   OpName = "attention"
+	OpCausalConv  OpName = "causal_conv"
 	OpSelectRows  OpName = "select_rows"
 	OpTopK        OpName = "topk"
 	OpBoundary    OpName = "boundary"

@@ -72,7 +72,8 @@ type Op struct {
 type Read uint8
 
 const (
-	// Vector is a float vector, decoded before the first run.
+	// Vector is a float vector, or few numbers per channel, decoded before the
+	// first run.
 	Vector Read = iota + 1
 	// Gather is a table of which rows are picked.
 	Gather
@@ -140,6 +141,8 @@ func ops() []Op {
 			In: 3, Optional: 2, Kept: 1, States: 1,
 			Attrs: []AttrSpec{{"head_dim", Int, false}, {"heads", Int, false}, {"kv_heads", Int, false}, {"scale", Float, false}, {"window", Int, true}},
 			C4Out: 1, HasQuant: true, Shape: shapeAttention},
+		{Name: OpCausalConv, Doc: "append x to each span's state, then y[p] = Σ_j W[:, j] · x[p-k+1+j] for each channel, x being 0 before position 0; W is [C, k]", In: 1, Weights: 1, States: 1,
+			Reads: []Read{Vector}, Shape: shapeCausalConv},
 		{Name: OpSelectRows, Doc: "the rows of x that the spans want, span by span", In: 1, Shape: shapeSelectRows},
 		{Name: OpTopK, Doc: "the k largest of each row (higher logit, then lower id, NaN last), the log-sum-exp, and that of inv_temp·l, after l = (l > 0 ? l/scale : l·scale) + bias at the row's adjusted ids and -Inf where its mask has no bit; inputs logits, adj_row, adj_ids, adj_scale, adj_bias, inv_temp, mask_row, mask",
 			In: 8, Attrs: []AttrSpec{{"k", Int, false}}, Shape: shapeTopK},

@@ -293,6 +293,25 @@ func shapeAttention(s *Site) ([]Type, error) {
 	return []Type{{Elem: F32, Shape: Shape{s.In[0].Shape[0], Dim(h * st.VDim)}}}, nil
 }
 
+func shapeCausalConv(s *Site) ([]Type, error) {
+	c, err := f32Rows("input", s.In[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := tokenRows("input", s.In[0]); err != nil {
+		return nil, err
+	}
+	w := s.Weights[0]
+	if !w.Type.Float() || w.Form != Rows || len(w.Shape) != 2 || w.Shape[0] != c || w.Shape[1] < 2 || w.Shape[1] > MaxChannels/c {
+		return nil, fmt.Errorf("weight %s is %s%v %s, want floats [%d, taps] in rows, 2 taps or more", w.Name, w.Type, w.Shape, w.Form, c)
+	}
+	st, base := s.States[0], (w.Shape[1]-1)*c
+	if st.Kind != Recurrent || st.Base != base || st.Row != c {
+		return nil, fmt.Errorf("state %s holds %s, want kind=%s base=%d row=%d", st.Name, st.properties(), Recurrent, base, c)
+	}
+	return []Type{s.In[0]}, nil
+}
+
 func shapeSelectRows(s *Site) ([]Type, error) {
 	c, err := f32Rows("input", s.In[0])
 	if err != nil {

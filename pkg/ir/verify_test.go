@@ -11,6 +11,7 @@ import (
 const small = `graph small
 input %0 x f32[S,32]
 state $kv heads=1 k=16 v=16
+state $conv kind=recurrent base=96 row=32
 weight @n f32[32] = tensor(n, f32[32])
 weight @w f32[64,32] = tensor(w, f32[64,32])
 weight @f f32[8] = tensor(f, f32[8])
@@ -22,8 +23,11 @@ weight @f f32[8] = tensor(f, f32[8])
 %7 k f32[S,16] = matmul(%2, @k)
 %8 a f32[S,32] = attention(%6, %7, %7, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}
 weight @k f32[16,32] = tensor(k, f32[16,32])
+weight @taps f32[32,4] = tensor(taps, f32[32,4])
+%10 c f32[S,32] = causal_conv(%2, @taps, $conv)
 output %5
 output %8
+output %10
 `
 
 // breakages names, per rule, ways to break it: an edit of small's text (from,
@@ -136,6 +140,13 @@ var breakages = []struct {
 	{rule: "V4", what: "attention over a recurrent state", from: "heads=1 k=16 v=16", to: "kind=recurrent base=1 row=4"},
 	{rule: "V4", what: "attention that looks further back than the state keeps", from: "k=16 v=16", to: "k=16 v=16 window=8"},
 	{rule: "V4", what: "v narrower than the state's", from: "k=16 v=16", to: "k=16 v=32"},
+	{rule: "V4", what: "a convolution over k and v", from: "kind=recurrent base=96 row=32", to: "heads=1 k=96 v=32"},
+	{rule: "V4", what: "a base of fewer inputs than taps see", from: "base=96", to: "base=64"},
+	{rule: "V4", what: "rows of fewer channels", from: "row=32", to: "row=31"},
+	{rule: "V4", what: "a convolution of one tap", from: "f32[32,4] = tensor(taps, f32[32,4])", to: "f32[32,1] = tensor(taps, f32[32,1])"},
+	{rule: "V4", what: "taps of fewer channels", from: "f32[32,4] = tensor(taps, f32[32,4])", to: "f32[16,4] = tensor(taps, f32[16,4])"},
+	{rule: "V4", what: "quantised taps", from: "f32[32,4] = tensor(taps, f32[32,4])", to: "q8_0[32,32] = tensor(taps, q8_0[32,32])"},
+	{rule: "V4", what: "a convolution of rows that are no tokens", from: "%10 c f32[S,32] = causal_conv(%2", to: "%9 sel f32[R,32] = select_rows(%2)\n%10 c f32[R,32] = causal_conv(%9"},
 	{rule: "V10", what: "two marks of one name", edit: func(g *Graph) { g.Value(2).Mark = "m" }},
 	{rule: "V10", what: "mark and boundary of one name", from: `{name="b"}`, to: `{name="m"}`},
 	{rule: "V10", what: "a place without a mark", edit: func(g *Graph) { g.Value(2).MarkAt = 1 }},

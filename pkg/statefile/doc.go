@@ -1,8 +1,8 @@
-// Package statefile keeps the KV state of a segment in a safetensors file, so
+// Package statefile keeps the states of a segment in a safetensors file, so
 // that a sequence can be carried from one run to the next by hand.
 //
-// The file holds one U8 tensor per state, named as the state: the raw
-// positions of a backend.StateData. Its metadata say what they belong to: cache
+// The file holds one U8 tensor per state, named as the state: the data of a
+// backend.StateData, raw positions, or base and rows of a recurrent state. Its metadata say what they belong to: cache
 // type, number of positions, the first one that each state still keeps ("from", in
 // the order of the tensors) and the digest of the bundle whose segment wrote them. A
 // state continues only the bundle that made it. A file that does not fit is refused

@@ -61,6 +61,7 @@ var CPU = &Target{
 		{Op: ir.OpGeluTanh},
 		{Op: ir.OpRope},
 		{Op: ir.OpAttention, C4Out: 1, Quant: true},
+		{Op: ir.OpCausalConv},
 		{Op: ir.OpSelectRows},
 		{Op: ir.OpTopK},
 		{Op: ir.OpBoundary},

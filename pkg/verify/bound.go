@@ -72,7 +72,7 @@ func floatBound(g *ir.Graph, o Options) float64 {
 		case n.Reads(ir.Matrix):
 			k := float64(g.Value(n.In[0]).Channels())
 			sum += k * u2 / 6
-		case len(n.States) > 0:
+		case len(n.States) > 0 && g.State(n.States[0]).Kind == ir.KV:
 			sum += float64(total(o.Calls)) * u2 / 6
 			sum += o.kv.K.Noise + o.kv.V.Noise
 		default:

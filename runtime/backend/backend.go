@@ -101,7 +101,7 @@ type Device interface {
 	// max.
 	Compile(segment string, g *ir.Graph, max Size) (Executable, error)
 	// NewState makes room for the given states, up to maxPos positions, K and V
-	// in the codecs of kv.
+	// in the codecs of kv; recurrent states are f32.
 	NewState(states []*ir.State, kv codec.Pair, maxPos int) (State, error)
 	// NewBuffer makes a buffer for up to rows rows of a value of type t; the
 	// symbolic first dimension of t stands for rows.
@@ -153,12 +153,15 @@ type State interface {
 	// Len is the number of positions of the sequence, those of all its states.
 	// Runs handed in count.
 	Len() int
-	// Truncate forgets positions from n on. A *NotHeldError says that what
-	// position n sees was given up already: the state is as before, and the sequence
-	// has to be computed again, from a fork that was made earlier or from 0.
+	// Truncate forgets positions from n on. It can always go back by up to Rewind,
+	// to 0, and to every length since the last Trim at which a run ended or began. A
+	// *NotHeldError says that what position n sees is held no more: the state is as before,
+	// and the sequence has to be computed again, from where the error says, from a fork
+	// that was made earlier or from 0.
 	Truncate(n int) error
 	// Trim gives up what no position that a Truncate by up to Rewind leads to can
-	// see. It is called when a call of all segments has succeeded.
+	// see; of what recurrences carried further back it may keep some. It is called when
+	// a call of all segments has succeeded.
 	Trim()
 	// Fork returns a state of the same content, which shares memory with this
 	// one until either is written.
@@ -185,8 +188,9 @@ type Memory struct {
 
 // NotHeldError says that a state cannot go back to length Len.
 type NotHeldError struct {
-	State string // the first that cannot
-	Len   int
+	State   string // the first that cannot
+	Len     int
+	Nearest int // the longest length below Len to which all can; 0 is always one
 }
 
 func (e *NotHeldError) Error() string {
@@ -194,11 +198,12 @@ func (e *NotHeldError) Error() string {
 }
 
 // StateData is the saved content of one state: raw positions in the codecs
-// that codec.ParsePair reads from KV.
+// that codec.ParsePair reads from KV. Of a recurrent state it is the base of the
+// open chunk and the rows of its positions.
 type StateData struct {
 	Name string
 	KV   string
-	From int // the first position in Data
+	From int // the first position in Data; of a recurrent state the chunk's first
 	Len  int // positions of the sequence
 	Data []byte
 }

@@ -19,6 +19,7 @@ var makers = map[ir.OpName]func(*maker){
 	ir.OpRope:        ropeCases,
 	ir.OpRopeQK:      ropeQKCases,
 	ir.OpAttention:   attentionCases,
+	ir.OpCausalConv:  convCases,
 	ir.OpSelectRows:  selectCases,
 	ir.OpTopK:        topKCases,
 	ir.OpBoundary:    boundaryCases,

@@ -29,6 +29,7 @@ var protocol = []protocolCase{
 	{"truncate and fork", checkTruncateFork},
 	{"save and load", checkSaveLoad},
 	{"windows", checkWindows},
+	{"recurrent states", checkRecurrent},
 	{"kinds of states", checkStateKinds},
 	{"v as a part of k", checkViews},
 }
@@ -45,19 +46,23 @@ const (
 	tinyCall    = 8 // tokens of a call at most
 )
 
-// tinyText is two attention layers, so that a run can end between two states.
+// tinyText is two attention layers and a convolution between them, so that a run can
+// end between two states, and between two kinds of them.
 const tinyText = `
 graph tiny
 input %0 ids i32[S]
 state $kv.0 heads=2 k=16 v=16
+state $conv.0 kind=recurrent base=64 row=32
 state $kv.1 heads=2 k=16 v=16 window=7
 weight @embd f32[11,32] = stored(embd, f32[11,32], rows, [11])
 weight @norm f32[32] = stored(norm, f32[32], rows, [32])
 weight @head f32[11,32] = stored(head, f32[11,32], rows, [11])
+weight @taps f32[32,3] = stored(taps, f32[32,3], rows, [32])
 %3 x f32[S,32] = embedding(%0, @embd)
 %4 a f32[S,32] = attention(%3, %3, %3, $kv.0) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
 %5 h f32[S,32] = add(%3, %4)
-%6 n f32[S,32] = rms_norm(%5, @norm) {dim=32, eps=1e-06}
+%10 c f32[S,32] = causal_conv(%5, @taps, $conv.0)
+%6 n f32[S,32] = rms_norm(%10, @norm) {dim=32, eps=1e-06}
 %7 b f32[S,32] = attention(%6, %5, %6, $kv.1) {head_dim=16, heads=2, kv_heads=2, scale=0.25, window=7}
 %8 o f32[R,32] = select_rows(%7)
 %9 logits f32[R,11] = matmul(%8, @head)
@@ -77,17 +82,8 @@ func (s *suite) tiny(i int) (*tiny, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.weights["tiny"] == nil {
-		s.weights["tiny"] = map[string][]byte{}
-		for _, w := range g.Weights {
-			rows, k := []int64{1}, w.Shape[0]
-			if len(w.Shape) == 2 {
-				rows, k = w.Rows, w.Shape[1]
-			}
-			if s.weights["tiny"][w.Name], err = randomWeight("tiny "+w.Name, w.Type, w.Form, rows, k); err != nil {
-				return nil, err
-			}
-		}
+	if err := s.fillWeights("tiny", g); err != nil {
+		return nil, err
 	}
 	m := &tiny{d: s.devices[i], g: g}
 	if m.exe, err = m.d.Compile("tiny", g, backend.Size{Tokens: tinyCall, Rows: tinyCall}); err != nil {
@@ -98,6 +94,26 @@ func (s *suite) tiny(i int) (*tiny, error) {
 	}
 	m.out, err = buffers(m.d, g, g.Outputs, tinyCall)
 	return m, err
+}
+
+// fillWeights gives the named segment random weights for g, once.
+func (s *suite) fillWeights(segment string, g *ir.Graph) error {
+	if s.weights[segment] != nil {
+		return nil
+	}
+	all := map[string][]byte{}
+	for _, w := range g.Weights {
+		rows, k := []int64{1}, w.Shape[0]
+		if len(w.Shape) == 2 {
+			rows, k = w.Rows, w.Shape[1]
+		}
+		var err error
+		if all[w.Name], err = randomWeight(segment+" "+w.Name, w.Type, w.Form, rows, k); err != nil {
+			return err
+		}
+	}
+	s.weights[segment] = all
+	return nil
 }
 
 func (m *tiny) close() {

@@ -66,7 +66,7 @@ func checkStateErrors(s *suite, i int) error {
 	_, unknown := m.d.NewState(m.g.States, codec.Pair{K: codec.F32}, tinyContext)
 	_, none := m.d.NewState(m.g.States, plain, 0)
 	return first(
-		wantError("a state that lacks one", lacking, "kv.1"),
+		wantError("a state that lacks some", lacking, "conv.0"),
 		wantLen("after it", half, 0),
 		wantError("a state without a codec of v", unknown, "codec"),
 		wantError("a state of no positions", none),

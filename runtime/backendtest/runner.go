@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/tessera-llm/tessera/pkg/codec"
@@ -122,12 +123,20 @@ func (r *runner) alone(sp Span) (results, error) {
 	return r.run([]Span{sp}, []backend.State{r.state})
 }
 
-// rewind truncates st and, where the backend can, spoils what is forgotten.
+// rewind truncates st and, where the backend can, spoils what is forgotten. Where
+// st has to refuse, the positions from the nearest length on are run again.
 func (r *runner) rewind(st backend.State, n int) error {
 	if st == nil {
 		return nil
 	}
-	if err := st.Truncate(n); err != nil {
+	held, err := st.Len(), st.Truncate(n)
+	var gone *backend.NotHeldError
+	if errors.As(err, &gone) && held-n > backend.Rewind {
+		if err = st.Truncate(gone.Nearest); err == nil {
+			_, err = r.run([]Span{{gone.Nearest, n - gone.Nearest}}, []backend.State{st})
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if p, ok := st.(interface{ Poison() }); ok {

@@ -128,14 +128,17 @@ func (e *executable) weight(name string) (*kernel.Weight, error) {
 	return &k, nil
 }
 
-// vector returns the named weight, a float vector, as float32.
+// vector returns the named weight, of floats and small (ir.Vector), as float32.
 func (e *executable) vector(name string) ([]float32, error) {
 	w := e.g.Weight(name)
 	data, err := e.d.weights.Bytes(e.segment, w)
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
 	}
-	n := int(w.Shape.Last())
+	n, err := w.Shape.Elements()
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
 	f := make([]float32, n)
 	if err := decodeVector(w.Type, f, data); err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)

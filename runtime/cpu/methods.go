@@ -36,6 +36,7 @@ func init() {
 		ir.OpGeluTanh:    activation(kernel.GeluTanh),
 		ir.OpRope:        {compile: compileRope},
 		ir.OpAttention:   {compile: compileAttention},
+		ir.OpCausalConv:  {compile: compileCausalConv},
 		ir.OpSelectRows:  {compile: compileSelectRows},
 		ir.OpTopK:        {compile: compileTopK},
 		ir.OpBoundary:    {compile: compileBoundary},

@@ -10,15 +10,15 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
-// state is the KV caches of one sequence.
+// state is what one sequence keeps: a part for every state of its segments.
 type state struct {
 	d     *device
 	run   uint64 // number of the last run that had it in its batch
 	kv    codec.Pair
 	max   int
 	names []string
-	index map[string]int    // shared with forks
-	list  []*kernel.KVCache // nil when closed
+	index map[string]int // shared with forks
+	list  []part         // nil when closed
 }
 
 var _ backend.State = (*state)(nil)
@@ -29,33 +29,39 @@ func newState(d *device, specs []*ir.State, kv codec.Pair, maxPos int) (*state, 
 	}
 	s := &state{d: d, kv: kv, max: maxPos, index: make(map[string]int, len(specs))}
 	for _, sp := range specs {
-		if sp.Kind != ir.KV {
-			return nil, fmt.Errorf("state %s: no op of this device keeps a %s state", sp.Name, sp.Kind)
-		}
-		window := 0
-		if sp.Window < int64(maxPos) {
-			window = int(sp.Window)
-		}
-		c, err := kernel.NewKVCache(&d.chunks, kv, kernel.KVShape{Heads: int(sp.Heads), KDim: int(sp.KDim), VDim: int(sp.VDim), Window: window, VOfK: sp.VOfK}, maxPos)
+		p, err := d.newPart(sp, kv, maxPos)
 		if err != nil {
 			return nil, fmt.Errorf("state %s: %w", sp.Name, err)
 		}
 		s.index[sp.Name] = len(s.names)
 		s.names = append(s.names, sp.Name)
-		s.list = append(s.list, c)
+		s.list = append(s.list, p)
 	}
 	return s, nil
 }
 
-// cache returns the cache called name; nil if there is none.
-func (s *state) cache(name string) *kernel.KVCache {
+// part returns the part called name; nil if there is none.
+func (s *state) part(name string) part {
 	if i, ok := s.index[name]; ok {
 		return s.list[i]
 	}
 	return nil
 }
 
-// Len is the number of positions that all caches hold.
+// cache returns the part called name if that is a KV cache, else nil, which no
+// kernel takes.
+func (s *state) cache(name string) *kernel.KVCache {
+	p, _ := s.part(name).(kvPart)
+	return p.KVCache
+}
+
+// recurrent returns the part called name if that is a recurrent state, else nil.
+func (s *state) recurrent(name string) *kernel.Recurrent {
+	p, _ := s.part(name).(recurrentPart)
+	return p.Recurrent
+}
+
+// Len is the number of positions that all parts hold.
 func (s *state) Len() int {
 	n := 0
 	for i, c := range s.list {
@@ -81,20 +87,30 @@ func (s *state) Truncate(n int) error {
 	if held := s.Len(); n < 0 || n > held {
 		return fmt.Errorf("truncate a state of %d positions to %d", held, n)
 	}
-	for i, c := range s.list {
-		if !c.CanReturn(n) {
-			return &backend.NotHeldError{State: s.names[i], Len: n}
+	for i, p := range s.list {
+		if p.Nearest(n) != n {
+			return &backend.NotHeldError{State: s.names[i], Len: n, Nearest: s.nearest(n)}
 		}
 	}
-	for _, c := range s.list {
-		c.Truncate(n)
+	for _, p := range s.list {
+		p.Truncate(n)
 	}
 	return nil
 }
 
+// nearest is the longest length of at most n to which every part can return.
+func (s *state) nearest(n int) int {
+	for i := 0; i < len(s.list); i++ {
+		if m := s.list[i].Nearest(n); m < n {
+			n, i = m, -1 // the others have to agree again
+		}
+	}
+	return n
+}
+
 func (s *state) Trim() {
-	for _, c := range s.list {
-		c.Trim(backend.Rewind)
+	for _, p := range s.list {
+		p.trim()
 	}
 }
 
@@ -106,7 +122,7 @@ func (s *state) start(specs []*ir.State) (int, error) {
 	}
 	n := 0
 	for i, sp := range specs {
-		c := s.cache(sp.Name)
+		c := s.part(sp.Name)
 		if c == nil {
 			return 0, fmt.Errorf("the state holds no %s", sp.Name)
 		}
@@ -124,7 +140,7 @@ func (s *state) reserve(specs []*ir.State, n int) error {
 		return fmt.Errorf("position %d is beyond the session's %d positions: open it with a larger context", n-1, s.max)
 	}
 	for _, sp := range specs {
-		c := s.cache(sp.Name)
+		c := s.part(sp.Name)
 		if err := c.Reserve(c.Len(), n); err != nil {
 			return fmt.Errorf("state %s: %w", sp.Name, err)
 		}
@@ -135,7 +151,7 @@ func (s *state) reserve(specs []*ir.State, n int) error {
 // extend makes the named states n positions long.
 func (s *state) extend(specs []*ir.State, n int) {
 	for _, sp := range specs {
-		s.cache(sp.Name).SetLen(n)
+		s.part(sp.Name).SetLen(n)
 	}
 }
 
@@ -143,9 +159,9 @@ func (s *state) Fork() (backend.State, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
-	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, index: s.index, list: make([]*kernel.KVCache, len(s.list))}
-	for i, c := range s.list {
-		f.list[i] = c.Fork()
+	f := &state{d: s.d, kv: s.kv, max: s.max, names: s.names, index: s.index, list: make([]part, len(s.list))}
+	for i, p := range s.list {
+		f.list[i] = p.fork()
 	}
 	return f, nil
 }
@@ -188,7 +204,7 @@ func (s *state) Load(data []backend.StateData) error {
 	// All is checked before anything is replaced.
 	seen := map[string]bool{}
 	for _, d := range data {
-		c := s.cache(d.Name)
+		c := s.part(d.Name)
 		switch {
 		case c == nil:
 			return fmt.Errorf("saved state %.60q is not one of this segment's (%.100q)", d.Name, s.names)
@@ -201,13 +217,13 @@ func (s *state) Load(data []backend.StateData) error {
 		case d.Len < 0 || d.Len > s.max:
 			return fmt.Errorf("saved state %s has %d positions, the session has room for %d", d.Name, d.Len, s.max)
 		}
-		if err := c.CanLoad(len(d.Data), d.From, d.Len); err != nil {
+		if err := c.CanLoad(d.Data, d.From, d.Len); err != nil {
 			return fmt.Errorf("saved state %s: %w", d.Name, err)
 		}
 		seen[d.Name] = true
 	}
 	for _, d := range data {
-		if err := s.cache(d.Name).Load(d.Data, d.From, d.Len); err != nil {
+		if err := s.part(d.Name).Load(d.Data, d.From, d.Len); err != nil {
 			return fmt.Errorf("saved state %s: %w", d.Name, err)
 		}
 	}

@@ -90,7 +90,9 @@ func newSite(g *ir.Graph, old *ir.Node, v variant) (*site, error) {
 		w := g.Weight(name)
 		shape, rows, form := slices.Clone(w.Shape), slices.Clone(w.Rows), v.form
 		for j := range shape {
-			shape[j] *= scale
+			if j == 0 || op.ReadAs(i) != ir.Vector { // few numbers per channel stay few
+				shape[j] *= scale
+			}
 		}
 		for j := range rows {
 			rows[j] *= scale
@@ -106,7 +108,7 @@ func newSite(g *ir.Graph, old *ir.Node, v variant) (*site, error) {
 	}
 	for _, name := range old.States {
 		st := *g.State(name)
-		st.KDim, st.VDim = st.KDim*scale, st.VDim*scale
+		st.KDim, st.VDim, st.Base, st.Row = st.KDim*scale, st.VDim*scale, st.Base*scale, st.Row*scale
 		s.g.AddState(&st)
 		s.n.States = append(s.n.States, name)
 	}

@@ -68,8 +68,9 @@ func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend
 	}
 	s := &state{d: d, max: maxPos, layers: map[string]*layer{}}
 	for _, sp := range specs {
-		if sp.Kind != ir.KV {
-			return nil, fmt.Errorf("state %s: the reference interpreter has no op that keeps a %s state", sp.Name, sp.Kind)
+		l, err := newLayer(sp)
+		if err != nil {
+			return nil, fmt.Errorf("state %s: %w", sp.Name, err)
 		}
 		if sp.VOfK {
 			if err := kv.Fits(int(sp.KDim), int(sp.VDim), true); err != nil {
@@ -77,24 +78,36 @@ func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend
 			}
 		}
 		s.names = append(s.names, sp.Name)
-		s.layers[sp.Name] = newLayer(sp)
+		s.layers[sp.Name] = l
 	}
 	return s, nil
 }
 
-// layer is K and V of one layer: positions × heads × kdim and × vkept.
+// layer is what one layer keeps of every position: heads × kdim of K and × vkept
+// of V. A recurrence keeps as K what its device keeps of the positions of the open
+// chunk only, and has no base: what it carries follows from all of them.
 type layer struct {
 	heads, kdim, vdim int
 	vkept             int // vdim, or 0 where v is the first channels of k
 	k, v              []float64
 }
 
-func newLayer(sp *ir.State) *layer {
+func newLayer(sp *ir.State) (*layer, error) {
 	l := &layer{heads: int(sp.Heads), kdim: int(sp.KDim), vdim: int(sp.VDim), vkept: int(sp.VDim)}
-	if sp.VOfK {
-		l.vkept = 0
+	switch sp.Kind {
+	case ir.KV:
+		if sp.VOfK {
+			l.vkept = 0
+		}
+	case ir.Recurrent:
+		l.heads, l.kdim = 1, int(sp.Row)
+	default:
+		return nil, fmt.Errorf("the reference interpreter keeps no %s state", sp.Kind)
 	}
-	return l
+	if l.heads <= 0 || l.kdim <= 0 || l.vdim < 0 {
+		return nil, fmt.Errorf("%d heads of %d and %d channels", l.heads, l.kdim, l.vdim)
+	}
+	return l, nil
 }
 
 func (l *layer) len() int { return len(l.k) / (l.heads * l.kdim) }

@@ -137,3 +137,27 @@ func head(y, q []float64, l *layer, h, first, last int, scale float64) {
 		}
 	}
 }
+
+// causalConv is a sum of products per channel over taps of which the newest lies at
+// the row itself; before position 0 there is 0.
+func causalConv(s *site) value {
+	x, taps := s.x, s.w.k
+	y := newValue(x.rows(), x.cols)
+	for _, sp := range s.run.spans {
+		l := sp.st.layers[s.n.States[0]]
+		l.k = append(l.k, x.f[sp.first*x.cols:(sp.first+sp.rows)*x.cols]...)
+		for t := range sp.rows {
+			for j := range taps {
+				at := sp.start + t - taps + 1 + j
+				for c := range x.cols {
+					v := 0.0
+					if at >= 0 {
+						v = l.k[at*x.cols+c]
+					}
+					y.row(sp.first + t)[c] += v * s.w.row(c)[j]
+				}
+			}
+		}
+	}
+	return y
+}

@@ -40,6 +40,7 @@ var meanings = map[ir.OpName]func(*site) error{
 	ir.OpAttention: always(func(s *site) value {
 		return attention(s.n, s.vals, s.run)
 	}),
+	ir.OpCausalConv:  always(causalConv),
 	ir.OpSelectRows:  always(selectRows),
 	ir.OpTopK:        func(s *site) error { return topk(s.n, s.vals) },
 	ir.OpBoundary:    boundary,

@@ -147,6 +147,9 @@ func graphCases() []Case {
 		do("state-other-kind", "graph breaks", func(g *tesserapb.Graph) {
 			g.States[0] = &tesserapb.State{Name: g.States[0].Name, Kind: "recurrent", Base: 16, Row: 4}
 		}),
+		do("state-base-huge", "graph breaks", func(g *tesserapb.Graph) {
+			g.States[0] = &tesserapb.State{Name: g.States[0].Name, Kind: "recurrent", Base: 1 << 50, Row: 4}
+		}),
 		do("state-window-negative", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Window = -1 }),
 		do("state-window-too-short", "graph breaks", func(g *tesserapb.Graph) { g.States[0].Window = 1 }),
 		do("state-v-of-smaller-k", "graph breaks", func(g *tesserapb.Graph) { g.States[0].VOfK, g.States[0].VDim = true, g.States[0].KDim+1 }),

@@ -174,16 +174,18 @@ func (l *chunkList) fork() chunkList {
 // that it shares.
 func (l *chunkList) memory() (m Memory) {
 	for _, c := range l.chunks {
-		n := int64(len(c.mem))
-		if refs := int64(c.refs.Load()); refs > 1 {
-			m.Shared += n
-			m.Fair += n / refs
-		} else {
-			m.Own += n
-			m.Fair += n
-		}
+		m = m.Add(c.memory())
 	}
 	return m
+}
+
+// memory is that of one chunk.
+func (c *chunk) memory() Memory {
+	n := int64(len(c.mem))
+	if refs := int64(c.refs.Load()); refs > 1 {
+		return Memory{Shared: n, Fair: n / refs}
+	}
+	return Memory{Own: n, Fair: n}
 }
 
 // Memory is what a state takes, in bytes.

@@ -115,6 +115,14 @@ func (c *KVCache) CanReturn(n int) bool {
 	return n >= 0 && n <= c.len && (first >= c.from || first >= n)
 }
 
+// Nearest is the longest length of at most n to which CanReturn agrees.
+func (c *KVCache) Nearest(n int) int {
+	if n = min(n, c.len); c.CanReturn(n) {
+		return n
+	}
+	return 0 // a shorter one sees what is further behind
+}
+
 // Truncate forgets the positions from n on, to which CanReturn must agree.
 func (c *KVCache) Truncate(n int) {
 	c.len, c.from = n, min(c.from, n)
@@ -218,12 +226,12 @@ func (c *KVCache) Save(dst []byte) ([]byte, int) {
 	return dst, from
 }
 
-// CanLoad says whether Load would take "bytes" bytes as positions from to n-1.
-func (c *KVCache) CanLoad(bytes, from, n int) error {
+// CanLoad says whether Load would take src as positions from to n-1.
+func (c *KVCache) CanLoad(src []byte, from, n int) error {
 	each := c.Heads * (c.k.row + c.v.row)
-	if n < 0 || n > c.Max || from < 0 || from > n || bytes != (n-from)*each {
+	if n < 0 || n > c.Max || from < 0 || from > n || len(src) != (n-from)*each {
 		return fmt.Errorf("kv cache %s of %d heads of %d and %d: %d bytes for positions %d to %d (at most %d), want %d bytes each",
-			c.Codecs(), c.Heads, c.KDim, c.VDim, bytes, from, n-1, c.Max, each)
+			c.Codecs(), c.Heads, c.KDim, c.VDim, len(src), from, n-1, c.Max, each)
 	}
 	if from > c.firstVisible(n) {
 		return fmt.Errorf("kv cache: saved from position %d, position %d sees those from %d", from, n, c.firstVisible(n))
@@ -234,7 +242,7 @@ func (c *KVCache) CanLoad(bytes, from, n int) error {
 // Load makes the cache one of n positions, of which it holds those from "from"
 // on, as Save wrote them. What CanLoad refuses changes nothing.
 func (c *KVCache) Load(src []byte, from, n int) error {
-	if err := c.CanLoad(len(src), from, n); err != nil {
+	if err := c.CanLoad(src, from, n); err != nil {
 		return err
 	}
 	c.Release()
