@@ -293,7 +293,7 @@ func TestRecurrentRewind(t *testing.T) {
 func TestRecurrentCompany(t *testing.T) {
 	h := newHybrid(t, "")
 	p := h.bundle(t, h.segments("embed", "layer.0", "layer.1", "layer.2", "logits"))
-	for _, n := range []int{0, 1, 63, 64, 65, 127, 200} {
+	for _, n := range []int{0, 1, 40, 63, 64, 65, 127, 200} {
 		m := h.model(t, h.bundle(t, h.segments("embed", "layer.1", "layer.2", "logits")), hybridLen)
 		parent, other, lone := newSession(t, m), newSession(t, m), newSession(t, m)
 		h.goesOn(t, "parent", parent, n)
@@ -304,6 +304,7 @@ func TestRecurrentCompany(t *testing.T) {
 		}
 		turn := slices.Concat(h.ids[:n], []int32{(h.ids[n] + 1) % hybridVocab, 5, 6})
 		want := h.append(t, lone, turn)[n*hybridVocab:]
+		further := h.append(t, lone, []int32{7, 8, 9, 10})
 		var said [3][]float32
 		batch := []runtime.Append{{Session: child, IDs: turn[n:]}, {Session: parent, IDs: h.ids[n : n+70]}, {Session: other, IDs: h.ids[30:131]}}
 		for i := range batch {
@@ -322,6 +323,10 @@ func TestRecurrentCompany(t *testing.T) {
 				t.Errorf("forked at %d: session %d says something else in company (%v)", n, i, out[i].Err)
 			}
 		}
+		if !bitsEqual(h.append(t, child, []int32{7, 8, 9, 10}), further) {
+			t.Errorf("forked at %d: the child has seen its parent's tokens", n)
+		}
+		h.goesOn(t, "a parent behind its child", parent, 10)
 	}
 
 	// Every run of a step may be the one that fails, late.

@@ -11,7 +11,6 @@ import (
 const small = `graph small
 input %0 x f32[S,32]
 state $kv heads=1 k=16 v=16
-state $conv kind=recurrent base=96 row=32
 weight @n f32[32] = tensor(n, f32[32])
 weight @w f32[64,32] = tensor(w, f32[64,32])
 weight @f f32[8] = tensor(f, f32[8])
@@ -23,14 +22,18 @@ weight @f f32[8] = tensor(f, f32[8])
 %7 k f32[S,16] = matmul(%2, @k)
 %8 a f32[S,32] = attention(%6, %7, %7, $kv) {head_dim=16, heads=2, kv_heads=1, scale=0.25}
 weight @k f32[16,32] = tensor(k, f32[16,32])
-weight @taps f32[32,4] = tensor(taps, f32[32,4])
-%10 c f32[S,32] = causal_conv(%2, @taps, $conv)
 output %5
 output %8
+`
+
+// breakable is small and a recurrence.
+const breakable = small + `state $conv kind=recurrent base=96 row=32
+weight @taps f32[32,4] = tensor(taps, f32[32,4])
+%10 c f32[S,32] = causal_conv(%2, @taps, $conv)
 output %10
 `
 
-// breakages names, per rule, ways to break it: an edit of small's text (from,
+// breakages names, per rule, ways to break it: an edit of breakable's text (from,
 // to) or of the graph.
 var breakages = []struct {
 	rule, what string
@@ -191,11 +194,11 @@ func TestVerifySharedStates(t *testing.T) {
 }
 
 func TestVerifyNamesTheBrokenRule(t *testing.T) {
-	parse(t, small)
+	parse(t, breakable)
 	covered := map[string]bool{}
 	for _, c := range breakages {
-		text := strings.Replace(small, c.from, c.to, 1)
-		if c.from != "" && text == small {
+		text := strings.Replace(breakable, c.from, c.to, 1)
+		if c.from != "" && text == breakable {
 			t.Fatalf("%s: %q is not in the graph", c.what, c.from)
 		}
 		if c.what == "c4 where the op reads plain" {

@@ -52,14 +52,14 @@ func convolve(t testing.TB, r *Recurrent, x, w []float32, c, taps, from, to int)
 // TestCausalConv: in calls of every size, trimmed or not, with poison behind the
 // rows, the bits of the definition.
 func TestCausalConv(t *testing.T) {
-	const n = 700
-	for _, s := range [][2]int{{3, 4}, {64, 2}, {65, 3}, {130, 5}, {5, 65}, {5, 130}} {
-		c, taps := s[0], s[1]
+	// 2,300 positions have more chunks than bases that are kept.
+	for _, s := range [][3]int{{3, 4, 2300}, {64, 2, 700}, {65, 3, 2300}, {130, 5, 700}, {5, 65, 2300}, {5, 130, 700}} {
+		c, taps, n := s[0], s[1], s[2]
 		g := rng(uint64(c))
 		x, w := gauss(g, n*c), gauss(g, taps*c)
 		w[0] = float32(math.Inf(1)) // zeros before position 0 take part
 		want := convolved(x, w, c, taps)
-		for _, call := range []int{1, 7, 63, 64, 65, 128, 513, 700} {
+		for _, call := range []int{1, 7, 63, 64, 65, 128, 513, 1500, 2300} {
 			p := &Pool{}
 			r := newRecurrent(t, p, (taps-1)*c, c)
 			for at := 0; at < n; at += call {
@@ -86,7 +86,7 @@ func TestCausalConvCompany(t *testing.T) {
 	g := rng(5)
 	w := gauss(g, taps*c)
 	p := &Pool{}
-	for _, n := range []int{1, 60, 63, 64, 65, 127, 128, 200} {
+	for _, n := range []int{1, 40, 60, 63, 64, 65, 100, 127, 128, 200} {
 		a, b := gauss(g, (n+80)*c), gauss(g, (n+80)*c)
 		copy(b, a[:n*c])
 		parent := newRecurrent(t, p, (taps-1)*c, c)
@@ -99,7 +99,7 @@ func TestCausalConvCompany(t *testing.T) {
 			r    *Recurrent
 			x    []float32
 			rows int
-		}{{child, b, 3}, {other, a, 66}, {parent, a, 80}} {
+		}{{child, b, 3}, {other, a, 66}, {parent, a, []int{5, 80}[n%2]}} {
 			at := s.r.Len()
 			if err := s.r.Reserve(at, at+s.rows); err != nil {
 				t.Fatal(err)
@@ -114,6 +114,14 @@ func TestCausalConvCompany(t *testing.T) {
 		sameBits(t, "company", &o.Out, new(FromF32(want, rows, c)))
 		for _, s := range o.Spans {
 			s.State.SetLen(s.Start + s.Rows)
+		}
+		for _, s := range []struct {
+			r *Recurrent
+			x []float32
+		}{{child, b}, {parent, a}} { // what one kept is not what the other did
+			at := s.r.Len()
+			got := FromF32(convolve(t, s.r, append(slices.Clone(s.x), b...), w, c, taps, at, at+9), 9, c)
+			sameBits(t, "behind company", &got, new(FromF32(convolved(append(slices.Clone(s.x), b...), w, c, taps)[at*c:(at+9)*c], 9, c)))
 		}
 		if err := parent.Reserve(n, n+1); err == nil {
 			t.Error("positions before the end were reserved")
