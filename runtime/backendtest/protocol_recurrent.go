@@ -19,7 +19,8 @@ const (
 var recurrentCalls = []int{1, 7, 63, 64, 65, 513}
 
 // recurrentText is three convolutions, one of more taps than a chunk has positions,
-// and between them an attention that sees everything and one that looks back a window.
+// and between them an attention whose state keeps everything and one whose state
+// keeps a window.
 const recurrentText = `
 graph recurrent
 input %0 ids i32[S]
@@ -34,7 +35,7 @@ weight @taps.1 f16[96,5] = stored(taps.1, f16[96,5], rows, [96])
 weight @taps.2 f32[96,70] = stored(taps.2, f32[96,70], rows, [96])
 %1 x.0 f32[S,96] = embedding(%0, @embd)
 %2 c.0 f32[S,96] = causal_conv(%1, @taps.0, $conv.0)
-%3 a.0 f32[S,96] = attention(%2, %2, %2, $kv.0) {head_dim=32, heads=3, kv_heads=3, scale=0.5}
+%3 a.0 f32[S,96] = attention(%2, %2, %2, $kv.0) {head_dim=32, heads=3, kv_heads=3, scale=0.5, window=20}
 %4 x.1 f32[S,96] = add(%2, %3)
 %5 c.1 f32[S,96] = causal_conv(%4, @taps.1, $conv.1)
 %6 g.1 f32[S,96] = silu(%5)
