@@ -24,14 +24,32 @@ state $kv.1 heads=2 k=16 v=16 window=600
 output %5
 `
 
+// oneState is a state that both layers read, of one head whose v is part of k.
+const oneState = `graph g
+input %0 q f32[S,128]
+input %1 k f32[S,32]
+state $kv.0 heads=1 k=32 v=16 of=k
+%3 a f32[S,64] c4 = attention(%0, %1, $kv.0) {head_dim=32, heads=4, kv_heads=1, scale=0.25}
+%4 b f32[S,64] = relayout(%3) {to="plain"}
+%5 c f32[S,64] = attention(%0, $kv.0) {head_dim=32, heads=4, kv_heads=1, scale=0.125, window=600}
+%6 d f32[S,64] = add(%4, %5)
+output %6
+`
+
 // TestPartialRounds: a batch whose partial results are more than the budget runs
 // in rounds of one, two and more spans: the same bits, never more memory than the
 // budget, on one device for all its executables, and nothing allocated.
 func TestPartialRounds(t *testing.T) {
-	g, err := ir.Parse(twoLayers)
-	if err != nil {
-		t.Fatal(err)
+	for _, text := range []string{twoLayers, oneState} {
+		g, err := ir.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		partialRounds(t, g)
 	}
+}
+
+func partialRounds(t *testing.T, g *ir.Graph) {
 	lens := []int{300, 600, 10, 1000, 520, 400}
 	rows := []int{1, 2, 1, 1, 3, 4}
 	// A partial result takes 32 floats; 4 heads, by queries and chunks: 8, 24, 0,

@@ -58,8 +58,8 @@ func TestAttentionOverViews(t *testing.T) {
 				t.Fatal("the fork does not share what it should")
 			}
 			for _, g := range []int{1, 3, 16} {
-				for _, at := range [][2]int{{0, 1}, {250, 20}, {511, 3}, {759, 1}, {700, 40}} {
-					if g*at[1]*shape.KDim > 9300 {
+				for i, at := range [][2]int{{0, 1}, {250, 20}, {511, 3}, {759, 1}, {700, 40}} {
+					if g*at[1]*shape.KDim > 9300 || testing.Short() && i != (g+shape.KDim/16)%5 {
 						continue // it takes the generic tier too long
 					}
 					heads := shape.Heads * g
