@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/tessera-llm/tessera/runtime/sampler"
 )
 
 // Append is what a step adds to one session.
@@ -13,7 +15,9 @@ type Append struct {
 	Rows    []Row   // the tokens behind which something is wanted; nil: nothing
 	// Logits, when set, sees the logits of the whole vocabulary, before
 	// adjustments and masks: vocab numbers each for Rows[first], Rows[first+1]
-	// and so on, valid during the call. An error becomes the outcome's.
+	// and so on, valid during the call. An error becomes the outcome's, and NaN are
+	// ErrNaN without a call. It runs within the step: further steps, and Rewind, Fork,
+	// Snapshot and Close of the step's sessions or the model, are errors in it.
 	Logits func(first int, logits []float32, vocab int) error
 	// NoTop says that Logits is all that is wanted of Rows: the outcome has no
 	// Tops, and topk does not run when no append of the step needs it.
@@ -24,7 +28,7 @@ type Append struct {
 type Row struct {
 	At          int32 // index into IDs
 	Adjust      Adjustments
-	Temperature float32  // of Top.LSETemp; 0 is 1
+	Temperature float32  // of Top.LSETemp, at least sampler.MinTemperature; 0 is 1
 	Allow       []uint32 // bit id%32 of word id/32 allows an id, ceil(vocabulary/32) words; nil: all
 }
 
@@ -93,8 +97,8 @@ func (m *Model) check(a *Append) error {
 }
 
 func (m *Model) checkRow(r *Row) error {
-	if t := r.Temperature; t < 0 || t != t || t > 0 && math.IsInf(float64(1/t), 0) || math.IsInf(float64(t), 0) {
-		return fmt.Errorf("temperature %v, want 0 (1) or more", r.Temperature)
+	if t := r.Temperature; t != 0 && !(t >= sampler.MinTemperature && t <= math.MaxFloat32) {
+		return fmt.Errorf("temperature %v, want 0 (1) or at least %v", t, float32(sampler.MinTemperature))
 	}
 	a := &r.Adjust
 	if len(a.Scale) != len(a.IDs) || len(a.Bias) != len(a.IDs) {

@@ -59,6 +59,7 @@ type Model struct {
 	in, out [][]backend.Buffer // by segment
 	plan    stepPlan
 	step    stepState
+	running bool // a step; what its Logits functions may not do asks
 	closed  bool
 }
 
@@ -233,10 +234,13 @@ func (m *Model) Stats() backend.Stats {
 }
 
 // Close releases everything the model has opened, and the program. Sessions
-// cannot be used afterwards. Closing twice is harmless.
+// cannot be used afterwards. Closing twice is harmless; within a step it is refused.
 func (m *Model) Close() error {
 	if m.closed {
 		return nil
+	}
+	if m.running {
+		return errRunning
 	}
 	m.closed = true
 	var all []error

@@ -16,8 +16,8 @@ import (
 // with the bits of a session that never went further. An error, a cancelled ctx too,
 // leaves the session as it was.
 func (s *Session) Rewind(ctx context.Context, n int) error {
-	if s.st == nil {
-		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	if err := s.usable(); err != nil {
+		return err
 	}
 	if n < 0 || n > len(s.ids) {
 		return fmt.Errorf("rewind a session of %d tokens to %d", len(s.ids), n)
@@ -100,8 +100,8 @@ func nearest(st backend.State, n int) (backend.State, error) {
 // or a little behind it need not compute it again. It shares memory with the
 // session until that moves on, and is dropped by a Rewind to a shorter length.
 func (s *Session) Snapshot() error {
-	if s.st == nil {
-		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	if err := s.usable(); err != nil {
+		return err
 	}
 	if k := len(s.snapshots); k > 0 && s.snapshots[k-1].Len() == s.st.Len() {
 		return nil
@@ -117,8 +117,8 @@ func (s *Session) Snapshot() error {
 // Fork returns a session that goes on from here by itself. Both share memory
 // until they write; snapshots stay with the parent.
 func (s *Session) Fork() (*Session, error) {
-	if s.st == nil {
-		return nil, fmt.Errorf("the session: %w", backend.ErrClosed)
+	if err := s.usable(); err != nil {
+		return nil, err
 	}
 	st, err := s.st.Fork()
 	if err != nil {
@@ -127,10 +127,28 @@ func (s *Session) Fork() (*Session, error) {
 	return &Session{m: s.m, st: st, ids: slices.Clone(s.ids), adjust: s.adjust}, nil
 }
 
-// Close gives the session's memory back. Closing twice is harmless.
+// usable says whether the session is open and in no step that runs.
+func (s *Session) usable() error {
+	switch {
+	case s.st == nil:
+		return fmt.Errorf("the session: %w", backend.ErrClosed)
+	case s.stepping():
+		return errRunning
+	}
+	return nil
+}
+
+// stepping says whether the session is in a step that runs.
+func (s *Session) stepping() bool { return s.m.running && s.run == s.m.step.run }
+
+// Close gives the session's memory back. Closing twice is harmless; within a step
+// that the session is in, it is refused.
 func (s *Session) Close() error {
 	if s.st == nil {
 		return nil
+	}
+	if s.stepping() {
+		return errRunning
 	}
 	err := s.st.Close()
 	for _, st := range s.snapshots {

@@ -121,7 +121,10 @@ func (s *Segment) Run(ctx context.Context, in map[string]Array, want []int32) (m
 			return nil, fmt.Errorf("segment %s has no input %.60q: it takes %s", s.Name, name, s.describe(s.Graph.Inputs))
 		}
 	}
-	span := s.span(in, want)
+	span, held := s.span(in, want), 0
+	if s.st != nil {
+		held = s.st.Len()
+	}
 	for i, id := range s.Graph.Inputs {
 		v := s.Graph.Value(id)
 		a, ok := in[v.Name]
@@ -137,9 +140,25 @@ func (s *Segment) Run(ctx context.Context, in map[string]Array, want []int32) (m
 	if err := s.exec.Run(ctx, []backend.Span{span}, s.in, s.out); err != nil {
 		return nil, err
 	}
+	out, err := s.read(ctx)
+	if err == nil {
+		err = s.dev.Wait(ctx)
+	}
+	if err != nil { // what is under way is waited for, and its error stays here
+		_ = s.dev.Wait(context.WithoutCancel(ctx))
+		if s.st != nil {
+			err = errors.Join(err, s.st.Truncate(held))
+		}
+		return nil, err
+	}
 	if s.st != nil {
 		s.st.Trim()
 	}
+	return out, nil
+}
+
+// read copies the outputs.
+func (s *Segment) read(ctx context.Context) (map[string]Array, error) {
 	out := map[string]Array{}
 	for i, id := range s.Graph.Outputs {
 		b, v := s.out[i], s.Graph.Value(id)

@@ -47,6 +47,13 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 	if len(t.live) == 0 {
 		return t.outcomes, nil
 	}
+	m.running = true
+	done := false
+	defer func() {
+		if m.running = false; !done { // a panic of a Logits function, which is the caller's
+			_ = m.takeBack(ctx, batch)
+		}
+	}()
 	err := m.forward(ctx, batch)
 	if err == nil {
 		err = m.head(ctx, batch)
@@ -54,14 +61,9 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 	if err == nil {
 		err = m.dev.Wait(ctx)
 	}
+	done = true
 	if err != nil {
-		// What is still under way ends first. An error of it follows from this one, and
-		// must not be told to the next step.
-		_ = m.dev.Wait(context.WithoutCancel(ctx))
-		for _, a := range t.live {
-			err = errors.Join(err, batch[a].Session.undo())
-		}
-		return nil, err
+		return nil, errors.Join(err, m.takeBack(ctx, batch))
 	}
 	for _, a := range t.live {
 		s := batch[a].Session
@@ -78,10 +80,27 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 	return t.outcomes, nil
 }
 
+// takeBack makes the sessions of a step that failed what they were before. It waits for
+// what is under way, also when ctx is cancelled, and keeps its error from the next step.
+func (m *Model) takeBack(ctx context.Context, batch []Append) error {
+	_ = m.dev.Wait(context.WithoutCancel(ctx))
+	var err error
+	for _, a := range m.step.live {
+		err = errors.Join(err, batch[a].Session.undo())
+	}
+	return err
+}
+
+// errRunning is the error of what a Logits function may not do.
+var errRunning = errors.New("a step of the model is running: a Logits function may not step, and leaves the step's sessions and the model alone")
+
 // begin checks the batch and lays out spans, rows and outcomes.
 func (m *Model) begin(batch []Append) error {
 	if m.closed {
 		return fmt.Errorf("the model: %w", backend.ErrClosed)
+	}
+	if m.running {
+		return errRunning
 	}
 	t := &m.step
 	t.run++
@@ -106,6 +125,9 @@ func (m *Model) begin(batch []Append) error {
 	}
 	if tokens > m.opt.MaxChunk {
 		return fmt.Errorf("a step of %d tokens, at most %d: open the model with larger chunks, or make several steps", tokens, m.opt.MaxChunk)
+	}
+	if n := len(t.rows); m.plan.whole && n > m.opt.MaxRows {
+		return fmt.Errorf("a step that wants %d rows of a program that is not cut in front of its logits, at most %d", n, m.opt.MaxRows)
 	}
 	for _, i := range t.live {
 		t.spans = append(t.spans, backend.Span{State: batch[i].Session.st, Rows: len(batch[i].IDs)})
@@ -200,7 +222,7 @@ func (m *Model) head(ctx context.Context, batch []Append) error {
 			return err
 		}
 		if to == len(m.exec) && hi > lo && m.buffers[topIDs] != nil {
-			if err := m.readTops(ctx, lo, hi); err != nil {
+			if err := m.readTops(ctx, batch, lo, hi); err != nil {
 				return err
 			}
 		}
@@ -228,7 +250,7 @@ func (m *Model) narrow(lo, hi int) {
 }
 
 // readTops copies the outcome of topk for rows [lo, hi) of the step.
-func (m *Model) readTops(ctx context.Context, lo, hi int) error {
+func (m *Model) readTops(ctx context.Context, batch []Append, lo, hi int) error {
 	ids, err := m.buffers[topIDs].Int32(ctx)
 	if err != nil {
 		return err
@@ -251,8 +273,13 @@ func (m *Model) readTops(ctx context.Context, lo, hi int) error {
 	for i := lo; i < hi; i++ {
 		p := &t.tops[i]
 		p.LSE, p.LSETemp = lse[i-lo], lseTemp[i-lo]
-		if out := &t.outcomes[t.rows[i].a]; out.Tops != nil && out.Err == nil && (p.LSE != p.LSE || p.Logits[0] != p.Logits[0]) {
+		out := &t.outcomes[t.rows[i].a]
+		switch {
+		case out.Tops == nil || out.Err != nil:
+		case p.LSE != p.LSE || p.Logits[0] != p.Logits[0]:
 			out.Err = ErrNaN
+		case p.LSETemp != p.LSETemp:
+			out.Err = fmt.Errorf("logits of up to %v overflow at temperature %v", p.Logits[0], batch[t.rows[i].a].Rows[t.rows[i].row].Temperature)
 		}
 	}
 	return nil
@@ -273,8 +300,14 @@ func (m *Model) showLogits(ctx context.Context, batch []Append, lo, hi int) erro
 				return err
 			}
 			out := &t.outcomes[t.rows[i].a]
-			if v := b.Cols(); out.Err == nil {
-				out.Err = a.Logits(t.rows[i].row, all[(i-lo)*v:(end-lo)*v], v)
+			v := b.Cols()
+			own := all[(i-lo)*v : (end-lo)*v]
+			switch {
+			case out.Err != nil:
+			case slices.ContainsFunc(own, func(x float32) bool { return x != x }):
+				out.Err = ErrNaN
+			default:
+				out.Err = a.Logits(t.rows[i].row, own, v)
 			}
 		}
 		i = end

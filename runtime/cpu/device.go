@@ -73,14 +73,22 @@ func (d *device) NewState(specs []*ir.State, kv codec.Pair, maxPos int) (backend
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	return newState(d, specs, kv, maxPos)
+	st, err := newState(d, specs, kv, maxPos)
+	if err != nil {
+		return nil, err // not st: a nil in an interface is something
+	}
+	return st, nil
 }
 
 func (d *device) NewBuffer(t ir.Type, rows int) (backend.Buffer, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	return newBuffer(t, rows)
+	b, err := newBuffer(t, rows)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Wait has nothing to wait for: a run is over when it returns.

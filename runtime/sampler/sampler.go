@@ -15,6 +15,10 @@ import (
 	"github.com/tessera-llm/tessera/internal/f32"
 )
 
+// MinTemperature is the lowest temperature that is not 0: divided by less, logits that
+// are nothing unusual leave float32.
+const MinTemperature = 1e-30
+
 // Config of a sampler. The zero value is greedy.
 type Config struct {
 	Temperature       float32 // 0: greedy
@@ -29,8 +33,8 @@ type Config struct {
 func (c Config) Check() error {
 	bad := func(v float32, lo, hi float32) bool { return !(v >= lo && v <= hi) }
 	switch {
-	case bad(c.Temperature, 0, 1e6):
-		return fmt.Errorf("temperature %v: want 0 (greedy) or more", c.Temperature)
+	case bad(c.Temperature, 0, 1e6), c.Temperature > 0 && c.Temperature < MinTemperature:
+		return fmt.Errorf("temperature %v: want 0 (greedy) or %v to 1e6", c.Temperature, float32(MinTemperature))
 	case c.TopK < 0:
 		return fmt.Errorf("top-k %d: want 0 (off) or more", c.TopK)
 	case bad(c.TopP, 0, 1):
