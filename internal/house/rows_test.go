@@ -45,6 +45,10 @@ func kinds(t *testing.T, units map[string]*unit) []kind {
 		{name: "weight type", pkg: "pkg/tensor", typ: "Type", table: map[string]string{
 			"pkg/tensor/":          "names and block geometry",
 			"pkg/quant/mixture.go": "the recipes of llama-quantize, bit-exact",
+			"pkg/quant/codec.go":   "the block format of each type",
+			"pkg/quant/recipe.go":  "names of the recipes of one type",
+			"pkg/gguf/types.go":    "numbers of the types in files",
+			"pkg/safetensors/":     "names of the types in files",
 		}, reasons: map[string]string{
 			"cmd/convert/arrays.go decodeArray":                "arrays of run are float32 and int32: these types become one of them without loss",
 			"pkg/model/builder.go resolver.cache":              "a model all of f32 keeps its cache in f32 by default",
@@ -54,6 +58,8 @@ func kinds(t *testing.T, units map[string]*unit) []kind {
 			"runtime/cpu/kernel/runas.go runAs":                "records that run as bytes are made as records of q8_0",
 		}},
 		{name: "op", pkg: "pkg/ir", typ: "OpName", table: map[string]string{
+			"pkg/ir/ops.go ops":                      "the rows",
+			"pkg/target/target.go CPU":               "what a target's kernels do",
 			"runtime/reference/meanings.go meanings": "the reference case of each simple op",
 			"runtime/cpu/methods.go init":            "the kernel of each op",
 			"runtime/backendtest/ops.go makers":      "the conformance case of each op",
@@ -167,11 +173,13 @@ func (k *kind) meets(u *unit) (sites []site) {
 	return sites
 }
 
-// compared lists the expressions that n compares something with.
+// compared lists the expressions that n compares something with; a list or map of structs is
+// a table, and what its rows hold is compared with sooner or later.
 func compared(u *unit, n ast.Node, k *kind) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
-		if n.Op == token.EQL || n.Op == token.NEQ {
+		switch n.Op {
+		case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
 			return []ast.Expr{n.X, n.Y}
 		}
 	case *ast.CaseClause:
@@ -182,9 +190,13 @@ func compared(u *unit, n ast.Node, k *kind) []ast.Expr {
 		var all []ast.Expr
 		for _, e := range n.Elts {
 			if kv, ok := e.(*ast.KeyValueExpr); ok {
-				if _, isStruct := under(u.info.TypeOf(n)).(*types.Struct); !isStruct {
-					all = append(all, kv.Key)
+				if _, isStruct := under(u.info.TypeOf(n)).(*types.Struct); isStruct {
+					continue
 				}
+				all, e = append(all, kv.Key), kv.Value
+			}
+			if row, ok := e.(*ast.CompositeLit); ok && k.typ != "" { // of a table: a list or map of structs
+				all = append(all, fields(u, row)...)
 				continue
 			}
 			if elem := elemOf(u.info.TypeOf(n)); elem != nil && k.typ != "" && isNamed(elem, k.pkg, k.typ) {
@@ -194,6 +206,20 @@ func compared(u *unit, n ast.Node, k *kind) []ast.Expr {
 		return all
 	}
 	return nil
+}
+
+// fields lists what a struct literal holds.
+func fields(u *unit, n *ast.CompositeLit) (all []ast.Expr) {
+	if _, isStruct := under(u.info.TypeOf(n)).(*types.Struct); !isStruct {
+		return nil
+	}
+	for _, e := range n.Elts {
+		if kv, ok := e.(*ast.KeyValueExpr); ok {
+			e = kv.Value
+		}
+		all = append(all, e)
+	}
+	return all
 }
 
 func under(t types.Type) types.Type {
@@ -332,6 +358,9 @@ var array = [...]int{B: 1}
 var list = []Type{A, C}
 func index(m map[Type]int) int { return m[B] }
 func byName(s string) bool { return s == "alpha" }
+func order(t Type) bool { return t < B }
+var rows = []row{{A, "a"}, {t: C}}
+var rowsByName = map[string]row{"b": {t: B}}
 func fine(t Type) (row, Type) { use(A); return row{t: A, name: "alpha"}, B }
 func zero(t Type) bool { return t == Invalid }
 func use(Type) {}
@@ -358,7 +387,7 @@ func byVar() *row { return alpha }
 		slices.Sort(all)
 		return strings.Join(all, " ")
 	}
-	const want = "array:B compare:A compare:B index:B keyed:A list:A list:C sw:A sw:C"
+	const want = "array:B compare:A compare:B index:B keyed:A list:A list:C order:B rows:A rows:C rowsByName:B sw:A sw:C"
 	if got := find(kind{pkg: "pkg/x", typ: "Type"}); got != want {
 		t.Errorf("met: %s\nwant %s", got, want)
 	}
