@@ -45,7 +45,7 @@ func (s *Session) IDs() []int32 { return s.ids }
 // Len is the number of positions held.
 func (s *Session) Len() int { return len(s.ids) }
 
-// State is the session's KV state; nil when it has been closed.
+// State is the session's state; nil when it has been closed.
 func (s *Session) State() backend.State { return s.st }
 
 // SetAdjustments replaces the logit adjustments of later calls of Prefill.
