@@ -13,6 +13,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/segment"
+	"github.com/tessera-llm/tessera/pkg/statefile"
 	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/weights"
 	"github.com/tessera-llm/tessera/runtime"
@@ -357,19 +358,24 @@ func TestRecurrentCompany(t *testing.T) {
 	}
 }
 
-// TestRecurrentSaved: a state that was saved goes on in another session.
+// TestRecurrentSaved: a state that was saved goes on in another session, through a
+// file too; a file that is damaged changes nothing.
 func TestRecurrentSaved(t *testing.T) {
 	h := newHybrid(t, "48")
 	m := h.model(t, h.bundle(t, h.segments("embed", "layer.2", "logits")), 100)
 	for _, n := range []int{1, 63, 64, 65, 200} {
 		s, l := newSession(t, m), newSession(t, m)
 		h.goesOn(t, "saved", s, n)
-		data, err := s.State().Save(t.Context())
+		path := filepath.Join(t.TempDir(), "state")
+		if err := statefile.Write(path, "", save(t, s)); err != nil {
+			t.Fatal(err)
+		}
+		f, err := statefile.Read(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		h.goesOn(t, "the ids of the loaded", l, n)
-		if err := l.State().Load(data); err != nil {
+		if err := l.State().Load(f.States); err != nil {
 			t.Fatal(err)
 		}
 		h.goesOn(t, "loaded", l, 80)
@@ -378,4 +384,6 @@ func TestRecurrentSaved(t *testing.T) {
 		}
 		h.goesOn(t, "loaded and rewound", l, 80)
 	}
+	damage(t, m, 50)
+	damage(t, m, 130)
 }

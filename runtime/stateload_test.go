@@ -41,87 +41,93 @@ func TestDamagedStateFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			held, other := holding(t, m, 23), holding(t, m, 9)
-			path := filepath.Join(t.TempDir(), "state")
-			saved := save(t, held)
-			if err := statefile.Write(path, "", saved); err != nil {
-				t.Fatal(err)
-			}
-			file, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			before := save(t, other)
-			// give loads a file and says whether it was taken.
-			give := func(what string, data []byte) bool {
-				t.Helper()
-				if err := os.WriteFile(path, data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				var m0, m1 goruntime.MemStats
-				goruntime.ReadMemStats(&m0)
-				f, err := statefile.Read(path)
-				if err == nil {
-					err = other.State().Load(f.States)
-				}
-				goruntime.ReadMemStats(&m1)
-				if n := m1.TotalAlloc - m0.TotalAlloc; n > uint64(16*len(file)+1<<20) {
-					t.Errorf("%s: %d bytes allocated for a file of %d", what, n, len(data))
-				}
-				now := save(t, other)
-				if err != nil {
-					if !reflect.DeepEqual(now, before) {
-						t.Fatalf("%s: refused (%v), but the session has changed", what, err)
-					}
-					return false
-				}
-				for i, d := range now {
-					if d.Len != f.Len || !bytes.HasSuffix(f.States[i].Data, d.Data) {
-						t.Fatalf("%s: taken, but state %s of the session is not that of the file", what, d.Name)
-					}
-				}
-				if err := other.State().Load(before); err != nil {
-					t.Fatal(err)
-				}
-				return true
-			}
-			if !give("the file as it is", file) {
-				t.Fatal("the file as it is was refused")
-			}
-			border := 8 + int(binary.LittleEndian.Uint64(file))
-			cuts := []int{0, 1, 7, 8, 9, border / 2, border - 1}
-			for _, d := range saved {
-				cuts = append(cuts, border, border+1, border+len(d.Data)/2, border+len(d.Data)-1)
-				border += len(d.Data)
-			}
-			if border != len(file) {
-				t.Fatalf("the parts of a file of %d bytes are %d", len(file), border)
-			}
-			for _, n := range cuts {
-				if give(fmt.Sprintf("cut to %d of %d bytes", n, len(file)), file[:n]) {
-					t.Errorf("a file cut to %d of %d bytes was taken", n, len(file))
-				}
-			}
-			r := rand.New(rand.NewPCG(8, 5))
-			taken := 0
-			head := border - sizes(saved)
-			for i := range 400 {
-				bad := bytes.Clone(file)
-				within := len(bad)
-				if i%2 == 0 {
-					within = head // most of the file is rows, of which every byte may be any
-				}
-				for range 1 + r.IntN(3) {
-					bad[r.IntN(within)] ^= byte(1 + r.IntN(255))
-				}
-				if give(fmt.Sprintf("flips %d", i), bad) {
-					taken++
-				}
-			}
-			if taken == 0 || taken == 400 {
-				t.Errorf("%d of 400 damaged files were taken", taken)
-			}
+			damage(t, m, 23)
 		})
+	}
+}
+
+// damage gives a session of m the damaged files of another, which has n ids.
+func damage(t *testing.T, m *runtime.Model, n int) {
+	t.Helper()
+	held, other := holding(t, m, n), holding(t, m, 9)
+	path := filepath.Join(t.TempDir(), "state")
+	saved := save(t, held)
+	if err := statefile.Write(path, "", saved); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := save(t, other)
+	// give loads a file and says whether it was taken.
+	give := func(what string, data []byte) bool {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var m0, m1 goruntime.MemStats
+		goruntime.ReadMemStats(&m0)
+		f, err := statefile.Read(path)
+		if err == nil {
+			err = other.State().Load(f.States)
+		}
+		goruntime.ReadMemStats(&m1)
+		if n := m1.TotalAlloc - m0.TotalAlloc; n > uint64(16*len(file)+1<<20) {
+			t.Errorf("%s: %d bytes allocated for a file of %d", what, n, len(data))
+		}
+		now := save(t, other)
+		if err != nil {
+			if !reflect.DeepEqual(now, before) {
+				t.Fatalf("%s: refused (%v), but the session has changed", what, err)
+			}
+			return false
+		}
+		for i, d := range now {
+			if d.Len != f.Len || !bytes.HasSuffix(f.States[i].Data, d.Data) {
+				t.Fatalf("%s: taken, but state %s of the session is not that of the file", what, d.Name)
+			}
+		}
+		if err := other.State().Load(before); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	if !give("the file as it is", file) {
+		t.Fatal("the file as it is was refused")
+	}
+	border := 8 + int(binary.LittleEndian.Uint64(file))
+	cuts := []int{0, 1, 7, 8, 9, border / 2, border - 1}
+	for _, d := range saved {
+		cuts = append(cuts, border, border+1, border+len(d.Data)/2, border+len(d.Data)-1)
+		border += len(d.Data)
+	}
+	if border != len(file) {
+		t.Fatalf("the parts of a file of %d bytes are %d", len(file), border)
+	}
+	for _, n := range cuts {
+		if give(fmt.Sprintf("cut to %d of %d bytes", n, len(file)), file[:n]) {
+			t.Errorf("a file cut to %d of %d bytes was taken", n, len(file))
+		}
+	}
+	r := rand.New(rand.NewPCG(8, 5))
+	taken := 0
+	head := border - sizes(saved)
+	for i := range 400 {
+		bad := bytes.Clone(file)
+		within := len(bad)
+		if i%2 == 0 {
+			within = head // most of the file is rows, of which every byte may be any
+		}
+		for range 1 + r.IntN(3) {
+			bad[r.IntN(within)] ^= byte(1 + r.IntN(255))
+		}
+		if give(fmt.Sprintf("flips %d", i), bad) {
+			taken++
+		}
+	}
+	if taken == 0 || taken == 400 {
+		t.Errorf("%d of 400 damaged files were taken", taken)
 	}
 }
 
@@ -141,7 +147,7 @@ func holding(t *testing.T, m *runtime.Model, n int) *runtime.Session {
 	}
 	ids := make([]int32, n)
 	for i := range ids {
-		ids[i] = int32(i*i%97 + 1)
+		ids[i] = int32(i*i%37 + 1)
 	}
 	if err := s.Extend(context.Background(), ids); err != nil {
 		t.Fatal(err)
