@@ -31,8 +31,7 @@ type Options struct {
 	KVType string
 	// PartialBytes bounds the memory in which the parts of attentions over long
 	// sequences wait: spans that need more run in groups, a span that needs more
-	// alone is not taken apart, with the same numbers. 0 is
-	// backend.DefaultPartialBytes.
+	// alone a part at a time, with the same numbers. 0 is backend.DefaultPartialBytes.
 	PartialBytes int64
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)

@@ -63,8 +63,8 @@ type Options struct {
 	Timing func(t NodeTime)
 	// PartialBytes bounds the memory in which the parts of attentions over long
 	// caches wait for their merge: spans that need more run in groups, one after the
-	// other, and a span that needs more alone is not taken apart, with the same
-	// numbers. 0 is DefaultPartialBytes.
+	// other, and a span that needs more alone a part of its chunks at a time, or, where
+	// not even two fit, not taken apart, with the same numbers. 0 is DefaultPartialBytes.
 	PartialBytes int64
 }
 

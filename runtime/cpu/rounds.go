@@ -9,7 +9,7 @@ import (
 // partials is the memory of a device for the partial results of attentions that
 // are split over their caches. Attentions run one after the other, so all
 // executables share it. It never has more than most floats: an attention that
-// wants more runs its spans in rounds.
+// wants more runs in rounds.
 type partials struct {
 	most int
 	mem  []float32

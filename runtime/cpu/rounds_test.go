@@ -57,7 +57,7 @@ func partialRounds(t *testing.T, g *ir.Graph) {
 	const one = 4 * 32
 	var want []float32
 	most := map[int]bool{}
-	for _, budget := range []int64{0, one * 116, one * 64, one * 36, one * 24, one * 16, one*8 - 1, 4} {
+	for _, budget := range []int64{0, one * 116, one * 84, one * 64, one * 36, one * 24, one * 16, one*8 - 1, 4} {
 		for _, threads := range []int{1, 2} {
 			opened, err := Backend{}.Open(scattered{}, backend.Options{Threads: threads, PartialBytes: budget})
 			if err != nil {

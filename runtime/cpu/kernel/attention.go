@@ -30,8 +30,21 @@ type Attention struct {
 	split     bool
 	chunk0    int // first chunk any query sees
 	chunks    int
+	turn      chunkTurn
 	visited   atomic.Int64
 }
+
+// chunkTurn is the chunks of a split attention that are computed and merged at a
+// time, counted from chunk0. Where that is not all of them, what is merged so far
+// is carried from turn to turn, in slot 0 of the partial results.
+type chunkTurn struct {
+	from, to int
+	carried  int // slots of it: 0 or 1
+	last     bool
+}
+
+// slots is the partial results of a query and head.
+func (t *chunkTurn) slots() int { return t.to - t.from + t.carried }
 
 // splitMaxS: at most this many queries are split over the cache.
 const splitMaxS = 4
@@ -98,6 +111,7 @@ func (a *Attention) plan() error {
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
 	a.split = s > 0 && s <= splitMaxS && a.chunks > 1
+	a.turn = chunkTurn{to: a.chunks, last: true}
 	return nil
 }
 
@@ -114,8 +128,11 @@ func (a *Attention) PartialFloats() int {
 	if !a.split {
 		return 0
 	}
-	return a.Q.S * a.Heads * a.chunks * partialStride(a.Cache.VDim)
+	return a.slotFloats() * a.turn.slots()
 }
+
+// slotFloats is the room of one slot of every query and head.
+func (a *Attention) slotFloats() int { return a.Q.S * a.Heads * partialStride(a.Cache.VDim) }
 
 // Items is kv heads times query tiles or chunks.
 func (a *Attention) Items() int {
@@ -123,7 +140,7 @@ func (a *Attention) Items() int {
 	case a.Q.S == 0:
 		return 0
 	case a.split:
-		return a.Cache.Heads * a.chunks
+		return a.Cache.Heads * (a.turn.to - a.turn.from)
 	}
 	return ceil(a.Cache.Heads, a.slabHeads) * ceil(a.Q.S, a.tile)
 }
@@ -161,7 +178,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 	vec := vecAttention(a)
 	for i := lo; i < hi; i++ {
 		if a.split {
-			c, h := i/a.Cache.Heads, i%a.Cache.Heads // as they lie in memory
+			c, h := a.turn.from+i/a.Cache.Heads, i%a.Cache.Heads // as they lie in memory
 			q := a.queries(h, 0, a.Q.S, scratch)
 			if vec {
 				vecChunkPartials(a, &q, h, a.chunk0+c, 0, a.Q.S, scratch)
@@ -187,10 +204,22 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 	}
 }
 
-// partial is the room of (query t, head h, chunk c counted from chunk0).
+// partial is the room of (query t, head h, chunk c counted from chunk0), a chunk
+// of this turn; the one before is what is carried.
 func (a *Attention) partial(t, h, c int) []float32 {
 	n := partialStride(a.Cache.VDim)
-	return a.Partials[((t*a.Heads+h)*a.chunks+c)*n:][:n]
+	return a.Partials[((t*a.Heads+h)*a.turn.slots()+c-a.turn.from+a.turn.carried)*n:][:n]
+}
+
+// merged is the chunks that a turn merges for query t: the result begins as the
+// partial of chunk first, or what is carried, and takes in those up to last. There
+// are none (false) before the query's first turn.
+func (a *Attention) merged(t int) (first, last int, ok bool) {
+	first, last = a.first(t)/Chunk-a.chunk0, min((a.Start+t)/Chunk-a.chunk0, a.turn.to-1)
+	if first < a.turn.from {
+		first = a.turn.from - 1
+	}
+	return first, last, first < a.turn.to
 }
 
 // AttentionMerge combines the partial results of a split Attention and writes
@@ -244,7 +273,9 @@ func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 				a.mergeHeads(t, h0, h1, scratch, &out)
 			}
 		}
-		out.flush()
+		if a.turn.last {
+			out.flush()
+		}
 	}
 }
 
@@ -252,11 +283,18 @@ func (m *AttentionMerge) Run(lo, hi int, scratch []byte) {
 func (a *Attention) mergeHeads(t, h0, h1 int, scratch []byte, out *attentionOut) {
 	d := a.Cache.VDim
 	run := slice[float32](scratch, 0, partialStride(d))
-	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
+	first, last, ok := a.merged(t)
+	if !ok {
+		return
+	}
 	for h := h0; h < h1; h++ {
 		copy(run, a.partial(t, h, first))
 		for c := first + 1; c <= last; c++ {
 			mergePartial(run, a.partial(t, h, c), d, out.vec)
+		}
+		if !a.turn.last {
+			copy(a.partial(t, h, a.turn.from-1), run)
+			continue
 		}
 		divide(run[16:16+d], run[1], out.vec)
 		out.put(t, h*d, run[16:16+d])

@@ -322,7 +322,10 @@ func widePartials(a *Attention, q *queries, kh, c, t0, t1 int, scratch []byte) {
 // of up to 16 heads; run has room for their results.
 func wideMerge(a *Attention, t, h0, h1 int, run []float32, out *attentionOut) {
 	d := a.Cache.VDim
-	first, last := a.first(t)/Chunk-a.chunk0, (a.Start+t)/Chunk-a.chunk0
+	first, last, ok := a.merged(t)
+	if !ok {
+		return
+	}
 	for ; h0 < h1; h0 += 16 {
 		n := min(16, h1-h0)
 		var x merge16Args
@@ -342,6 +345,12 @@ func wideMerge(a *Attention, t, h0, h1 int, run []float32, out *attentionOut) {
 			}
 		}
 		for i := range n {
+			if !a.turn.last {
+				p := a.partial(t, h0+i, a.turn.from-1)
+				p[0], p[1] = x.m[i], x.l[i]
+				copy(p[16:], run[i*d:(i+1)*d])
+				continue
+			}
 			vecDivN(&run[i*d], x.l[i], d)
 			out.put(t, (h0+i)*d, run[i*d:(i+1)*d])
 		}

@@ -12,7 +12,8 @@ import "fmt"
 // Spans that are split over their caches leave partial results. Where those of
 // all spans are more than Budget, the spans run in rounds, one after the other in
 // the same memory: in each, AttentionGroup and AttentionFinish run over the spans
-// of that round.
+// of that round. A span that wants more alone has rounds of its own, of some of its
+// chunks each.
 type AttentionGroup struct {
 	Tier   Tier
 	Q, Out Act // of all spans, one after another; as in Attention
@@ -20,14 +21,15 @@ type AttentionGroup struct {
 	Window int
 	Scale  float32
 	Spans  []CacheSpan
-	// Budget bounds PartialFloats. A span that wants more by itself is not split
-	// over its cache, which changes no number.
+	// Budget bounds PartialFloats. A span for which it does not hold two partial
+	// results of every query and head is not split over its cache. Neither that nor
+	// rounds change a number.
 	Budget int
 
 	members  []member
-	ends     []int // by round: the member behind its last
-	round    int   // that runs
-	partials int   // of the largest round
+	rounds   []round
+	round    int // that runs
+	partials int // of the largest round
 	staged   bool
 	stage    []float32
 }
@@ -37,6 +39,13 @@ type member struct {
 	Attention
 	row int // of its first query in the batch
 	at  int // of its partial results in the memory of its round
+}
+
+// round is members [from, to). Chunks, if there are any, are those of the only
+// member that are its turn.
+type round struct {
+	from, to int
+	chunks   chunkTurn
 }
 
 // Prepare checks shapes, and decides the splits and the rounds. Give must follow.
@@ -53,11 +62,8 @@ func (g *AttentionGroup) Prepare() error {
 		g.members = append(g.members, member{})
 	}
 	g.members = g.members[:len(g.Spans)]
-	if cap(g.ends) < len(g.Spans)+1 {
-		g.ends = make([]int, 0, len(g.Spans)+1)
-	}
-	g.ends, g.round, g.partials = g.ends[:0], 0, 0
-	row, used := 0, 0
+	g.rounds, g.round, g.partials = g.rounds[:0], 0, 0
+	row, used, from := 0, 0, 0 // from: the first span of the round
 	for i := range g.Spans {
 		s, m := &g.Spans[i], &g.members[i]
 		m.Tier, m.Cache, m.Start, m.Heads, m.Window, m.Scale = g.Tier, s.Cache, s.Start, g.Heads, g.Window, g.Scale
@@ -73,20 +79,34 @@ func (g *AttentionGroup) Prepare() error {
 		if err := m.plan(); err != nil {
 			return spanError(g.Spans, i, err)
 		}
-		if m.PartialFloats() > g.Budget {
+		chunks := g.Budget/max(1, m.slotFloats()) - 1 // beside what is carried
+		switch n := m.PartialFloats(); {
+		case n > g.Budget && chunks < 1:
 			m.split = false
+		case n > g.Budget:
+			if from < i {
+				g.rounds = append(g.rounds, round{from: from, to: i})
+			}
+			for c := 0; c < m.chunks; c += chunks {
+				t := chunkTurn{c, min(c+chunks, m.chunks), 1, c+chunks >= m.chunks}
+				g.rounds = append(g.rounds, round{i, i + 1, t})
+			}
+			g.partials = max(g.partials, m.slotFloats()*(chunks+1))
+			m.at, used, from = 0, 0, i+1
+		case used+n > g.Budget:
+			g.rounds = append(g.rounds, round{from: from, to: i})
+			used, from = 0, i
 		}
-		n := m.PartialFloats()
-		if used+n > g.Budget {
-			g.ends = append(g.ends, i)
-			used = 0
+		if from <= i {
+			m.at = used
+			used += m.PartialFloats()
+			g.partials = max(g.partials, used)
 		}
-		m.at = used
-		used += n
-		g.partials = max(g.partials, used)
 		row += s.Rows
 	}
-	g.ends = append(g.ends, len(g.Spans))
+	if from < len(g.Spans) || len(g.rounds) == 0 {
+		g.rounds = append(g.rounds, round{from: from, to: len(g.Spans)})
+	}
 	return nil
 }
 
@@ -109,15 +129,24 @@ func (g *AttentionGroup) Give(partials, stage []float32) error {
 	if len(partials) < g.partials || len(stage) < g.StageFloats() {
 		return fmt.Errorf("attention: room for %d partial and %d staged floats, want %d and %d", len(partials), len(stage), g.partials, g.StageFloats())
 	}
-	g.round, g.stage = 0, stage
+	g.stage = stage
 	for i := range g.members {
 		m := &g.members[i]
-		m.Partials = partials[m.at : m.at+m.PartialFloats()]
+		m.Partials = partials[m.at:g.partials]
 		if g.staged {
 			m.Out.F = stage[m.row*m.Out.C:][:m.Out.S*m.Out.C]
 		}
 	}
+	g.start(0)
 	return nil
+}
+
+// start makes i the round that runs.
+func (g *AttentionGroup) start(i int) {
+	g.round = i
+	if r := &g.rounds[i]; r.chunks.to > 0 {
+		g.members[r.from].turn = r.chunks
+	}
 }
 
 // Return gives the memory for partial results back.
@@ -128,22 +157,19 @@ func (g *AttentionGroup) Return() {
 }
 
 // Rounds is how many there are, valid after Prepare; at least one.
-func (g *AttentionGroup) Rounds() int { return len(g.ends) }
+func (g *AttentionGroup) Rounds() int { return len(g.rounds) }
 
 // Next goes to the next round: then this task and AttentionFinish are to run again.
-func (g *AttentionGroup) Next() { g.round++ }
+func (g *AttentionGroup) Next() { g.start(g.round + 1) }
 
 // now lists the members of the round that runs.
 func (g *AttentionGroup) now() []member {
-	from := 0
-	if g.round > 0 {
-		from = g.ends[g.round-1]
-	}
-	return g.members[from:g.ends[g.round]]
+	r := &g.rounds[g.round]
+	return g.members[r.from:r.to]
 }
 
 // last reports whether the round that runs is the last one.
-func (g *AttentionGroup) last() bool { return g.round == len(g.ends)-1 }
+func (g *AttentionGroup) last() bool { return g.round == len(g.rounds)-1 }
 
 // Items counts the items of the spans of the round.
 func (g *AttentionGroup) Items() int {
