@@ -9,8 +9,9 @@ const Version = 0
 
 // segmentVersion is the version inside each .seg file: the revision of the
 // graphs in it. 2: batches of spans, topk by row. 3: a state has a kind, K and V dims, a
-// window or the sizes of a recurrence, and no cache type.
-const segmentVersion = 3
+// window or the sizes of a recurrence, and no cache type. 4: several values may cross at a
+// mark, several nodes share a state, V is a part of K, causal_conv.
+const segmentVersion = 4
 
 // Features that this reader knows. A bundle that requires another one is
 // refused.
