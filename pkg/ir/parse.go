@@ -230,10 +230,16 @@ func (s *scanner) state(g *Graph) error {
 	if st.Name, err = s.word(); err != nil {
 		return err
 	}
+	seen := map[string]bool{}
 	for s.peek() != 0 {
-		if err := s.stateProperty(st); err != nil {
+		key, err := s.stateProperty(st)
+		if err != nil {
 			return err
 		}
+		if seen[key] {
+			return fmt.Errorf("state %s has %s twice", st.Name, key)
+		}
+		seen[key] = true
 	}
 	g.AddState(st)
 	return nil

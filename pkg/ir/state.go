@@ -32,15 +32,23 @@ type stateField struct {
 	at   func(*State) *int64
 	kind StateKind
 	none bool
+	most int64
 }
 
+// Bounds of a recurrent state, in numbers: of its base, and of a row, of which 64 are
+// kept. Backends allocate both.
+const (
+	MaxBase = 1 << 26
+	MaxRow  = MaxBase / 64
+)
+
 var stateFields = []stateField{
-	{"heads", func(s *State) *int64 { return &s.Heads }, KV, false},
-	{"k", func(s *State) *int64 { return &s.KDim }, KV, false},
-	{"v", func(s *State) *int64 { return &s.VDim }, KV, false},
-	{"window", func(s *State) *int64 { return &s.Window }, KV, true},
-	{"base", func(s *State) *int64 { return &s.Base }, Recurrent, false},
-	{"row", func(s *State) *int64 { return &s.Row }, Recurrent, false},
+	{"heads", func(s *State) *int64 { return &s.Heads }, KV, false, MaxChannels},
+	{"k", func(s *State) *int64 { return &s.KDim }, KV, false, 1 << 16},
+	{"v", func(s *State) *int64 { return &s.VDim }, KV, false, 1 << 16},
+	{"window", func(s *State) *int64 { return &s.Window }, KV, true, MaxChannels},
+	{"base", func(s *State) *int64 { return &s.Base }, Recurrent, false, MaxBase},
+	{"row", func(s *State) *int64 { return &s.Row }, Recurrent, false, MaxRow},
 }
 
 // properties is the state's line behind its name: "heads=2 k=64 v=64
@@ -61,47 +69,43 @@ func (s *State) properties() string {
 	return strings.Join(list, " ")
 }
 
-// stateProperty reads one of them.
-func (s *scanner) stateProperty(st *State) error {
+// stateProperty reads one of them and returns its name.
+func (s *scanner) stateProperty(st *State) (string, error) {
 	key, err := s.word()
 	if err != nil {
-		return err
+		return key, err
 	}
 	if err := s.expect('='); err != nil {
-		return err
+		return key, err
 	}
 	for _, f := range stateFields {
 		if f.name == key {
 			*f.at(st), err = s.int()
-			return err
+			return key, err
 		}
 	}
 	w, err := s.word()
 	if err != nil {
-		return err
+		return key, err
 	}
 	switch key {
 	case "kind":
 		st.Kind, err = ParseStateKind(w)
-		return err
+		return key, err
 	case "of":
 		if w != "k" {
-			return fmt.Errorf("v is of %q, want k", w)
+			return "", fmt.Errorf("v is of %q, want k", w)
 		}
 		st.VOfK = true
-		return nil
+		return key, nil
 	}
-	return fmt.Errorf("unknown property %q of a state", key)
+	return "", fmt.Errorf("unknown property %q of a state", key)
 }
 
 // check is rule V9.
 func (s *State) check() error {
 	for _, f := range stateFields {
-		most := int64(MaxChannels)
-		if f.name == "k" || f.name == "v" {
-			most = 1 << 16
-		}
-		v := *f.at(s)
+		v, most := *f.at(s), f.most
 		switch {
 		case f.kind != s.Kind && v != 0:
 			return fmt.Errorf("a %s state has no %s", s.Kind, f.name)

@@ -95,6 +95,7 @@ func TestParseErrors(t *testing.T) {
 		{"weight @w f32[2] = const(zz, 1)", "invalid syntax"},
 		{"weight @w f32[2] = concat()", "want a name"},
 		{"weight @w f32[2] = slice(tensor(w, f32[2]), 0, 3)", "rows [0, 3) of a weight with 2 rows"},
+		{"state $kv.0 heads=1 k=4 v=4 heads=2", "state kv.0 has heads twice"},
 		{"weight @w f32[2] = tensor(w, f32[2])\nweight @w f32[2] = tensor(v, f32[2])", `"w" defined twice`},
 		{"weight @w f32[2] = " + strings.Repeat("cast(", 50) + "tensor(w, f32[2])" + strings.Repeat(", f16)", 50), "nested deeper"},
 		{"%0 y f32[S,2] add(%1)", `want "="`},

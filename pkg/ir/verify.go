@@ -29,7 +29,7 @@ var Rules = []Rule{
 	{"V6", "c4 stands only where the op table allows it; relayout changes the layout to its attribute"},
 	{"V7", "weights and states named by nodes exist; each is mentioned by some node; exactly one node appends to a state, and others that read it stand behind that one"},
 	{"V8", "every step of a weight's expression yields a known type with whole blocks and positive member rows that sum to its rows"},
-	{"V9", "a state has the numbers of its kind, all positive, and no others; its window is not negative; a v that is part of k is no wider"},
+	{"V9", "a state has the numbers of its kind, all positive and within MaxBase and MaxRow, and no others; its window is not negative; a v that is part of k is no wider"},
 	{"V10", "a boundary has a name and shares it with no other and with no mark; values of one mark have different places"},
 }
 

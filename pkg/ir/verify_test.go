@@ -139,6 +139,8 @@ var breakages = []struct {
 	{rule: "V9", what: "negative window", from: "k=16 v=16", to: "k=16 v=16 window=-1"},
 	{rule: "V9", what: "two kinds", from: "k=16 v=16", to: "k=16 v=16 row=1"},
 	{rule: "V9", what: "recurrent without a base", from: "heads=1 k=16 v=16", to: "kind=recurrent row=4"},
+	{rule: "V9", what: "base beyond MaxBase", from: "heads=1 k=16 v=16", to: "kind=recurrent base=67108865 row=4"},
+	{rule: "V9", what: "row beyond MaxRow", from: "heads=1 k=16 v=16", to: "kind=recurrent base=4 row=1048577"},
 	{rule: "V9", what: "view of a smaller k", from: "k=16 v=16", to: "k=16 v=32 of=k"},
 	{rule: "V4", what: "attention over a recurrent state", from: "heads=1 k=16 v=16", to: "kind=recurrent base=1 row=4"},
 	{rule: "V4", what: "attention that looks further back than the state keeps", from: "k=16 v=16", to: "k=16 v=16 window=8"},

@@ -7,8 +7,11 @@ import (
 )
 
 // possible names the boundaries of g at which a cut parts no state and lets
-// nothing cross but what the boundaries carry.
+// nothing cross but what the boundaries carry, when no fused op spans it.
 func possible(g *ir.Graph) []string {
+	if plain := g.Clone(); ir.Expand(plain, nil) == nil {
+		g = plain
+	}
 	carried := map[ir.ValueID]bool{}
 	for _, v := range g.Inputs {
 		carried[v] = true

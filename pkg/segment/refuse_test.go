@@ -49,6 +49,29 @@ func TestCutPartsNoState(t *testing.T) {
 	}
 }
 
+// A border that a fused op spans can be cut all the same: the op is its definition then.
+func TestPossibleBehindFusion(t *testing.T) {
+	_, err := Cut(mustParse(t, `graph g
+input %0 tokens f32[S,32]
+state $kv.1 heads=2 k=16 v=16
+weight @n f32[32] = tensor(n, f32[32])
+%1 a f32[S,32] = silu(%0)
+%2 hidden.embed f32[S,32] = boundary(%1) {name="embed"}
+%3 b f32[S,32] = silu(%2)
+%4 layer.0 f32[S,32] mark=layer.0, %5 norm.1 f32[S,32] = add_rms_norm(%2, %3, @n) {dim=32, eps=1e-05}
+%6 c f32[S,32] = attention(%5, %5, %5, $kv.1) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
+%7 sum.1 f32[S,32] = add(%4, %6)
+%8 layer.1 f32[S,32] = boundary(%7) {name="layer.1"}
+%9 d f32[S,32] = attention(%8, $kv.1) {head_dim=16, heads=2, kv_heads=2, scale=0.25}
+%10 logits f32[S,32] = boundary(%9) {name="logits"}
+%11 e f32[S,32] = silu(%10)
+output %11
+`))
+	if want := "possible cuts: embed, layer.0, logits"; err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}
+
 // A second value that a boundary does not carry is refused by name; what it
 // carries is not.
 func TestCutCarries(t *testing.T) {
