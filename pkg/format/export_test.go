@@ -11,7 +11,12 @@ var DecodeManifest = decodeManifest
 func EncodeSegment(s ir.Segment) ([]byte, error) { return encodeSegment(s, true) }
 
 func DecodeSegment(data []byte, weight func(string) (*ir.Expr, error)) (ir.Segment, error) {
-	return decodeSegment(data, weight)
+	return decodeSegment(data, true, weight)
+}
+
+// DecodeFirst reads a graph of the first target.
+func DecodeFirst(data []byte, weight func(string) (*ir.Expr, error)) (ir.Segment, error) {
+	return decodeSegment(data, false, weight)
 }
 
 func (m *Manifest) Encode() ([]byte, error) { return m.encode() }

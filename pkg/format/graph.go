@@ -92,8 +92,8 @@ func encodeAttr(a ir.Attr) *tesserapb.Attr {
 }
 
 // decodeSegment parses and verifies a .seg file. weight finds a stored weight
-// in the index, by name.
-func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.Segment, error) {
+// in the index, by name; with views the graph's weights may be made of several.
+func decodeSegment(data []byte, views bool, weight func(name string) (*ir.Expr, error)) (ir.Segment, error) {
 	var p tesserapb.Segment
 	if err := checkWire(data, p.ProtoReflect().Descriptor()); err != nil {
 		return ir.Segment{}, fmt.Errorf("not a segment: %w", err)
@@ -107,7 +107,7 @@ func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.
 	if p.Graph == nil {
 		return ir.Segment{}, fmt.Errorf("the segment has no graph")
 	}
-	g, err := decodeGraph(p.Graph, weight)
+	g, err := decodeGraph(p.Graph, views, weight)
 	if err != nil {
 		return ir.Segment{}, err
 	}
@@ -118,7 +118,7 @@ func decodeSegment(data []byte, weight func(name string) (*ir.Expr, error)) (ir.
 	return ir.Segment{Name: p.Name, Kind: p.Kind, Graph: g}, nil
 }
 
-func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir.Graph, error) {
+func decodeGraph(p *tesserapb.Graph, views bool, weight func(string) (*ir.Expr, error)) (*ir.Graph, error) {
 	if len(p.Values) > ir.MaxValues || len(p.Nodes) > ir.MaxNodes || len(p.Weights) > MaxWeights || len(p.States) > ir.MaxNodes {
 		return nil, fmt.Errorf("%d values, %d nodes, %d weights: more than this program accepts", len(p.Values), len(p.Nodes), len(p.Weights))
 	}
@@ -154,6 +154,9 @@ func decodeGraph(p *tesserapb.Graph, weight func(string) (*ir.Expr, error)) (*ir
 			return nil, fmt.Errorf("weight %.60q is listed twice", w.Name)
 		}
 		seen[w.Name] = true
+		if !views && len(w.Parts) > 0 {
+			return nil, fmt.Errorf("weight %.60q has parts, in a graph of the first target, whose weights are stored", w.Name)
+		}
 		e, err := weightExpr(w, weight, budget)
 		if err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/tessera-llm/tessera/internal/folder"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/ir"
+	"github.com/tessera-llm/tessera/pkg/target"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/pkg/weights"
 )
@@ -49,14 +50,14 @@ func OpenFor(path, target string) (*Bundle, error) { return open(path, target, "
 // runs one segment holds that part of the model.
 func OpenSegment(path, target, segment string) (*Bundle, error) { return open(path, target, segment) }
 
-func open(path, target, only string) (*Bundle, error) {
+func open(path, name, only string) (*Bundle, error) {
 	var text []byte
-	name, err := folder.Resolve(path, ManifestName)
+	file, err := folder.Resolve(path, ManifestName)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not a bundle: it has no %s", path, ManifestName)
 	}
 	if err == nil {
-		text, err = folder.Read(name, MaxManifest)
+		text, err = folder.Read(file, MaxManifest)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bundle: %w", err)
@@ -65,10 +66,13 @@ func open(path, target, only string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %s: %w", path, ManifestName, err)
 	}
-	g := m.For(target)
+	g := m.For(name)
 	if g == nil {
-		return nil, fmt.Errorf("bundle %s has graphs for %s, not for %.40q: convert the checkpoint with --target %s,%s",
-			path, strings.Join(m.Targets(), ", "), target, strings.Join(m.Targets(), ","), target)
+		has := fmt.Sprintf("bundle %s has graphs for %s, not for %.40q", path, strings.Join(m.Targets(), ", "), name)
+		if _, err := target.Lookup(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", has, err)
+		}
+		return nil, fmt.Errorf("%s: convert the checkpoint with --target %s,%s", has, strings.Join(m.Targets(), ","), name)
 	}
 	b := &Bundle{Path: path, Manifest: m, Target: g.Target, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{},
 		byName: map[string]*WeightEntry{}, views: map[string]*weights.Memory{}}
@@ -204,7 +208,7 @@ func (b *Bundle) segment(e SegmentEntry, first bool) (ir.Segment, error) {
 	if err != nil {
 		return ir.Segment{}, err
 	}
-	s, err := decodeSegment(data, func(name string) (*ir.Expr, error) {
+	s, err := decodeSegment(data, !first, func(name string) (*ir.Expr, error) {
 		w := b.entry(e.Weights, name)
 		if w == nil || first && w.File != e.Weights && w.File != SharedFile {
 			return nil, fmt.Errorf("weight %.60q is not in the index of %s", name, e.Weights)
@@ -221,11 +225,6 @@ func (b *Bundle) segment(e SegmentEntry, first bool) (ir.Segment, error) {
 	})
 	if err != nil {
 		return ir.Segment{}, err
-	}
-	for _, w := range s.Graph.Weights {
-		if first && w.Kind != ir.ExprStored {
-			return ir.Segment{}, fmt.Errorf("weight %.60q is a view, in a graph whose weights are stored", w.Name)
-		}
 	}
 	if s.Name != e.Name || s.Kind != e.Kind {
 		return ir.Segment{}, fmt.Errorf("the file holds segment %.60q (%.20s), the manifest says %.60q (%.20s)", s.Name, s.Kind, e.Name, e.Kind)

@@ -130,3 +130,20 @@ func TestViewsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstTargetHasNoParts: one whole part is the stored weight itself, so it
+// must be refused by what the file says, not by the expression it becomes.
+func TestFirstTargetHasNoParts(t *testing.T) {
+	stored := func(name string) (*ir.Expr, error) {
+		return ir.StoredExpr(name, tensor.F32, tensor.Shape{24, 64}, tensor.FormRows, []int64{24}), nil
+	}
+	for _, of := range []string{"w", "other"} {
+		data := viewSegment(t, &tesserapb.Weight{Form: "rows", Parts: []*tesserapb.Part{{Stored: of, Hi: 24}}})
+		if _, err := format.DecodeSegment(data, stored); err != nil {
+			t.Errorf("a further target: %v", err)
+		}
+		if _, err := format.DecodeFirst(data, stored); err == nil || !strings.Contains(err.Error(), `weight "w" has parts`) {
+			t.Errorf("all of %q as a part, in a graph of the first target: %v", of, err)
+		}
+	}
+}

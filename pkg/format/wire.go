@@ -13,7 +13,8 @@ const minMessage = 8
 
 // checkWire walks a message before it is decoded: fields that the schema does
 // not have are errors at every depth, so are single fields that occur twice,
-// and the number of nested messages is bounded by the size of the file.
+// so are numbers that the field's type cannot hold, which a decoder would cut
+// off, and the number of nested messages is bounded by the size of the file.
 func checkWire(data []byte, m protoreflect.MessageDescriptor) error {
 	budget := len(data)/minMessage + 16
 	return walkWire(data, m, &budget)
@@ -52,6 +53,9 @@ func walkWire(data []byte, m protoreflect.MessageDescriptor, budget *int) error 
 			return fmt.Errorf("%s: field %s has wire type %d, want %d", m.Name(), f.Name(), typ, wireType(f))
 		}
 		if f.Kind() != protoreflect.MessageKind {
+			if err := checkRange(value, typ, f); err != nil {
+				return fmt.Errorf("%s: field %s: %w", m.Name(), f.Name(), err)
+			}
 			continue
 		}
 		if *budget--; *budget < 0 {
@@ -63,6 +67,36 @@ func walkWire(data []byte, m protoreflect.MessageDescriptor, budget *int) error 
 		}
 		if err := walkWire(inner, f.Message(), budget); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkRange checks that a varint, or each of a packed list, is a value of f.
+func checkRange(value []byte, typ protowire.Type, f protoreflect.FieldDescriptor) error {
+	if wireType(f) != protowire.VarintType {
+		return nil
+	}
+	if typ == protowire.BytesType {
+		value, _ = protowire.ConsumeBytes(value)
+	}
+	for len(value) > 0 {
+		v, n := protowire.ConsumeVarint(value)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		value = value[n:]
+		fits := true
+		switch f.Kind() {
+		case protoreflect.EnumKind, protoreflect.Int32Kind:
+			fits = uint64(int64(int32(v))) == v
+		case protoreflect.Uint32Kind:
+			fits = uint64(uint32(v)) == v
+		case protoreflect.BoolKind:
+			fits = v <= 1
+		}
+		if !fits {
+			return fmt.Errorf("%#x is no %s", v, f.Kind())
 		}
 	}
 	return nil

@@ -19,6 +19,9 @@ func wireCases() []Case {
 	field := func(num protowire.Number, content []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), content)
 	}
+	varint := func(num protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.VarintType), v)
+	}
 	return []Case{
 		do("empty", "version 0", func([]byte) []byte { return nil }),
 		do("garbage", "not a segment", func([]byte) []byte { return []byte("this is no message at all, is it?") }),
@@ -37,8 +40,24 @@ func wireCases() []Case {
 		do("empty-attributes", "more entries", func([]byte) []byte {
 			return append([]byte{0x08, 0x02}, field(4, field(6, []byte(strings.Repeat("\x32\x00", 500000))))...)
 		}),
+		do("enum-beyond", "0x8000000000000000 is no enum", func([]byte) []byte { return field(4, field(1, varint(2, 1<<63))) }),
+		do("enum-wraps", "0x100000001 is no enum", func([]byte) []byte { return field(4, field(1, varint(5, 1<<32+1))) }),
+		do("int32-wraps", "0x100000003 is no int32", func([]byte) []byte { return field(4, field(1, varint(7, 1<<32+3))) }),
+		do("packed-wraps", "0x100000000 is no int32", func([]byte) []byte { return field(4, field(2, protowire.AppendVarint([]byte{1}, 1<<32))) }),
+		do("version-wraps", "is no uint32", func([]byte) []byte { return varint(1, 1<<32+4) }),
 		do("bad-utf8", "not a segment", func(b []byte) []byte { return append([]byte{0x08, 0x02}, field(2, []byte{0xff, 0xfe})...) }),
 	}
+}
+
+// whole gives a weight of g one part, all rows of a stored weight of 128 rows.
+func whole(g *tesserapb.Graph, name, stored string) {
+	for _, w := range g.Weights {
+		if w.Name == name {
+			w.Form, w.Parts = "p16", []*tesserapb.Part{{Stored: stored, Hi: 128}}
+			return
+		}
+	}
+	panic("bundles: the sound decoder has no weight " + name)
 }
 
 // graphCases: messages that are no graphs.
@@ -95,6 +114,8 @@ func graphCases() []Case {
 		do("no-nodes", "graph breaks", func(g *tesserapb.Graph) { g.Nodes = nil }),
 		do("no-inputs", "graph breaks", func(g *tesserapb.Graph) { g.Inputs = nil }),
 		do("no-outputs", "the manifest says", func(g *tesserapb.Graph) { g.Outputs = nil }),
+		do("part-of-another", "has parts", func(g *tesserapb.Graph) { whole(g, "blk.0.attn_output.weight", "blk.1.attn_output.weight") }),
+		do("part-of-itself", "has parts", func(g *tesserapb.Graph) { whole(g, "blk.0.attn_output.weight", "blk.0.attn_output.weight") }),
 		do("unknown-op", "unknown op", func(g *tesserapb.Graph) { g.Nodes[0].Op = "conjure" }),
 		do("empty-op", "unknown op", func(g *tesserapb.Graph) { g.Nodes[0].Op = "" }),
 		do("unknown-element-type", "element type 99", func(g *tesserapb.Graph) { g.Values[0].Elem = 99 }),
