@@ -22,7 +22,7 @@ import (
 const ablateLimit = 5 * time.Second
 
 // ablateAction is bench --ablate.
-func ablateAction(c *cli.Context, o bench.Options) error {
+func ablateAction(c *cli.Context, o bench.Options, form string) error {
 	if c.NArg() != 1 {
 		return usage(c, "--ablate takes one checkpoint")
 	}
@@ -44,7 +44,7 @@ func ablateAction(c *cli.Context, o bench.Options) error {
 			return usage(c, "--ablate and --%s do not go together", f)
 		}
 	}
-	rep := &ablateReport{format: c.String("format"), w: reportTo(c.String("format"))}
+	rep := &ablateReport{format: form, w: reportTo(form)}
 	if rep.format == "csv" {
 		return usage(c, "--ablate has no csv: use table, md or json")
 	}

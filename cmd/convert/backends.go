@@ -58,6 +58,21 @@ func engineOf(c *cli.Context, target string) (verify.Engine, error) {
 	return verify.Engine{}, usage(c, "--target %s: no backend of this program runs its graphs", target)
 }
 
+// oneTarget is --target where it chooses the graphs of a bundle: "" is the
+// bundle's first.
+func oneTarget(c *cli.Context) (string, error) {
+	name := c.String("target")
+	switch _, err := target.Lookup(name); {
+	case name == "" && !c.IsSet("target"):
+		return "", nil
+	case strings.Contains(name, ","):
+		return "", usage(c, "--target %s: want one target", name)
+	case err != nil:
+		return "", usage(c, "--target: %w", err)
+	}
+	return name, nil
+}
+
 // targets are those of --target, else the one that the chosen backend runs.
 func targets(c *cli.Context) ([]*target.Target, error) {
 	names := c.String("target")

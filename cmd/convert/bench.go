@@ -47,6 +47,7 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.IntFlag{Name: "r", Value: 5, Usage: "repetitions"},
 			&cli.StringFlag{Name: "threads", Aliases: []string{"t"}, Value: "0", Usage: "worker threads `N,...` (0: physical cores)"},
 			&cli.StringFlag{Name: "format", Aliases: []string{"o"}, Value: "table", Usage: "table, md, csv or json"},
+			&cli.BoolFlag{Name: "json", Usage: "machine-readable output: --format json"},
 			&cli.BoolFlag{Name: "ops", Usage: "also the time of every kind of op (nodes run one by one, which costs some speed)"},
 			&cli.BoolFlag{Name: "scaling", Usage: "also every speed beside that of the first prompt length and of the first thread count"},
 			&cli.BoolFlag{Name: "ablate", Usage: "instead: the speed without each rewriting pass, given a checkpoint"},
@@ -71,10 +72,11 @@ func benchAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	rep := &benchReport{format: c.String("format"), scaling: c.Bool("scaling"), w: reportTo(c.String("format"))}
-	if !slices.Contains(benchFormats, rep.format) {
-		return usage(c, "--format %q: want one of %s", rep.format, strings.Join(benchFormats, ", "))
+	form, err := benchFormat(c)
+	if err != nil {
+		return err
 	}
+	rep := &benchReport{format: form, scaling: c.Bool("scaling"), w: reportTo(form)}
 	if c.Bool("startup") {
 		if rep.format == "csv" {
 			return usage(c, "--startup has no place in csv: use table, md or json")
@@ -82,7 +84,7 @@ func benchAction(c *cli.Context) error {
 		return startupAction(c, o, rep.format)
 	}
 	if c.Bool("ablate") {
-		return ablateAction(c, o)
+		return ablateAction(c, o, form)
 	}
 	for _, f := range []string{"ops", "scaling"} {
 		if c.Bool(f) && rep.format == "csv" {
@@ -130,6 +132,20 @@ func benchModel(c *cli.Context, path string, o bench.Options, rep *benchReport, 
 		line.clear()
 		return rep.add(benchRow{Model: m.prog.Meta.Name, Arch: m.prog.Meta.Arch, Weights: w, Backend: o.Backend.Name(), Row: r})
 	})
+}
+
+// benchFormat is --format, or json where --json says so.
+func benchFormat(c *cli.Context) (string, error) {
+	f := c.String("format")
+	switch {
+	case !slices.Contains(benchFormats, f):
+		return "", usage(c, "--format %q: want one of %s", f, strings.Join(benchFormats, ", "))
+	case !c.Bool("json"):
+		return f, nil
+	case c.IsSet("format") && f != "json":
+		return "", usage(c, "--json and --format %s do not go together", f)
+	}
+	return "json", nil
 }
 
 func benchOptions(c *cli.Context) (bench.Options, error) {

@@ -41,7 +41,7 @@ func TestBench(t *testing.T) {
 	}
 
 	var rep benchReport
-	if err := json.Unmarshal([]byte(ok(t, append([]string{"bench", path, "--format", "json", "--ops", "--limits", "--kv-type", "q8_0"}, small...)...)), &rep); err != nil {
+	if err := json.Unmarshal([]byte(ok(t, append([]string{"bench", path, "--json", "--ops", "--limits", "--kv-type", "q8_0"}, small...)...)), &rep); err != nil {
 		t.Fatal(err)
 	}
 	if rep.Machine.Cores < 1 || rep.Machine.Tier == "" || rep.Limits == nil || len(rep.Rows) != 6 {
@@ -77,6 +77,8 @@ func TestBenchRefuses(t *testing.T) {
 		{2, "repetitions", []string{path, "-r", "0"}},
 		{2, "want one of table, md, csv, json", []string{path, "--format", "html"}},
 		{2, "no place in csv", []string{path, "--format", "csv", "--ops"}},
+		{2, "--json and --format md do not go together", []string{path, "--json", "--format", "md"}},
+		{2, "--json and --format table do not go together", []string{path, "--json", "-o", "table"}},
 		{2, "changes a conversion", []string{path, "--type", "q8_0"}},
 		{1, "no such file", []string{path + "x"}},
 		{1, "2000 threads", []string{path, "--threads", "2000"}},

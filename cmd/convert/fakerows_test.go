@@ -8,6 +8,22 @@ import (
 	"testing"
 )
 
+// TestTwoTargetsCommands: a bundle for two targets shows the graphs of each, and
+// verify advises what convert takes.
+func TestTwoTargetsCommands(t *testing.T) {
+	both, one := bundle(t, "llama-f32", "--target", "cpu,rows"), bundle(t, "llama-f32")
+	first, rows := ok(t, "inspect", both, "--graph", "decoder-0"), ok(t, "inspect", both, "--graph", "decoder-0", "--target", "rows")
+	if first == rows || !strings.Contains(first, "p16") || strings.Contains(first, "rows)") || !strings.Contains(rows, ", rows)") {
+		t.Errorf("the graphs for cpu and rows:\n%s\n%s", first, rows)
+	}
+	if s := ok(t, "inspect", both, "--target", "cpu", "--graph", "decoder-0"); s != first {
+		t.Error("the graph for cpu is not that of the first target")
+	}
+	for _, command := range []string{"inspect", "verify"} {
+		fails(t, 1, `has graphs for cpu, not for "rows": convert the checkpoint with --target cpu,rows`+"\n", command, one, "--target", "rows")
+	}
+}
+
 // TestFakeRowsCommands: the codec of the tag is in what commands take, list and
 // refuse, from its row alone.
 func TestFakeRowsCommands(t *testing.T) {

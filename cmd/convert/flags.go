@@ -10,9 +10,11 @@ import (
 
 	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/pack"
 	"github.com/tessera-llm/tessera/pkg/passes"
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/target"
+	"github.com/tessera-llm/tessera/pkg/tensor"
 )
 
 // Flags that several commands share.
@@ -47,11 +49,23 @@ func checkKV(c *cli.Context, s string) error {
 	return nil
 }
 
+// parseType reads --type; offered are the names that the command's help lists.
+func parseType(c *cli.Context, offered string) (quant.Recipe, error) {
+	s := c.String("type")
+	if t, err := quant.ParseRecipe(s); err == nil {
+		return t, nil
+	}
+	if t, err := tensor.ParseType(s); err == nil && !pack.Supported(t) {
+		return quant.Keep, usage(c, "--type %.40q: the type is known, but no kernel runs it: want one of %s", s, offered)
+	}
+	return quant.Keep, usage(c, "--type: unknown weight type %.40q, want one of %s", s, offered)
+}
+
 // convertOptions reads the flags of conversionFs.
 func convertOptions(c *cli.Context) (convert.Options, error) {
-	t, err := quant.ParseRecipe(c.String("type"))
+	t, err := parseType(c, convert.RecipeNames())
 	if err != nil {
-		return convert.Options{}, usage(c, "--type: %w", err)
+		return convert.Options{}, err
 	}
 	for _, name := range append(c.StringSlice("disable"), c.String("stop-after")) {
 		if name == "" {

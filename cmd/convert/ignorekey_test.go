@@ -90,5 +90,6 @@ func TestIgnoreKey(t *testing.T) {
 		t.Error("logits are not those of the checkpoint without the keys")
 	}
 	fails(t, 2, "--ignore-key changes a conversion", "run", out, "--ignore-key", "x", "--tokens", "1")
+	fails(t, 2, "--ignore-key changes a conversion", "inspect", out, "--ignore-key", "x")
 	fails(t, 1, "--ignore-key mystery", "convert", modelPath("llama-f32"), "--plan", "--ignore-key", "mystery")
 }

@@ -26,11 +26,13 @@ func inspectCommand() *cli.Command {
   tessera inspect model.gguf
   tessera inspect model/ --tensors
   tessera inspect model.tess --graph decoder-0
+  tessera inspect model.tess --target NAME        the segments of another target of the bundle
   tessera inspect model.tess --check              compare every file with its digest`,
 		Flags: []cli.Flag{jsonFlag, ignoreFlag,
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor"},
 			&cli.BoolFlag{Name: "metadata", Usage: "print all metadata of a GGUF or safetensors file"},
 			&cli.StringFlag{Name: "graph", Usage: "print the graph of `SEGMENT` (a bundle), or the plain graph with \"model\" (a checkpoint)"},
+			&cli.StringFlag{Name: "target", Usage: "the graphs of a bundle for `TARGET` (default: its first)"},
 			&cli.BoolFlag{Name: "check", Usage: "read all of a bundle and compare digests"},
 		},
 		Action: func(c *cli.Context) error {
@@ -41,13 +43,23 @@ func inspectCommand() *cli.Command {
 			if format.IsBundle(path) {
 				return inspectBundle(c, path)
 			}
+			if c.IsSet("target") {
+				return usage(c, "--target chooses graphs of a bundle, but %s is a checkpoint", path)
+			}
 			return inspectCheckpoint(c, path)
 		},
 	}
 }
 
 func inspectBundle(c *cli.Context, path string) error {
-	b, err := format.Open(path)
+	if err := noConversion(c, path); err != nil {
+		return err
+	}
+	name, err := oneTarget(c)
+	if err != nil {
+		return err
+	}
+	b, err := format.OpenFor(path, name)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ give the same bytes everywhere. Text comes out as nonsense.
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "list", Usage: "list the models"},
 			outputFlag,
-			&cli.StringFlag{Name: "type", Value: "bf16", Usage: "weight `TYPE` or mixture: " + convert.RecipeNames() + " (hf: f32, f16, bf16)"},
+			&cli.StringFlag{Name: "type", Value: "bf16", Usage: "weight `TYPE` or mixture: " + convert.TypeNames() + " (hf: f32, f16, bf16)"},
 			&cli.StringFlag{Name: "format", Usage: "gguf or hf (default: gguf when PATH ends in .gguf, else hf)"},
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the weights"},
 			&cli.StringFlag{Name: "shards", Usage: "split into files of at most `SIZE` bytes of tensors, such as 500M or 4G"},
@@ -59,8 +59,11 @@ func synthAction(c *cli.Context) error {
 		return usage(c, "%w", err)
 	}
 	o := synth.Options{Model: name, Seed: c.Uint64("seed"), Workers: workers(c)}
-	if o.Type, err = quant.ParseRecipe(c.String("type")); err != nil {
-		return usage(c, "--type: %w", err)
+	if o.Type, err = parseType(c, convert.TypeNames()); err != nil {
+		return err
+	}
+	if o.Type == quant.Keep {
+		return usage(c, "--type %s: there is no checkpoint whose types to keep, want one of %s", o.Type, convert.TypeNames())
 	}
 	if o.MaxShard, err = parseSize(c.String("shards")); err != nil {
 		return usage(c, "--shards: %w", err)

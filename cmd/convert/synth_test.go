@@ -65,6 +65,7 @@ func TestSynthRefuses(t *testing.T) {
 		{2, "no output", []string{"tiny-llama"}},
 		{2, "want one of llama-1b", []string{"llama-2b", "-o", out}},
 		{2, "--type", []string{"tiny-llama", "-o", out, "--type", "q9"}},
+		{2, "no checkpoint whose types to keep, want one of f32,", []string{"tiny-llama", "-o", out, "--type", "keep"}},
 		{2, "want a size", []string{"tiny-llama", "-o", out, "--shards", "G"}},
 		{2, "want a size", []string{"tiny-llama", "-o", out, "--shards", "-5"}},
 		{2, "want gguf or hf", []string{"tiny-llama", "-o", out, "--format", "onnx"}},

@@ -176,7 +176,11 @@ func checkpointVariants(c *cli.Context, e verify.Engine, ck *checkpoint.Checkpoi
 
 // verifyBundle compares a bundle with its own definition.
 func verifyBundle(c *cli.Context, path string, sizes []int) error {
-	b, err := format.OpenFor(path, c.String("target"))
+	name, err := oneTarget(c)
+	if err != nil {
+		return err
+	}
+	b, err := format.OpenFor(path, name)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,9 @@ import (
 	"github.com/tessera-llm/tessera/pkg/quant"
 )
 
+// TypeNames is RecipeNames without keep, for what has no types to keep.
+func TypeNames() string { return strings.TrimPrefix(RecipeNames(), quant.Keep.String()+", ") }
+
 // RecipeNames lists the recipes that a bundle can be converted to, those whose main
 // type has a packed form, separated by commas.
 func RecipeNames() string {

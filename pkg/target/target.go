@@ -111,7 +111,7 @@ func Lookup(name string) (*Target, error) {
 		}
 		known = append(known, t.Name)
 	}
-	return nil, fmt.Errorf("unknown target %q (known: %s)", name, strings.Join(known, ", "))
+	return nil, fmt.Errorf("unknown target %.40q (known: %s)", name, strings.Join(known, ", "))
 }
 
 // Matmul returns the row for a weight type.
