@@ -110,8 +110,10 @@ func hfKeys(config []byte) (*keys, *family, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(class) > 0 && !slices.Contains(f.architectures, class[0]) {
-		return nil, nil, fmt.Errorf("architectures is %q, want %s", class[0], strings.Join(f.architectures, " or "))
+	for _, name := range class {
+		if !slices.Contains(f.architectures, name) {
+			return nil, nil, fmt.Errorf("architectures has %.60q, want %s", name, strings.Join(f.architectures, " or "))
+		}
 	}
 	k.arch = f.name
 	return k, f, nil

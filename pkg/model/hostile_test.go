@@ -36,6 +36,7 @@ func TestBadConfigs(t *testing.T) {
 		{"llama3", m{"model_type": 5}, `"model_type" is a number`},
 		{"llama3", m{"Model_Type": "qwen2"}, `spelled "model_type"`},
 		{"llama3", m{"architectures": []string{"LlamaForSequenceClassification"}}, "LlamaForSequenceClassification"},
+		{"llama3", m{"architectures": []string{"LlamaForCausalLM", "GemmaForCausalLM"}}, `architectures has "GemmaForCausalLM"`},
 		{"llama3", m{"vocab_size": remove}, "vocab_size is missing"},
 		{"llama3", m{"hidden_size": nil}, "hidden_size is missing"},
 		{"llama3", m{"hidden_size": "32"}, `"hidden_size" is a string`},
