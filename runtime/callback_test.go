@@ -210,3 +210,122 @@ func TestSegmentBadCodec(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 }
+
+// TestCallbackSameSession: a Logits function that steps its own session is refused, and
+// the step goes on.
+func TestCallbackSameSession(t *testing.T) {
+	m := stepModel(t, runtime.Options{Threads: 1, MaxRows: 2})
+	for what, act := range map[string]func(*runtime.Session) error{
+		"step":    func(s *runtime.Session) error { _, err := s.Step(t.Context(), walk[:1], nil); return err },
+		"prefill": func(s *runtime.Session) error { _, err := s.Prefill(t.Context(), walk[:1], nil); return err },
+		"extend":  func(s *runtime.Session) error { return s.Extend(t.Context(), walk[:1]) },
+		"logits":  func(s *runtime.Session) error { return s.Logits(t.Context(), walk[:1], nil) },
+		"generate": func(s *runtime.Session) (err error) {
+			for _, err = range s.Generate(t.Context(), walk[:1], runtime.GenerateOptions{MaxTokens: 1}) {
+			}
+			return err
+		},
+	} {
+		s := newSession(t, m)
+		var last []float32
+		calls := 0
+		err := s.Logits(t.Context(), walk[:5], func(_ int, l []float32) error {
+			calls++
+			last = append(last[:0], l...)
+			if err := act(s); err == nil || !strings.Contains(err.Error(), "step of the model is running") {
+				t.Errorf("%s within the step: %v", what, err)
+			}
+			return nil
+		})
+		if err != nil || calls != 5 || !slices.Equal(s.IDs(), walk[:5]) || s.State().Len() != 5 || !bitsEqual(last, next(t, m, walk[:5])) {
+			t.Errorf("%s: %v, %d calls, ids %v, %d positions", what, err, calls, s.IDs(), s.State().Len())
+		}
+		if err := s.Extend(t.Context(), walk[5:6]); err != nil {
+			t.Errorf("%s: the step behind it: %v", what, err)
+		}
+	}
+}
+
+// TestCallbackWrites: what a Logits function writes to, its batch and its row with all
+// that its slice reaches, is no other session's.
+func TestCallbackWrites(t *testing.T) {
+	m := stepModel(t, runtime.Options{Threads: 1})
+	a, b := newSession(t, m), newSession(t, m)
+	var got []float32
+	given := slices.Clone(walk[:2])
+	batch := []runtime.Append{{Session: a, IDs: walk[:1], Rows: []runtime.Row{{}}},
+		{Session: b, IDs: given, Rows: []runtime.Row{{At: 1}}, Logits: func(_ int, l []float32, _ int) error { got = slices.Clone(l); return nil }}}
+	batch[0].Logits = func(_ int, l []float32, _ int) error {
+		_ = append(l, 1e9)
+		given[0] = -1
+		clear(batch)
+		return nil
+	}
+	out, err := m.Step(t.Context(), batch)
+	if err != nil || out[0].Err != nil || out[1].Err != nil {
+		t.Fatalf("%v, %+v", err, out)
+	}
+	if !slices.Equal(a.IDs(), walk[:1]) || !slices.Equal(b.IDs(), walk[:2]) || !bitsEqual(got, next(t, m, walk[:2])) {
+		t.Errorf("ids %v and %v, or other logits than alone", a.IDs(), b.IDs())
+	}
+}
+
+// TestProgressSteps: a progress function may step other sessions; what comes behind the
+// prompt stays.
+func TestProgressSteps(t *testing.T) {
+	m := stepModel(t, runtime.Options{Threads: 1, MaxChunk: 4})
+	other := newSession(t, m)
+	step := func(int, int) {
+		if _, err := other.Step(t.Context(), walk[1:4], []runtime.Row{{At: 2}}); err != nil {
+			t.Error(err)
+		}
+	}
+	gen := func(progress func(int, int)) []runtime.Token {
+		ids, _, err := generate(t, m, walk[:6], runtime.GenerateOptions{MaxTokens: 4, IgnoreEOS: true, Progress: progress})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	if want, got := gen(nil), gen(step); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestAdjustedAway: adjustments and a mask that leave nothing to choose end their append
+// with an error of their own; NaN of the weights stay what they are.
+func TestAdjustedAway(t *testing.T) {
+	inf := float32(math.Inf(1))
+	p := tinyProgram(t, convert.Options{})
+	sick := *p
+	sick.Weights = nanWeights{p.Weights}
+	g, err := segment.Join(p.Segments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := *p
+	whole.Segments = []ir.Segment{{Name: "model", Kind: ir.KindModel, Graph: g}}
+	for _, x := range []struct {
+		name string
+		p    *runtime.Program
+		want error
+	}{{"cut", p, runtime.ErrAdjusted}, {"whole", &whole, runtime.ErrAdjusted}, {"NaN", &sick, runtime.ErrNaN}} {
+		m, err := runtime.New(x.p, runtime.Options{Backend: cpu.Backend{}, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		mask := make([]uint32, 8)
+		mask[0] = 1 << 5
+		adjust := func(bias float32) runtime.Adjustments {
+			return runtime.Adjustments{IDs: []int32{5}, Scale: []float32{1}, Bias: []float32{bias}}
+		}
+		s, other := newSession(t, m), newSession(t, m)
+		for i, row := range []runtime.Row{{Adjust: adjust(-inf), Allow: mask}, {Adjust: adjust(inf)}, {Adjust: adjust(inf), Allow: mask}} {
+			out, err := m.Step(t.Context(), []runtime.Append{{Session: s, IDs: walk[:2], Rows: []runtime.Row{row}}, {Session: other, IDs: walk[:1]}})
+			if err != nil || !errors.Is(out[0].Err, x.want) || s.Len() != 0 || s.State().Len() != 0 || out[1].Err != nil || other.Len() != i+1 {
+				t.Errorf("%s, row %d: %v, %+v, %d ids", x.name, i, err, out, s.Len())
+			}
+		}
+	}
+}

@@ -23,7 +23,7 @@ type GenerateOptions struct {
 	Stop      []int32 // stop ids; nil: the model's own
 	IgnoreEOS bool    // no stop ids at all
 	Bias      map[int32]float32
-	Progress  func(done, total int) // prefill progress
+	Progress  func(done, total int) // prefill progress; may make steps of other sessions
 }
 
 // DefaultSampler turns the model's generation_config into a sampler

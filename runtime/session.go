@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tessera-llm/tessera/runtime/backend"
 )
@@ -57,6 +58,9 @@ func (s *Session) undo() error { return s.st.Truncate(min(s.st.Len(), len(s.ids)
 
 // Step is Model.Step for this session alone.
 func (s *Session) Step(ctx context.Context, ids []int32, rows []Row) ([]Top, error) {
+	if s.m.running { // s.one and s.rows may be those of the step that runs
+		return nil, errRunning
+	}
 	s.one[0] = Append{Session: s, IDs: ids, Rows: rows}
 	return s.runOne(ctx)
 }
@@ -73,7 +77,8 @@ func (s *Session) runOne(ctx context.Context) ([]Top, error) {
 
 // Prefill appends ids in steps of at most Options.MaxChunk tokens and returns
 // the topk outcome behind the last of them, valid until the next step of the model.
-// progress, when not nil, is told the number of tokens done. After an error the session
+// progress, when not nil, is told the number of tokens done between the steps, and may
+// make steps of other sessions. After an error the session
 // holds what had been appended before the failing step.
 func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done int)) (Top, error) {
 	return s.prefill(ctx, ids, Row{Adjust: s.adjust}, nil, progress)
@@ -81,6 +86,9 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done i
 
 // prefill is Prefill with what is wanted behind the last token.
 func (s *Session) prefill(ctx context.Context, ids []int32, row Row, logits func(first int, logits []float32, vocab int) error, progress func(done int)) (Top, error) {
+	if s.m.running {
+		return Top{}, errRunning
+	}
 	if len(ids) == 0 {
 		return Top{}, fmt.Errorf("no tokens to append")
 	}
@@ -98,11 +106,16 @@ func (s *Session) prefill(ctx context.Context, ids []int32, row Row, logits func
 			return Top{}, err
 		}
 		at += n
+		var top Top
+		if last {
+			top = tops[0]
+		}
 		if progress != nil {
+			top.IDs, top.Logits = slices.Clone(top.IDs), slices.Clone(top.Logits) // progress may make steps
 			progress(at)
 		}
 		if last {
-			return tops[0], nil
+			return top, nil
 		}
 	}
 }
@@ -136,6 +149,9 @@ func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logit
 // LogitBlocks is Logits for at most Options.MaxRows tokens at a time: the logits
 // of ids[first], ids[first+1] and so on, vocab numbers each, valid during the call.
 func (s *Session) LogitBlocks(ctx context.Context, ids []int32, block func(first int, logits []float32, vocab int) error) error {
+	if s.m.running {
+		return errRunning
+	}
 	for at := 0; at < len(ids); {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
 		s.rows = s.rows[:0]

@@ -17,7 +17,8 @@ type stepState struct {
 	ids      []int32   // of tops
 	logits   []float32 // of tops
 
-	live  []int // appends that run, as indices into the batch
+	batch []Append // of the step that runs: a callback may write to the caller's
+	live  []int    // appends that run, as indices into the batch
 	spans []backend.Span
 	at    []int32 // Want of all spans
 	rows  []liveRow
@@ -44,6 +45,9 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 		return nil, err
 	}
 	t := &m.step
+	t.batch = append(t.batch[:0], batch...)
+	batch = t.batch
+	defer clear(batch) // keeps no session alive
 	if len(t.live) == 0 {
 		return t.outcomes, nil
 	}
@@ -61,14 +65,16 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 	if err == nil {
 		err = m.dev.Wait(ctx)
 	}
-	done = true
 	if err != nil {
+		done = true
 		return nil, errors.Join(err, m.takeBack(ctx, batch))
 	}
-	for _, a := range t.live {
-		s := batch[a].Session
+	at := 0
+	for i, a := range t.live {
+		s, ids := batch[a].Session, t.host.tokens[at:][:t.spans[i].Rows]
+		at += len(ids)
 		if t.outcomes[a].Err == nil {
-			s.ids = append(s.ids, batch[a].IDs...)
+			s.ids = append(s.ids, ids...)
 			s.st.Trim()
 		} else if err := s.undo(); err != nil {
 			t.outcomes[a].Err = errors.Join(t.outcomes[a].Err, err)
@@ -77,6 +83,7 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 			t.outcomes[a].Tops = nil
 		}
 	}
+	done = true
 	return t.outcomes, nil
 }
 
@@ -277,12 +284,37 @@ func (m *Model) readTops(ctx context.Context, batch []Append, lo, hi int) error 
 		switch {
 		case out.Tops == nil || out.Err != nil:
 		case p.LSE != p.LSE || p.Logits[0] != p.Logits[0]:
-			out.Err = ErrNaN
+			if out.Err, err = m.blame(ctx, &batch[t.rows[i].a].Rows[t.rows[i].row], p, i-lo); err != nil {
+				return err
+			}
 		case p.LSETemp != p.LSETemp:
 			out.Err = fmt.Errorf("logits of up to %v overflow at temperature %v", p.Logits[0], batch[t.rows[i].a].Rows[t.rows[i].row].Temperature)
 		}
 	}
 	return nil
+}
+
+// blame is the error of a row whose top is no number: that of its adjustments and mask
+// where the logits, row i of the block, are numbers themselves.
+func (m *Model) blame(ctx context.Context, r *Row, top *Top, i int) (fault, err error) {
+	if len(r.Adjust.IDs) == 0 && r.Allow == nil {
+		return ErrNaN, nil
+	}
+	b := m.buffers[logitsName]
+	if b == nil { // they are inside: NaN come from there, infinities of both signs from the adjustments
+		if top.Logits[0] != top.Logits[0] {
+			return ErrNaN, nil
+		}
+		return ErrAdjusted, nil
+	}
+	all, err := b.Float32(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if highest := slices.Max(all[i*b.Cols():][:b.Cols()]); highest-highest != 0 { // NaN, or an infinity
+		return ErrNaN, nil
+	}
+	return ErrAdjusted, nil
 }
 
 // showLogits hands the logits of rows [lo, hi) of the step to those who asked.
@@ -301,7 +333,7 @@ func (m *Model) showLogits(ctx context.Context, batch []Append, lo, hi int) erro
 			}
 			out := &t.outcomes[t.rows[i].a]
 			v := b.Cols()
-			own := all[(i-lo)*v : (end-lo)*v]
+			own := all[(i-lo)*v : (end-lo)*v : (end-lo)*v]
 			switch {
 			case out.Err != nil:
 			case slices.ContainsFunc(own, func(x float32) bool { return x != x }):

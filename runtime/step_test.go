@@ -192,7 +192,7 @@ func TestStepErrors(t *testing.T) {
 		{"half an adjustment", "0 scales", runtime.Append{Session: start(8), IDs: []int32{1}, Rows: []runtime.Row{{Adjust: runtime.Adjustments{IDs: []int32{1}}}}}},
 		{"a negative temperature", "temperature -1", runtime.Append{Session: start(8), IDs: []int32{1}, Rows: []runtime.Row{{Temperature: -1}}}},
 		{"logits nobody wants", "enough", runtime.Append{Session: start(8), IDs: []int32{1}, Rows: []runtime.Row{{}}, Logits: func(int, []float32, int) error { return errors.New("enough") }}},
-		{"logits that are NaN", "NaN", runtime.Append{Session: start(8), IDs: []int32{1}, Rows: []runtime.Row{{Adjust: runtime.Adjustments{IDs: []int32{1}, Scale: []float32{1}, Bias: []float32{float32(math.Inf(1))}}}}}},
+		{"a bias that is infinite", "bias of +Inf", runtime.Append{Session: start(8), IDs: []int32{1}, Rows: []runtime.Row{{Adjust: runtime.Adjustments{IDs: []int32{1}, Scale: []float32{1}, Bias: []float32{float32(math.Inf(1))}}}}}},
 	} {
 		for _, at := range []int{0, 1} {
 			before := c.a.Session.Len()
