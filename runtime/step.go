@@ -31,8 +31,11 @@ type stepState struct {
 type liveRow struct{ live, a, row int }
 
 // Step appends to many sessions at once: one span each, one call of every
-// segment, each weight read once. All appends together have at most
-// Options.MaxChunk tokens. Every session's numbers are those it has alone.
+// segment, those behind the wanted rows one for Options.MaxRows of them. A call reads each
+// weight once, or where the kernels of runtime/cpu cut a long call into passes over its
+// tokens, some hundred each, once per pass: how often depends on the tokens of the step,
+// never on its spans. All appends together have at most Options.MaxChunk tokens. Every
+// session's numbers are those it has alone.
 //
 // What is wrong with one append ends that one: a full context, a bad id, a mask
 // that allows nothing, logits that are no numbers. Its outcome says so, its session is

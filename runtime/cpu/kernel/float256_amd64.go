@@ -34,12 +34,18 @@ func matmulFloatAVX2(m *Matmul, p0, p1 int, scratch []byte) {
 		return
 	}
 	for p := p0; p < p1; p++ {
-		pass := min(tokens256, roundUp(passTokens256(m.X.S), 12))
+		pass := floatPass256(m.X.S)
 		for t := 0; t < m.X.S; t += pass {
 			gemmFloatTokens256(m, p, t, min(pass, m.X.S-t), scratch)
 		}
 	}
 }
+
+// floatPass256 is the number of tokens of one pass over a panel.
+func floatPass256(s int) int { return min(tokens256, roundUp(passTokens256(s), 12)) }
+
+// floatPasses256 is how often an item reads its panels.
+func floatPasses256(m *Matmul) int { return m.innerPasses(floatPass256(max(1, m.X.S))) }
 
 // gemmFloatTokens256 computes one panel for the tokens [t0, t0+count) of a c4
 // activation, six at a time and the last four or eight by fours.
@@ -113,4 +119,4 @@ func floatScratchSize256(m *Matmul) int {
 	return floatScratch256Bytes + 64*min(tokens256, roundUp(max(m.X.S, 1), 4))
 }
 
-var avx2Float = matmulImpl{matmulFloatAVX2, unit256, floatScratchSize256, allTokens}
+var avx2Float = matmulImpl{matmulFloatAVX2, unit256, floatScratchSize256, allTokens, floatPasses256}

@@ -110,4 +110,4 @@ func (v *neonScratch) gather(x *Act, t0, n, k0, k int) {
 	}
 }
 
-var neonFloat = matmulImpl{matmulFloatNEON, neonUnit, neonScratchSize, allTokens}
+var neonFloat = matmulImpl{matmulFloatNEON, neonUnit, neonScratchSize, allTokens, neonPasses}

@@ -82,6 +82,9 @@ func matmulQuant256(m *Matmul, tier Tier, p0, p1 int, scratch []byte) {
 // passTokens256 cuts s tokens into equal passes, multiples of 4.
 func passTokens256(s int) int { return roundUp(ceil(s, ceil(s, tokens256)), 4) }
 
+// quantPasses256 is how often an item reads its panels.
+func quantPasses256(m *Matmul) int { return m.innerPasses(passTokens256(max(1, m.X.S))) }
+
 // gemmQuant256 computes n panels from p on for the tokens [t0, t0+count) of a
 // c4 activation; t0 is a multiple of 4.
 func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
@@ -153,6 +156,6 @@ func unit256(m *Matmul) int {
 }
 
 var (
-	avx2Quant    = matmulImpl{matmulQuantAVX2, unit256, quantScratchSize256, allTokens}
-	avxvnniQuant = matmulImpl{matmulQuantAVXVNNI, unit256, quantScratchSize256, allTokens}
+	avx2Quant    = matmulImpl{matmulQuantAVX2, unit256, quantScratchSize256, allTokens, quantPasses256}
+	avxvnniQuant = matmulImpl{matmulQuantAVXVNNI, unit256, quantScratchSize256, allTokens, quantPasses256}
 )

@@ -172,4 +172,4 @@ func vnniUnit(m *Matmul) int {
 	return max(1, min(8, m.W.panels/16))
 }
 
-var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize, vnniPass}
+var vnniMatmul = matmulImpl{matmulQuantAVX512, vnniUnit, vnniScratchSize, vnniPass, plainPasses}

@@ -158,4 +158,4 @@ func amxPass(m *Matmul) int {
 	return min(amxTokens, max(1, m.X.S))
 }
 
-var amxMatmul = matmulImpl{matmulQuantAMX, vnniUnit, amxScratchSize, amxPass}
+var amxMatmul = matmulImpl{matmulQuantAMX, vnniUnit, amxScratchSize, amxPass, plainPasses}

@@ -49,6 +49,10 @@ const neonScratchBytes = (int(unsafe.Sizeof(neonScratch{})) + 63) &^ 63
 // neonTokens is the number of tokens of one pass over the weights.
 const neonTokens = 512
 
+// neonPasses is how often an item reads its panels; tokens one by one find the panel in
+// the first cache.
+func neonPasses(m *Matmul) int { return ceil(max(1, m.X.S), neonTokens) }
+
 // matmulQuantNEON computes panels [p0, p1) for i8 activations.
 func matmulQuantNEON(m *Matmul, p0, p1 int, scratch []byte) {
 	matmulQuantARM(m, p0, p1, scratch, false)
@@ -166,6 +170,6 @@ func neonUnit(m *Matmul) int {
 }
 
 var (
-	neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize, allTokens}
-	i8mmQuant = matmulImpl{matmulQuantI8MM, neonUnit, neonScratchSize, allTokens}
+	neonQuant = matmulImpl{matmulQuantNEON, neonUnit, neonScratchSize, allTokens, neonPasses}
+	i8mmQuant = matmulImpl{matmulQuantI8MM, neonUnit, neonScratchSize, allTokens, neonPasses}
 )

@@ -179,4 +179,4 @@ func floatUnit(m *Matmul) int {
 	return max(1, min(4, m.W.panels/16))
 }
 
-var fmaMatmul = matmulImpl{matmulFloatAVX512, floatUnit, floatScratchSize, floatPass}
+var fmaMatmul = matmulImpl{matmulFloatAVX512, floatUnit, floatScratchSize, floatPass, plainPasses}

@@ -13,7 +13,7 @@ import (
 //
 // A work item is a few panels of 16 rows with all tokens, or with as many as
 // keep the activations in the second cache (a pass); items of one pass follow
-// each other.
+// each other. Passes within an item read its panels again, which are in a cache then.
 type Matmul struct {
 	Tier Tier
 	W    *Weight
@@ -25,6 +25,7 @@ type Matmul struct {
 	tokens  int // tokens per pass
 	stride  int // distance of the panel numbers of two passes
 	scratch int
+	inner   int // passes over the panels of an item
 	read    atomic.Int64
 }
 
@@ -38,17 +39,32 @@ type matmulImpl struct {
 	unit    func(m *Matmul) int // panels of an item
 	scratch func(m *Matmul) int
 	pass    func(m *Matmul) int // tokens of one pass over the weights
+	inner   func(m *Matmul) int // passes that an item makes over its panels
 }
 
 var genericMatmul = [...]matmulImpl{
-	F32: {matmulFloatGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens},
-	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens},
+	F32: {matmulFloatGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens, onePass},
+	I8:  {matmulQuantGeneric, oneUnit, func(*Matmul) int { return genericScratchBytes }, allTokens, onePass},
 }
 
 func oneUnit(*Matmul) int { return 1 }
 
-// allTokens is the pass of a kernel that makes its own.
+// allTokens is the pass of a kernel that makes its own within an item.
 func allTokens(m *Matmul) int { return max(1, m.X.S) }
+
+func onePass(*Matmul) int { return 1 }
+
+// innerPasses is the passes of an item that handles n tokens at a time, and those of a
+// plain activation one by one.
+func (m *Matmul) innerPasses(n int) int {
+	if m.X.Layout == Plain {
+		n = 1
+	}
+	return ceil(max(1, m.X.S), n)
+}
+
+// plainPasses is the passes of an item of a kernel that takes only plain tokens one by one.
+func plainPasses(m *Matmul) int { return m.innerPasses(max(1, m.X.S)) }
 
 // Prepare checks shapes and picks the kernel.
 func (m *Matmul) Prepare() error {
@@ -74,6 +90,7 @@ func (m *Matmul) Prepare() error {
 	m.tokens = impl.pass(m)
 	m.run, m.unit, m.scratch = impl.run, impl.unit(m), impl.scratch(m)
 	m.stride = roundUp(m.W.panels, m.unit)
+	m.inner = impl.inner(m)
 	return nil
 }
 
@@ -96,7 +113,7 @@ func (m *Matmul) Run(lo, hi int, scratch []byte) {
 		end := min(hi, (pass+1)*groups)
 		p0, p1 := lo*m.unit, pass*m.stride+min((end-pass*groups)*m.unit, m.W.panels)
 		m.run(m, p0, p1, scratch)
-		m.read.Add(int64(p1-p0) * m.W.panelBytes())
+		m.read.Add(int64(p1-p0) * m.W.panelBytes() * int64(m.inner))
 		lo = end
 	}
 	// Arguments of assembly lie in scratch as plain addresses.
@@ -105,7 +122,8 @@ func (m *Matmul) Run(lo, hi int, scratch []byte) {
 }
 
 // Read is the number of bytes of W that were read, once per pass over the
-// tokens, since the last call of Read.
+// tokens, since the last call of Read. It depends on the number of tokens, not on the
+// spans they belong to.
 func (m *Matmul) Read() int64 { return m.read.Swap(0) }
 
 // MatmulGroup runs several matmuls of one input as one task.
