@@ -72,7 +72,8 @@ test-arm64:
 conformance:
 	TESSERA_CONFORMANCE=1 $(GO) test ./runtime/reference ./runtime/cpu -run TestConformance -count=1 -timeout 60m
 
-# Sequences in company for 2,000 steps; plain tests make a few.
+# Sequences in company for 2,000 steps, at the generic tier, which is slow, for a
+# twentieth of them; plain tests make a few.
 test-company:
 	TESSERA_COMPANY=2000 $(GO) test ./runtime -run 'TestCompany$$' -count=1 -timeout 120m -v
 

@@ -11,7 +11,8 @@ import (
 
 // Rewind forgets everything from position n on. Layers that look back a window
 // give up what is behind it, and recurrent ones keep little of the past, so that going
-// back by more than backend.Rewind tokens may need what is gone: then the tokens behind the
+// back to more than backend.Rewind tokens below the longest length that the session has
+// had, or to less than was loaded, may need what is gone: then the tokens behind the
 // nearest length that is held, by the state itself or by a snapshot, are computed again,
 // with the bits of a session that never went further. An error, a cancelled ctx too,
 // leaves the session as it was.

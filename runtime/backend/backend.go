@@ -153,15 +153,19 @@ type State interface {
 	// Len is the number of positions of the sequence, those of all its states.
 	// Runs handed in count.
 	Len() int
-	// Truncate forgets positions from n on. It can always go back by up to Rewind,
-	// to 0, and to every length since the last Trim at which a run ended or began. A
-	// *NotHeldError says that what position n sees is held no more: the state is as before,
-	// and the sequence has to be computed again, from where the error says, from a fork
-	// that was made earlier or from 0.
+	// Truncate forgets positions from n on. It can always go back to 0, to every length
+	// since the last Trim at which a run ended or began, and to every length from the
+	// state's floor on: a run to length l raises the floor to l-Rewind, a Load makes it the
+	// length loaded, a Truncate below it makes it n, and a fork has that of its parent. So
+	// a state that only grows goes back by up to Rewind, and one that went back, or was
+	// loaded, by less until it has grown again.
+	// A *NotHeldError says that what position n sees is held no more: the state is as
+	// before, and the sequence has to be computed again, from where the error says, from a
+	// fork that was made earlier or from 0.
 	Truncate(n int) error
-	// Trim gives up what no position that a Truncate by up to Rewind leads to can
-	// see; of what recurrences carried further back it may keep some. It is called when
-	// a call of all segments has succeeded.
+	// Trim gives up what no position can see to which a Truncate from the present length
+	// by up to Rewind leads; of what recurrences carried further back it may keep some. It
+	// is called when a call of all segments has succeeded.
 	Trim()
 	// Fork returns a state of the same content, which shares memory with this
 	// one until either is written.
@@ -176,14 +180,17 @@ type State interface {
 	Close() error
 }
 
-// Rewind is how many positions a state can always go back by.
+// Rewind is how many positions a state that only grew can always go back by; see
+// State.Truncate.
 const Rewind = 64
 
-// Memory is what a state takes on its device, in bytes.
+// Memory is what a state takes on its device, in bytes. The sum of Fair over all states is
+// what is in use, but for less than a byte for every shared piece and holder of it, by which
+// it is lower.
 type Memory struct {
 	Own    int64 // what it alone holds
 	Shared int64 // what others hold too, in full
-	Fair   int64 // Own, and of every shared piece its part: over all states the sum is what is in use
+	Fair   int64 // Own, and of every shared piece its part in whole bytes
 }
 
 // NotHeldError says that a state cannot go back to length Len.

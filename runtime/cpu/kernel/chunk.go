@@ -188,11 +188,13 @@ func (c *chunk) memory() Memory {
 	return Memory{Own: n, Fair: n}
 }
 
-// Memory is what a state takes, in bytes.
+// Memory is what a state takes, in bytes. The sum of Fair over all states is what is in
+// use, but for less than a byte for every shared chunk and holder of it, by which it is
+// lower: parts are rounded down.
 type Memory struct {
 	Own    int64 // chunks that it alone holds
 	Shared int64 // chunks that others hold too, in full
-	Fair   int64 // Own, and of every shared chunk its part: over all states the sum is what is in use
+	Fair   int64 // Own, and of every shared chunk its part
 }
 
 // Add is the sum.

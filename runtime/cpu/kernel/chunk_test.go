@@ -77,8 +77,17 @@ func TestForksShare(t *testing.T) {
 		live = append(live, fork())
 	}
 	each := p.Live() - before
-	if got := parent[0].Memory(); got.Own != 0 || got.Fair != got.Shared/1001 && got.Fair <= 0 {
+	if got := parent[0].Memory(); got.Own != 0 || got.Fair <= 0 || got.Fair > got.Shared/1000 {
 		t.Errorf("with 1,000 forks the parent says %+v", got)
+	}
+	sum, lost := int64(0), int64(0)
+	for _, f := range append(live, parent) {
+		for _, c := range f {
+			sum, lost = sum+c.Memory().Fair, lost+int64(len(c.list.chunks))
+		}
+	}
+	if sum > p.Live() || sum <= p.Live()-lost {
+		t.Errorf("all say their parts are %d bytes, %d are in use", sum, p.Live())
 	}
 	write(t, live[500], 2)
 	if took := p.Live() - before; took != 2*each {
