@@ -48,7 +48,7 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 		if err != nil {
 			return err
 		}
-		args := []string{exe, "bench", m.path, "--threads", strconv.Itoa(slices.Max(o.Threads)), "--kv-type", o.KVType, "--chunk", strconv.Itoa(o.Chunk)}
+		args := startArgs(exe, m.path, o)
 		tests := [][2]string{{"ids", "1"}, {"ids", "1,2,3,4,5,6,7,8"}}
 		if tok != nil {
 			tests = append(tests, [2]string{"text", startText})
@@ -63,6 +63,15 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 		all = append(all, one)
 	}
 	return printStartup(all, format)
+}
+
+// startArgs is the command of one start, but for its prompt.
+func startArgs(exe, path string, o bench.Options) []string {
+	args := []string{exe, "bench", path, "--threads", strconv.Itoa(slices.Max(o.Threads)), "--chunk", strconv.Itoa(o.Chunk)}
+	if o.KVType != "" { // an empty type is an error
+		args = append(args, "--kv-type", o.KVType)
+	}
+	return args
 }
 
 // startModel is what --startup reports of a model.
