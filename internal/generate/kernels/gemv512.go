@@ -177,9 +177,8 @@ func (k gemv512) superSlab() {
 		k.p("LEAQ %d(SI), BX", k.r.High)
 		steps += fmt.Sprintf("; ADDQ $%d, BX", 64*k.r.HighBits)
 	}
-	mins := 4 * step
 	if k.r.init() {
-		steps, mins = steps+fmt.Sprintf("; ADDQ $%d, R9", step*blocks), 0
+		steps += fmt.Sprintf("; ADDQ $%d, R9", step*blocks)
 	}
 	k.loop("round", "R13", func() {
 		for i := range blocks {
@@ -193,9 +192,10 @@ func (k gemv512) superSlab() {
 	k.p("SUBQ $%d, SI", 512*k.r.LowBits)
 	if k.r.HasMin() {
 		k.superMins()
+		k.p("ADDQ $%d, R9", 4*step)
 	}
 	k.endSlab()
-	k.p("ADDQ $%d, SI; ADDQ $%d, R9", k.r.Size, mins)
+	k.p("ADDQ $%d, SI", k.r.Size)
 }
 
 // superMins: acc = fma(-float(sum of mins), dmin/8, acc).
