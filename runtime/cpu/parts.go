@@ -9,6 +9,13 @@ import (
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
+// The bounds that a graph is checked against are those of what keeps its states: this
+// compiles only while they are equal.
+var (
+	_ = [1]struct{}{}[kernel.MaxBase-ir.MaxBase]
+	_ = [1]struct{}{}[kernel.MaxRow-ir.MaxRow]
+)
+
 // part is what a sequence keeps for one state of the graph.
 type part interface {
 	// Len is the number of positions of the sequence; SetLen sets it behind a run,

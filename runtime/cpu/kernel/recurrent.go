@@ -18,10 +18,10 @@ const (
 	// that a long way back need not begin at position 0.
 	retainedBases = 16
 	retainedBytes = 4 << 20
-	// maxBase and maxRow bound the floats of a base and of a row: their numbers
+	// MaxBase and MaxRow bound the floats of a base and of a row, as in pkg/ir: their numbers
 	// come from files. The rows of a chunk take as much as a base may.
-	maxBase = 1 << 26
-	maxRow  = maxBase / RecurrentChunk
+	MaxBase = 1 << 26
+	MaxRow  = MaxBase / RecurrentChunk
 )
 
 // Recurrent holds what one layer's recurrence carries: for a chunk of 64
@@ -56,8 +56,8 @@ type recurrentChunk struct {
 // NewRecurrent makes an empty state for up to maxPos positions with memory from p,
 // one that can always be made shorter by up to back positions.
 func NewRecurrent(p *Pool, base, row, maxPos, back int) (*Recurrent, error) {
-	if base <= 0 || base > maxBase || row <= 0 || row > maxRow || maxPos < 0 || maxPos > 1<<30 || back < 0 {
-		return nil, fmt.Errorf("recurrent state with a base of %d and rows of %d numbers for %d positions is out of range: at most %d and %d", base, row, maxPos, maxBase, maxRow)
+	if base <= 0 || base > MaxBase || row <= 0 || row > MaxRow || maxPos < 0 || maxPos > 1<<30 || back < 0 {
+		return nil, fmt.Errorf("recurrent state with a base of %d and rows of %d numbers for %d positions is out of range: at most %d and %d", base, row, maxPos, MaxBase, MaxRow)
 	}
 	return &Recurrent{Base: base, Row: row, Max: maxPos, pool: p, back: back}, nil
 }
