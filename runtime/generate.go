@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -24,6 +23,13 @@ type GenerateOptions struct {
 	IgnoreEOS bool    // no stop ids at all
 	Bias      map[int32]float32
 	Progress  func(done, total int) // prefill progress; may make steps of other sessions
+	// Logits, when set, is handed a copy of the logits of the whole vocabulary behind each
+	// step, before Bias and repetition penalty, and may change it: the token is chosen from
+	// what it leaves, under both, and LogProb is that of the changed row. It runs in the caller's
+	// goroutine between two steps and may make steps of other sessions; the slice is
+	// valid during the call. An error ends the generation with it, a row that leaves no
+	// number to choose with ErrAdjusted.
+	Logits func(logits []float32) error
 }
 
 // DefaultSampler turns the model's generation_config into a sampler
@@ -46,7 +52,7 @@ func (m *Model) DefaultSampler() sampler.Config {
 // yielded once, last.
 func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOptions) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
-		smp, err := sampler.New(o.Sampler)
+		c, err := s.m.newChooser(o)
 		if err != nil {
 			yield(Token{}, err)
 			return
@@ -58,17 +64,7 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 		if o.IgnoreEOS {
 			stop = nil
 		}
-		k, err := s.m.topK()
-		if err != nil {
-			yield(Token{}, err)
-			return
-		}
 		row := Row{Temperature: o.Sampler.Temperature}
-		var full []float32 // the logits of the whole vocabulary, when top-k is not enough
-		var see func(int, []float32, int) error
-		if smp.NeedsRow(k) {
-			see = func(_ int, logits []float32, _ int) error { full = append(full[:0], logits...); return nil }
-		}
 		next := prompt
 		pen := newPenalties(o, s.ids)
 		for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
@@ -78,53 +74,21 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 			if o.Progress != nil && n == 0 {
 				progress = func(done int) { o.Progress(done, len(prompt)) }
 			}
-			top, err := s.prefill(ctx, next, row, see, progress)
+			top, err := s.prefill(ctx, next, c.append(row), progress)
+			var t Token
+			if err == nil {
+				t, err = c.choose(top, row.Adjust)
+			}
 			if err != nil {
 				yield(Token{}, err)
 				return
 			}
-			t := pick(smp, top, full, row.Adjust)
 			t.Stop = slices.Contains(stop, t.ID)
 			if !yield(t, nil) || t.Stop {
 				return
 			}
 			next = append(next[:0:0], t.ID)
 		}
-	}
-}
-
-// topK is the number of candidates that topk returns.
-func (m *Model) topK() (int, error) {
-	b := m.buffers[topIDs]
-	if b == nil {
-		return 0, fmt.Errorf("the program has no topk segment")
-	}
-	return b.Cols(), nil
-}
-
-// pick chooses the next token behind a row: from its top, or from all logits
-// when there are any.
-func pick(smp *sampler.Sampler, top Top, full []float32, a Adjustments) Token {
-	if full == nil {
-		id := smp.FromTop(top.IDs, top.Logits)
-		i := slices.Index(top.IDs, id)
-		return Token{ID: id, LogProb: top.Logits[i] - top.LSE}
-	}
-	a.apply(full)
-	id := smp.FromRow(full)
-	return Token{ID: id, LogProb: full[id] - top.LSE}
-}
-
-// apply changes logits as topk does.
-func (a *Adjustments) apply(row []float32) {
-	for i, id := range a.IDs {
-		l := row[id]
-		if l > 0 {
-			l /= a.Scale[i]
-		} else {
-			l = float32(l * a.Scale[i])
-		}
-		row[id] = l + a.Bias[i]
 	}
 }
 

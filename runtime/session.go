@@ -81,25 +81,27 @@ func (s *Session) runOne(ctx context.Context) ([]Top, error) {
 // make steps of other sessions. After an error the session
 // holds what had been appended before the failing step.
 func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done int)) (Top, error) {
-	return s.prefill(ctx, ids, Row{Adjust: s.adjust}, nil, progress)
+	return s.prefill(ctx, ids, Append{Rows: []Row{{Adjust: s.adjust}}}, progress)
 }
 
-// prefill is Prefill with what is wanted behind the last token.
-func (s *Session) prefill(ctx context.Context, ids []int32, row Row, logits func(first int, logits []float32, vocab int) error, progress func(done int)) (Top, error) {
+// prefill is Prefill with what is wanted behind the last token: the one row of last, its
+// Logits and its NoTop, with which there is no outcome.
+func (s *Session) prefill(ctx context.Context, ids []int32, last Append, progress func(done int)) (Top, error) {
 	if s.m.running {
 		return Top{}, errRunning
 	}
 	if len(ids) == 0 {
 		return Top{}, fmt.Errorf("no tokens to append")
 	}
+	row := last.Rows[0]
 	for at := 0; ; {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
 		s.one[0] = Append{Session: s, IDs: ids[at : at+n]}
-		last := at+n == len(ids)
-		if last {
+		end := at+n == len(ids)
+		if end {
 			row.At = int32(n - 1)
 			s.rows = append(s.rows[:0], row)
-			s.one[0].Rows, s.one[0].Logits = s.rows, logits
+			s.one[0].Rows, s.one[0].Logits, s.one[0].NoTop = s.rows, last.Logits, last.NoTop
 		}
 		tops, err := s.runOne(ctx)
 		if err != nil {
@@ -107,14 +109,14 @@ func (s *Session) prefill(ctx context.Context, ids []int32, row Row, logits func
 		}
 		at += n
 		var top Top
-		if last {
+		if end && !last.NoTop {
 			top = tops[0]
 		}
 		if progress != nil {
 			top.IDs, top.Logits = slices.Clone(top.IDs), slices.Clone(top.Logits) // progress may make steps
 			progress(at)
 		}
-		if last {
+		if end {
 			return top, nil
 		}
 	}

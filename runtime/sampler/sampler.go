@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
 // MinTemperature is the lowest temperature that is not 0: divided by less, logits that
@@ -56,6 +57,7 @@ func (c Config) Penalises() bool { return c.RepetitionPenalty != 0 && c.Repetiti
 // Sampler draws tokens.
 type Sampler struct {
 	cfg  Config
+	tier kernel.Tier
 	rng  *rand.Rand
 	cand []candidate
 }
@@ -71,7 +73,17 @@ func New(c Config) (*Sampler, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	return &Sampler{cfg: c, rng: rand.New(rand.NewPCG(c.Seed, 0x7e55e7a))}, nil
+	tier, err := kernel.Best()
+	if err != nil {
+		return nil, err
+	}
+	return &Sampler{cfg: c, tier: tier, rng: rand.New(rand.NewPCG(c.Seed, 0x7e55e7a))}, nil
+}
+
+// LogSumExp is the log-sum-exp of a row divided by a temperature, with the bits of topk:
+// NaN where the row holds NaN or +Inf, or nothing but -Inf.
+func (s *Sampler) LogSumExp(row []float32, temperature float32) float32 {
+	return kernel.LogSumExp(s.tier, row, 1/temperature)
 }
 
 // NeedsRow reports whether the k highest logits are not enough.

@@ -168,6 +168,14 @@ func vecExpSum(vec Tier, l *[16]float32, x []float32, m float32) {
 	}
 }
 
+// vecScaleExp is x = exp(x*t - m) for a multiple of 16 elements.
+func vecScaleExp(_ Tier, x []float32, t, m float32) {
+	if len(x) > 0 {
+		scale256(&x[0], t, len(x))
+		expSub256(&x[0], m, len(x))
+	}
+}
+
 func vecMax(vec Tier, x []float32) float32 {
 	if vec == AVX512 && len(x) > 0 {
 		return maxN(&x[0], len(x))

@@ -122,6 +122,14 @@ func vecExpSum(_ Tier, l *[16]float32, x []float32, m float32) {
 	}
 }
 
+// vecScaleExp is x = exp(x*t - m) for a multiple of 16 elements.
+func vecScaleExp(_ Tier, x []float32, t, m float32) {
+	if len(x) > 0 {
+		neonScale(&x[0], t, len(x))
+		neonExpSub(&x[0], m, len(x))
+	}
+}
+
 func vecMax(_ Tier, x []float32) float32 { return maxRun(x) }
 
 // vecFindAbove may skip elements not above limit; here it skips none.

@@ -13,6 +13,7 @@ func vecScaleMul(vec Tier, dst, x, w []float32, r float32)       { panic(noVecto
 func vecSquares(vec Tier, l *[16]float32, x []float32)           { panic(noVector) }
 func vecSilu(vec Tier, dst, x []float32)                         { panic(noVector) }
 func vecExpSum(vec Tier, l *[16]float32, x []float32, m float32) { panic(noVector) }
+func vecScaleExp(vec Tier, x []float32, t, m float32)            { panic(noVector) }
 func vecMax(vec Tier, x []float32) float32                       { panic(noVector) }
 func vecFindAbove(vec Tier, x []float32, limit float32) int      { panic(noVector) }
 func vecRotate(vec Tier, dl, dh, xl, xh, cos, sin []float32)     { panic(noVector) }
