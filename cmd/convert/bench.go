@@ -115,22 +115,22 @@ func benchModel(c *cli.Context, path string, o bench.Options, rep *benchReport, 
 		return err
 	}
 	defer m.Close()
-	w, err := bench.WeightsOf(m.prog)
+	w, err := bench.WeightsOf(m.Program)
 	if err != nil {
 		return err
 	}
-	if m.madeAs != "" && m.madeAs != "keep" {
-		w.Type = m.madeAs
+	if m.Type != "" && m.Type != "keep" {
+		w.Type = m.Type
 	}
 	if c.Bool("limits") && rep.Limits == nil {
 		line.show("measuring the machine's limits")
-		if err := rep.measureLimits(o.Threads, allWeights(m.prog)); err != nil {
+		if err := rep.measureLimits(o.Threads, allWeights(m.Program)); err != nil {
 			return err
 		}
 	}
-	return bench.Run(c.Context, m.prog, o, func(r bench.Row) error {
+	return bench.Run(c.Context, m.Program, o, func(r bench.Row) error {
 		line.clear()
-		return rep.add(benchRow{Model: m.prog.Meta.Name, Arch: m.prog.Meta.Arch, Weights: w, Backend: o.Backend.Name(), Row: r})
+		return rep.add(benchRow{Model: m.Program.Meta.Name, Arch: m.Program.Meta.Arch, Weights: w, Backend: o.Backend.Name(), Row: r})
 	})
 }
 

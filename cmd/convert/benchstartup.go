@@ -33,22 +33,22 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 		if err != nil {
 			return err
 		}
-		if m.path == "" {
+		if m.Path == "" {
 			m.Close()
 			return usage(c, "--startup starts from files: not with --no-cache")
 		}
-		one := startModel{Model: m.prog.Meta.Name}
+		one := startModel{Model: m.Program.Meta.Name}
 		one.Machine, err = cpu.ThisMachine()
 		if err != nil {
 			m.Close()
 			return err
 		}
-		tok, err := m.text()
+		tok, err := m.Tokenizer()
 		m.Close()
 		if err != nil {
 			return err
 		}
-		args := startArgs(exe, m.path, o)
+		args := startArgs(exe, m.Path, o)
 		tests := [][2]string{{"ids", "1"}, {"ids", "1,2,3,4,5,6,7,8"}}
 		if tok != nil {
 			tests = append(tests, [2]string{"text", startText})
@@ -130,7 +130,7 @@ func firstLogitsAction(c *cli.Context) error {
 		o.Close()
 		return err
 	}
-	m, err := runtime.New(o.prog, runtime.Options{Backend: opt.Backend, Threads: opt.Threads[0], MaxChunk: opt.Chunk, KVType: opt.KVType})
+	m, err := runtime.New(o.Program, runtime.Options{Backend: opt.Backend, Threads: opt.Threads[0], MaxChunk: opt.Chunk, KVType: opt.KVType})
 	if err != nil {
 		o.Close()
 		return err

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/tessera-llm/tessera/internal/progress"
-	"github.com/tessera-llm/tessera/pkg/chat"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 	"github.com/tessera-llm/tessera/runtime"
 )
 
@@ -44,7 +44,7 @@ func (c *chatter) command(ctx context.Context, line string) error {
 		if k.name != name {
 			continue
 		}
-		if k.needsTemplate && c.tmpl == nil {
+		if k.needsTemplate && !c.lang.Chats() {
 			return fmt.Errorf("/%s needs a chat template", name)
 		}
 		return k.run(c, ctx, strings.TrimSpace(arg))
@@ -65,55 +65,65 @@ func (c *chatter) help(context.Context, string) error {
 func (c *chatter) setSystem(_ context.Context, arg string) error {
 	switch arg {
 	case "":
-		if c.system == "" {
+		if c.System == "" {
 			c.out.note("no system message")
 		} else {
-			c.out.note(c.system)
+			c.out.note(c.System)
 		}
 		return nil
 	case "off":
 		arg = ""
 	}
-	c.system = arg
+	c.System = arg
 	c.out.note("the system message is changed, for the whole conversation")
 	return nil
 }
 
 func (c *chatter) reset(ctx context.Context, _ string) error {
-	c.messages = nil
+	err := c.Reset(ctx)
 	c.out.note("the conversation is forgotten")
-	return c.s.Rewind(ctx, 0)
-}
-
-// turn is where the last message of the user stands, -1 for none.
-func (c *chatter) turn() int {
-	for i := len(c.messages) - 1; i >= 0; i-- {
-		if c.messages[i].Role == "user" {
-			return i
-		}
-	}
-	return -1
+	return err
 }
 
 func (c *chatter) undo(context.Context, string) error {
-	i := c.turn()
-	if i < 0 {
+	if c.Undo() != nil {
 		return errors.New("nothing to undo")
 	}
-	c.messages = c.messages[:i]
-	c.out.note(fmt.Sprintf("%d messages are left", len(c.messages)))
+	c.out.note(fmt.Sprintf("%d messages are left", len(c.Messages)))
 	return nil
 }
 
 func (c *chatter) retry(ctx context.Context, _ string) error {
-	i := c.turn()
-	if i < 0 {
-		return errors.New("nothing to answer")
-	}
-	if c.set.sampler.Greedy() {
+	if len(c.Messages) > 0 && c.set.sampler.Greedy() {
 		c.out.note("temperature 0: the same answer again")
 	}
-	return c.say(ctx, c.messages[:i+1:i+1])
+	err := c.answer(ctx, c.Retry)
+	if errors.Is(err, dialog.ErrNoMessage) {
+		return errors.New("nothing to answer")
+	}
+	return err
+}
+
+func (c *chatter) save(_ context.Context, path string) error {
+	if path == "" {
+		return errors.New("/save FILE")
+	}
+	if err := c.Save(path); err != nil {
+		return err
+	}
+	c.out.note(fmt.Sprintf("%d messages in %s", len(c.Messages), path))
+	return nil
+}
+
+func (c *chatter) load(_ context.Context, path string) error {
+	if path == "" {
+		return errors.New("/load FILE")
+	}
+	if err := c.Load(path); err != nil {
+		return err
+	}
+	c.out.note(fmt.Sprintf("%d messages", len(c.Messages)))
+	return nil
 }
 
 func (c *chatter) exit(context.Context, string) error {
@@ -126,13 +136,13 @@ func (c *chatter) stats(context.Context, string) error {
 	held, room := c.s.Len(), c.m.Options().Context
 	var b strings.Builder
 	fmt.Fprintf(&b, "model      %s (%s, %d layers, vocabulary %d)\n", oneLine(m.Name), oneLine(m.Arch), m.Layers, m.Vocab)
-	if c.tmpl != nil {
-		fmt.Fprintf(&b, "template   %s\n", oneLine(c.name))
+	if c.lang.Chats() {
+		fmt.Fprintf(&b, "template   %s\n", oneLine(c.lang.Template()))
 	}
-	fmt.Fprintf(&b, "messages   %d\n", len(c.messages))
+	fmt.Fprintf(&b, "messages   %d\n", len(c.Messages))
 	fmt.Fprintf(&b, "context    %d of %d tokens, cache %s %s\n", held, room, progress.Bytes(c.s.State().Memory().Fair), c.m.Options().KVType)
-	if c.last.tokens > 0 {
-		fmt.Fprintf(&b, "last       %s; seed %d, ended by %s\n", c.last.speed(), c.last.seed, c.last.end)
+	if c.last.Tokens > 0 {
+		fmt.Fprintf(&b, "last       %s; seed %d, ended by %s\n", speed(&c.last), c.last.Seed, c.last.End)
 	}
 	c.out.note(strings.TrimSuffix(b.String(), "\n"))
 	return nil
@@ -168,26 +178,26 @@ var chatSettings = []setting{
 			s.sampler.Seed, err = strconv.ParseUint(v, 10, 64)
 			return err
 		}},
-	{"max-tokens", func(s *settings) string { return strconv.Itoa(s.max) },
+	{"max-tokens", func(s *settings) string { return strconv.Itoa(s.MaxTokens) },
 		func(s *settings, v string) error {
 			n, err := strconv.ParseUint(v, 10, 31)
-			s.max = int(n)
+			s.MaxTokens = int(n)
 			return err
 		}},
 	{"think", func(s *settings) string {
 		switch {
-		case s.think == nil:
+		case s.Think == nil:
 			return "auto"
-		case *s.think:
+		case *s.Think:
 			return "on"
 		}
 		return "off"
 	}, func(s *settings, v string) error {
 		on := v == "on"
-		switch s.think = &on; v {
+		switch s.Think = &on; v {
 		case "on", "off":
 		case "auto":
-			s.think = nil
+			s.Think = nil
 		default:
 			return errors.New("want on, off or auto")
 		}
@@ -215,18 +225,18 @@ func (c *chatter) change(_ context.Context, arg string) error {
 		}
 		old := c.set
 		c.set = changed
-		if changed.think != nil {
-			if c.tmpl == nil {
+		if changed.Think != nil {
+			if !c.lang.Chats() {
 				c.set = old
 				return errors.New("no chat template to tell")
 			}
-			if _, err := c.thinkVariable(); err != nil {
+			if _, err := c.lang.ThinkVariable(); err != nil {
 				c.set = old
 				return err
 			}
 		}
 		if name == "seed" {
-			c.count = 0
+			c.Count = 0
 		}
 		c.out.note(fmt.Sprintf("%s is %s", name, s.get(&c.set)))
 		return nil
@@ -241,12 +251,4 @@ func (c *chatter) change(_ context.Context, arg string) error {
 func isFull(err error) bool {
 	var full *runtime.ContextError
 	return errors.As(err, &full)
-}
-
-// conversation is the chat with its system message.
-func (c *chatter) conversation() []chat.Message {
-	if c.system == "" {
-		return c.messages
-	}
-	return append([]chat.Message{{Role: "system", Content: c.system}}, c.messages...)
 }

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"strings"
 
 	"github.com/tessera-llm/tessera/internal/lineedit"
 	"github.com/tessera-llm/tessera/internal/progress"
-	"github.com/tessera-llm/tessera/pkg/chat"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 )
 
 // console is what a chat needs of a terminal.
@@ -87,7 +88,7 @@ type chatter struct {
 	*talk
 	con  console
 	out  *display
-	last answer
+	last dialog.Answer
 	over bool // /exit
 }
 
@@ -133,7 +134,7 @@ func (c *chatter) run(ctx context.Context) error {
 func (c *chatter) greeting() string {
 	m := c.m.Meta()
 	s := fmt.Sprintf("%s, context %d tokens", m.Name, c.m.Options().Context)
-	if c.tmpl == nil {
+	if !c.lang.Chats() {
 		return s + "\nno chat template: the model goes on with each text you type. /help lists commands, Ctrl-D leaves."
 	}
 	return s + "\n/help lists commands, Ctrl-C stops an answer, Ctrl-D leaves."
@@ -149,61 +150,45 @@ func (c *chatter) line(ctx context.Context, text string) error {
 	} else if ok {
 		text = rest
 	}
-	if c.tmpl == nil {
-		return c.complete(ctx, text)
+	if !c.lang.Chats() {
+		_, err := c.show(ctx, func(ctx context.Context, o dialog.Options) iter.Seq2[dialog.Event, error] {
+			return c.Complete(ctx, text, o)
+		})
+		return err
 	}
-	return c.say(ctx, append(c.messages[:len(c.messages):len(c.messages)], userMessage(text)))
+	return c.answer(ctx, func(ctx context.Context, o dialog.Options) iter.Seq2[dialog.Event, error] { return c.Say(ctx, text, o) })
 }
 
-func userMessage(text string) chat.Message { return chat.Message{Role: "user", Content: text} }
-
-// say lets the model answer a conversation and keeps it, unless nothing came.
-func (c *chatter) say(ctx context.Context, messages []chat.Message) error {
-	a, err := c.show(ctx, func(ctx context.Context, to sink) (answer, error) { return c.reply(ctx, messages, to) })
-	var full bool
-	if a.tokens == 0 {
-		if err == nil {
-			c.out.note("stopped before the answer: nothing has changed")
-		}
-		full = isFull(err)
-	} else {
-		c.messages = append(messages, a.message())
-	}
-	if full {
+// answer lets the model answer the conversation, which keeps what came.
+func (c *chatter) answer(ctx context.Context, run func(context.Context, dialog.Options) iter.Seq2[dialog.Event, error]) error {
+	a, err := c.show(ctx, run)
+	switch {
+	case a.Tokens == 0 && err == nil:
+		c.out.note("stopped before the answer: nothing has changed")
+	case a.Tokens == 0 && isFull(err):
 		return fmt.Errorf("%w; /undo and /reset make room", err)
 	}
 	return err
 }
 
-// complete goes on with a text on its own.
-func (c *chatter) complete(ctx context.Context, text string) error {
-	ids, err := c.encodePlain(text)
-	if err != nil {
-		return err
-	}
-	_, err = c.show(ctx, func(ctx context.Context, to sink) (answer, error) { return c.answer(ctx, ids, nil, to) })
-	return err
-}
-
 // show runs one answer, which Ctrl-C stops.
-func (c *chatter) show(ctx context.Context, run func(context.Context, sink) (answer, error)) (answer, error) {
+func (c *chatter) show(ctx context.Context, run func(context.Context, dialog.Options) iter.Seq2[dialog.Event, error]) (dialog.Answer, error) {
 	ctx, leave := c.con.work(ctx)
 	defer leave()
 	bar := progress.New(os.Stderr, "prompt", "tokens")
-	a, err := run(ctx, sink{
-		sections: func(all []section) error { c.out.sections(all); return c.out.err },
-		prefill: func(done, total int) {
-			bar.Set(int64(done), int64(total))
-			if done == total {
-				bar.Done()
-			}
-		},
-	})
+	o := c.options()
+	o.Progress = func(done, total int) {
+		bar.Set(int64(done), int64(total))
+		if done == total {
+			bar.Done()
+		}
+	}
+	a, err := collect(run(ctx, o), func(e dialog.Event) error { c.out.event(e); return c.out.err })
 	bar.Done()
 	c.out.endLine()
 	c.last = a
-	if err == nil && a.tokens > 0 {
-		c.out.note("[" + a.speed() + "]")
+	if err == nil && a.Tokens > 0 {
+		c.out.note("[" + speed(&a) + "]")
 	}
 	return a, err
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/tessera-llm/tessera/internal/lineedit"
-	"github.com/tessera-llm/tessera/runtime/cpu"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 )
 
 // player is a user: it types a line when the prompt is shown.
@@ -111,17 +111,17 @@ func wants(t *testing.T, screen string, texts ...string) {
 
 func TestChatLoop(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "chat.json")
-	c, screen := play(t, newTestTalk(t, settings{max: 6}),
+	c, screen := play(t, newTestTalk(t, limits(6)),
 		"Who is Pierre?", "/stats", "/system Be brief.", "/system", "And Natasha?", "/undo", "/retry", "/save "+file, "/reset", "/undo", "/load "+file,
 		"/set", "/set temperature 0.5", "/set top-p 7", "/set nothing 1", "/set think on", "/nonsense", "//not a command", "/help", "/exit")
-	if !c.over || len(c.messages) != 4 || c.messages[2].Content != "/not a command" {
-		t.Errorf("%d messages, over %v", len(c.messages), c.over)
+	if !c.over || len(c.Messages) != 4 || c.Messages[2].Content != "/not a command" {
+		t.Errorf("%d messages, over %v", len(c.Messages), c.over)
 	}
 	wants(t, screen, "/help lists commands", "> Who is Pierre?", "[prompt: ", "generation: 6 tokens", "of 512 tokens", "ended by length", "the system message is changed", "Be brief.",
 		"> And Natasha?", "[prompt: ", "2 messages are left", "temperature 0: the same answer", "2 messages in", "forgotten", "error: nothing to undo", "> /load", "2 messages",
 		"top-p", "temperature is 0.5", "error: top-p 7", "error: no setting \"nothing\"", "cannot be told whether to think", "error: no command /nonsense", "> //not", "[prompt", "/retry", "leave (Ctrl-D)")
-	if c.system != "Be brief." || c.set.sampler.TopP != 0 || c.set.think != nil {
-		t.Errorf("%q %+v", c.system, c.set)
+	if c.System != "Be brief." || c.set.sampler.TopP != 0 || c.set.Think != nil {
+		t.Errorf("%q %+v", c.System, c.set)
 	}
 	data, err := os.ReadFile(file)
 	if err != nil || !strings.Contains(string(data), `"content": "Be brief."`) {
@@ -130,21 +130,21 @@ func TestChatLoop(t *testing.T) {
 }
 
 func TestChatInterrupt(t *testing.T) {
-	tk := newTestTalk(t, settings{ignoreEOS: true})
+	tk := newTestTalk(t, settings{Options: dialog.Options{IgnoreEOS: true}})
 	c, screen := play(t, tk, "react \x03 Tell me all.", "/set max-tokens 4", "And then?", "\x03", "\x03")
-	if len(c.messages) != 4 {
-		t.Fatalf("%d messages\n%s", len(c.messages), screen)
+	if len(c.Messages) != 4 {
+		t.Fatalf("%d messages\n%s", len(c.Messages), screen)
 	}
 	wants(t, screen, "> Tell me all.", "; stopped]", "> And then?", " known)", "generation: 4 tokens", "Ctrl-C again or Ctrl-D leaves")
-	if s, _ := c.messages[1].Content.(string); s == "" || !strings.Contains(screen, strings.SplitN(s, "\n", 2)[0]) {
+	if s, _ := c.Messages[1].Content.(string); s == "" || !strings.Contains(screen, strings.SplitN(s, "\n", 2)[0]) {
 		t.Errorf("%q is not the answer on the screen", s)
 	}
 }
 
 func TestChatLines(t *testing.T) {
-	c, screen := play(t, newTestTalk(t, settings{max: 3}), "one\\\rtwo", "\x1b[200~a\r\nb\x1b[201~", "日本語 👩‍👩‍👧", "", "  ", "\x1b[A\x1b[A\x1b[A\x1b[A!")
+	c, screen := play(t, newTestTalk(t, limits(3)), "one\\\rtwo", "\x1b[200~a\r\nb\x1b[201~", "日本語 👩‍👩‍👧", "", "  ", "\x1b[A\x1b[A\x1b[A\x1b[A!")
 	var got []string
-	for _, m := range c.messages {
+	for _, m := range c.Messages {
 		if m.Role == "user" {
 			got = append(got, m.Content.(string))
 		}
@@ -155,16 +155,16 @@ func TestChatLines(t *testing.T) {
 }
 
 func TestChatWithoutTemplate(t *testing.T) {
-	tk := openTalk(t, cpu.Backend{}, settings{max: 5}, "")
+	tk := openTalk(t, limits(5), "")
 	c, screen := play(t, tk, "The prince", "The prince", "/undo", "/retry", "/system x", "/stats")
 	wants(t, screen, "no chat template", "> The prince", "[prompt: ", "[prompt: ", "known)", "error: /undo needs a chat template", "error: /retry", "error: /system", "context ")
-	if len(c.messages) > 0 {
-		t.Errorf("%d messages", len(c.messages))
+	if len(c.Messages) > 0 {
+		t.Errorf("%d messages", len(c.Messages))
 	}
 }
 
 func TestChatFull(t *testing.T) {
-	c, screen := play(t, newTestTalk(t, settings{max: 3}), "one", "Tell all of it: "+strings.Repeat("1812 ", 110), "two", "/reset")
+	c, screen := play(t, newTestTalk(t, limits(3)), "one", "Tell all of it: "+strings.Repeat("1812 ", 110), "two", "/reset")
 	wants(t, screen, "error: the context is full", "/undo and /reset make room", "forgotten")
 	_ = c
 }
@@ -181,7 +181,7 @@ func TestDumbConsole(t *testing.T) {
 	os.Stdin = in
 	defer func() { os.Stdin = old }()
 	out, end := capture(t, &os.Stdout)
-	tk := newTestTalk(t, settings{max: 3})
+	tk := newTestTalk(t, limits(3))
 	err = chatOnTerminal(context.Background(), tk)
 	end()
 	text := <-out

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/tessera-llm/tessera/pkg/chat"
-	"github.com/tessera-llm/tessera/pkg/convert"
+	"github.com/tessera-llm/tessera/pkg/dialog"
+	"github.com/tessera-llm/tessera/pkg/format"
 )
 
 // templateFs choose how a conversation becomes a prompt.
@@ -24,77 +23,46 @@ var templateFs = []cli.Flag{
 	&cli.BoolFlag{Name: "no-think", Usage: "ask the template for none"},
 }
 
-// maxTemplate bounds the bytes of a template file.
-const maxTemplate = 4 << 20
-
-// useTemplate sets the template of t by the flags: none without one in the
-// model, unless a file is given.
-func (t *talk) useTemplate(c *cli.Context, texts *convert.Texts) error {
-	if c.Bool("no-template") {
-		return t.refuseChatFlags(c, "--no-template")
+// useTemplate sets the language and the options of t by the flags: no template
+// without one in the model, unless a file is given.
+func (t *talk) useTemplate(c *cli.Context, texts *format.Texts) error {
+	var named *chat.Named
+	var err error
+	if !c.Bool("no-template") {
+		if named, err = dialog.FindTemplate(texts.Templates, c.String("template")); err != nil {
+			if c.String("template") == "" {
+				return usage(c, "%w: say --template NAME", err)
+			}
+			return usage(c, "--template: %w", err)
+		}
 	}
-	named, err := pickTemplate(c, texts.Templates)
-	if err != nil {
+	if t.lang, err = dialog.NewLanguage(texts, named, t.m.DefaultSampler()); err != nil {
+		if named != nil && texts.Tokenizer != nil {
+			err = fmt.Errorf("%w (--no-template goes on with texts as they are)", err)
+		}
 		return err
 	}
-	if named == nil {
-		return t.refuseChatFlags(c, "a model without chat template (--template FILE gives one)")
+	switch {
+	case c.Bool("no-template"):
+		return refuseChatFlags(c, "--no-template")
+	case named == nil:
+		return refuseChatFlags(c, "a model without chat template (--template FILE gives one)")
 	}
-	if t.tok == nil {
-		return fmt.Errorf("the model has no tokenizer: no chat")
-	}
-	if t.tmpl, err = chat.Parse(named.Source); err != nil {
-		return fmt.Errorf("chat template %s: %w (--no-template goes on with texts as they are)", named.Name, err)
-	}
-	t.name = named.Name
-	if t.system = c.String("system"); c.Bool("think") || c.Bool("no-think") {
+	if c.Bool("think") || c.Bool("no-think") {
 		think := c.Bool("think")
-		if t.set.think = &think; think && c.Bool("no-think") {
+		if t.set.Think = &think; think && c.Bool("no-think") {
 			return usage(c, "both --think and --no-think")
 		}
-		if _, err := t.thinkVariable(); err != nil {
+		if _, err := t.lang.ThinkVariable(); err != nil {
 			return usage(c, "%w", err)
 		}
 	}
-	t.vars, err = templateVars(c)
+	t.set.Variables, err = templateVars(c)
 	return err
 }
 
-// pickTemplate finds the template; nil when the model has none and none is
-// asked for.
-func pickTemplate(c *cli.Context, have chat.Templates) (*chat.Named, error) {
-	want := c.String("template")
-	if want == "" {
-		if len(have.List) == 0 {
-			return nil, nil
-		}
-		n, err := have.Pick("", false)
-		if err != nil {
-			return nil, usage(c, "%w: say --template NAME", err)
-		}
-		return &n, nil
-	}
-	n, err := have.Pick(want, false)
-	if err == nil {
-		return &n, nil
-	}
-	f, ferr := os.Open(want)
-	if ferr != nil {
-		return nil, usage(c, "--template: %w, and no file: %w", err, ferr)
-	}
-	defer f.Close()
-	src, ferr := io.ReadAll(io.LimitReader(f, maxTemplate+1))
-	if ferr != nil {
-		return nil, ferr
-	}
-	if len(src) > maxTemplate {
-		return nil, fmt.Errorf("template %s is larger than %d bytes", want, maxTemplate)
-	}
-	return &chat.Named{Name: want, Source: string(src), From: want}, nil
-}
-
 // refuseChatFlags names flags that mean nothing without a template.
-func (t *talk) refuseChatFlags(c *cli.Context, why string) error {
+func refuseChatFlags(c *cli.Context, why string) error {
 	for _, f := range templateFs {
 		if name := f.Names()[0]; name != "no-template" && c.IsSet(name) {
 			return usage(c, "--%s means nothing with %s", name, why)

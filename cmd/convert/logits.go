@@ -132,12 +132,12 @@ func (o *opened) modelFor(c *cli.Context, n int) (*runtime.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if limit := o.prog.Meta.ContextLength; c.Int("context") == 0 && limit > 0 && n > limit {
+	if limit := o.Program.Meta.ContextLength; c.Int("context") == 0 && limit > 0 && n > limit {
 		return nil, fmt.Errorf("%d tokens, the model was made for %d: give fewer, or say --context %d to go beyond", n, limit, n)
 	}
 	context := n
 	if v := c.Int("context"); v > 0 {
 		context = v
 	}
-	return runtime.New(o.prog, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), n), Context: context, KVType: c.String("kv-type")})
+	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), n), Context: context, KVType: c.String("kv-type")})
 }

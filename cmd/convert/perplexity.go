@@ -142,7 +142,7 @@ func perplexityOptions(c *cli.Context) (perplexity.Options, error) {
 // perplexityIDs encodes the text, or takes the base's tokens, and decides
 // about bos.
 func perplexityIDs(c *cli.Context, o *opened, opt *perplexity.Options) ([]int32, error) {
-	tok, err := o.text()
+	tok, err := o.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +156,8 @@ func perplexityIDs(c *cli.Context, o *opened, opt *perplexity.Options) ([]int32,
 		}
 	default:
 		n, err := strconv.ParseInt(s, 10, 32)
-		if err != nil || n < 0 || int(n) >= o.prog.Meta.Vocab {
-			return nil, usage(c, "--bos %q: want auto, none or an id below %d", s, o.prog.Meta.Vocab)
+		if err != nil || n < 0 || int(n) >= o.Program.Meta.Vocab {
+			return nil, usage(c, "--bos %q: want auto, none or an id below %d", s, o.Program.Meta.Vocab)
 		}
 		opt.BOS = int32(n)
 	}
@@ -187,10 +187,10 @@ func (o *opened) windowModel(c *cli.Context, window int) (*runtime.Model, error)
 	if err != nil {
 		return nil, err
 	}
-	if limit := o.prog.Meta.ContextLength; limit > 0 && window > limit {
+	if limit := o.Program.Meta.ContextLength; limit > 0 && window > limit {
 		return nil, fmt.Errorf("windows of %d tokens, the model was made for %d: use a smaller -c", window, limit)
 	}
-	return runtime.New(o.prog, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), window), Context: window, KVType: c.String("kv-type")})
+	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), window), Context: window, KVType: c.String("kv-type")})
 }
 
 func printPerplexity(c *cli.Context, r *perplexity.Result, o *perplexity.Options, m *runtime.Model, took time.Duration) error {

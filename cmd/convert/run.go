@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strconv"
@@ -11,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/tessera-llm/tessera/internal/progress"
-	"github.com/tessera-llm/tessera/pkg/chat"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/sampler"
 )
@@ -77,8 +78,8 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.path != "" {
-		go o.texts() // beside the compilation; newTalk waits for them
+	if o.Path != "" {
+		go o.Texts() // beside the compilation; newTalk waits for them
 	}
 	m, err := o.model(c)
 	if err != nil {
@@ -100,20 +101,42 @@ func runAction(c *cli.Context) error {
 	return err
 }
 
+// talk is a conversation with a model, as the flags want it.
+type talk struct {
+	*dialog.Conversation
+	m    *runtime.Model
+	s    *runtime.Session
+	lang *dialog.Language
+	set  settings
+}
+
+// settings change how an answer is made.
+type settings struct {
+	dialog.Options
+	sampler sampler.Config
+}
+
+// options are the settings in force.
+func (t *talk) options() dialog.Options {
+	o, cfg := t.set.Options, t.set.sampler
+	o.Sampler = &cfg
+	return o
+}
+
 // newTalk reads the flags.
 func newTalk(c *cli.Context, o *opened, m *runtime.Model, in prompt) (*talk, error) {
-	texts, err := o.texts()
+	texts, err := o.Texts()
 	if err != nil {
 		return nil, err
 	}
 	if texts.Tokenizer == nil && in.ids == nil {
 		return nil, fmt.Errorf("the model has no tokenizer: give token ids with --tokens 1,2,3")
 	}
-	t := &talk{m: m, tok: texts.Tokenizer, stop: texts.Stop}
-	if in.ids != nil {
-		err = t.refuseChatFlags(c, "--tokens")
-	} else {
+	t := &talk{m: m}
+	if in.ids == nil {
 		err = t.useTemplate(c, texts)
+	} else if err = refuseChatFlags(c, "--tokens"); err == nil {
+		t.lang, err = dialog.NewLanguage(texts, nil, m.DefaultSampler())
 	}
 	if err != nil {
 		return nil, err
@@ -121,30 +144,38 @@ func newTalk(c *cli.Context, o *opened, m *runtime.Model, in prompt) (*talk, err
 	if err := t.readSettings(c); err != nil {
 		return nil, err
 	}
-	t.s, err = m.NewSession()
-	return t, err
+	return t, t.begin(c.String("system"))
+}
+
+// begin starts the conversation.
+func (t *talk) begin(system string) (err error) {
+	if t.s, err = t.m.NewSession(); err == nil {
+		t.Conversation = dialog.NewConversation(t.lang, t.s, t.m.Options().Context)
+		t.System = system
+	}
+	return err
 }
 
 func (t *talk) readSettings(c *cli.Context) (err error) {
 	if t.set.sampler, err = samplerConfig(c, t.m); err != nil {
 		return err
 	}
-	if t.set.bias, err = parseBias(c.StringSlice("logit-bias"), t.m.Meta().Vocab); err != nil {
+	if t.set.Bias, err = parseBias(c.StringSlice("logit-bias"), t.m.Meta().Vocab); err != nil {
 		return usage(c, "--logit-bias: %w", err)
 	}
-	t.set.stops = c.StringSlice("stop")
-	if len(t.set.stops) > 0 && t.tok == nil {
+	t.set.Stop = c.StringSlice("stop")
+	if len(t.set.Stop) > 0 && t.lang.Tokenizer() == nil {
 		return usage(c, "--stop with a model that has no tokenizer")
 	}
-	if slices.Contains(t.set.stops, "") {
-		return usage(c, "--stop: an empty text stands everywhere")
+	if err := dialog.CheckStop(t.set.Stop, t.lang); err != nil {
+		return usage(c, "--stop: %w", err)
 	}
-	t.set.ignoreEOS = c.Bool("ignore-eos")
-	if t.set.max = c.Int("n"); t.set.max < 0 {
-		return usage(c, "-n %d: want 0 (no limit) or more", t.set.max)
+	t.set.IgnoreEOS = c.Bool("ignore-eos")
+	if t.set.MaxTokens = c.Int("n"); t.set.MaxTokens < 0 {
+		return usage(c, "-n %d: want 0 (no limit) or more", t.set.MaxTokens)
 	}
-	if !c.IsSet("n") && t.tmpl == nil {
-		t.set.max = completionTokens
+	if !c.IsSet("n") && !t.lang.Chats() {
+		t.set.MaxTokens = completionTokens
 	}
 	return nil
 }
@@ -152,32 +183,35 @@ func (t *talk) readSettings(c *cli.Context) (err error) {
 // once answers one prompt.
 func (t *talk) once(c *cli.Context, in prompt) error {
 	bar := progress.New(os.Stderr, "prompt", "tokens")
-	var out printer = newTextPrinter(os.Stdout, t.tok == nil)
+	var out printer = newTextPrinter(os.Stdout, t.lang.Tokenizer() == nil)
 	if c.Bool("json") {
 		out = newJSONPrinter(os.Stdout)
 	}
-	to := sink{token: out.token, sections: out.sections, prefill: func(done, total int) {
+	o := t.options()
+	o.Tokens = true
+	o.Progress = func(done, total int) {
 		bar.Set(int64(done), int64(total))
 		if done == total {
 			bar.Done()
 		}
-	}}
-	var a answer
-	var err error
-	if t.tmpl != nil {
-		a, err = t.reply(c.Context, []chat.Message{userMessage(in.message())}, to)
+	}
+	var events iter.Seq2[dialog.Event, error]
+	if t.lang.Chats() {
+		events = t.Say(c.Context, in.message(), o)
 	} else {
 		ids := in.ids
 		if ids == nil {
-			if ids, err = t.encodePlain(in.text); err != nil {
+			var err error
+			if ids, err = t.lang.Encode(in.text); err != nil {
 				return err
 			}
 			if err := out.prompt(in.text); err != nil {
 				return err
 			}
 		}
-		a, err = t.answer(c.Context, ids, nil, to)
+		events = t.Continue(c.Context, ids, o)
 	}
+	a, err := collect(events, out.event)
 	bar.Done()
 	if e := out.end(&a, err); err == nil {
 		err = e
@@ -186,28 +220,37 @@ func (t *talk) once(c *cli.Context, in prompt) error {
 		return err
 	}
 	if !c.Bool("json") {
-		newDisplay(os.Stderr, isTerminal(os.Stderr)).note(a.speed())
+		newDisplay(os.Stderr, isTerminal(os.Stderr)).note(speed(&a))
 	}
 	return c.Context.Err() // what there is has been printed
 }
 
+// collect runs an answer to its end. That somebody has stopped it is no error.
+func collect(events iter.Seq2[dialog.Event, error], see func(dialog.Event) error) (dialog.Answer, error) {
+	a, err := dialog.Collect(events, see)
+	if a.End == dialog.Interrupted {
+		err = nil
+	}
+	return a, err
+}
+
 // speed tells how long it took.
-func (a *answer) speed() string {
+func speed(a *dialog.Answer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "prompt: %d tokens", a.prompt)
-	if a.reused > 0 {
-		fmt.Fprintf(&b, " (%d known)", a.reused)
+	fmt.Fprintf(&b, "prompt: %d tokens", a.Prompt)
+	if a.Reused > 0 {
+		fmt.Fprintf(&b, " (%d known)", a.Reused)
 	}
-	if n := a.prompt - a.reused; a.prefill > 0 && a.tokens > 0 {
-		fmt.Fprintf(&b, ", %.1f tokens/s", float64(n)/a.prefill.Seconds())
+	if n := a.Prompt - a.Reused; a.Prefill > 0 && a.Tokens > 0 {
+		fmt.Fprintf(&b, ", %.1f tokens/s", float64(n)/a.Prefill.Seconds())
 	}
-	if a.tokens > 1 && a.generate > 0 {
-		fmt.Fprintf(&b, "; generation: %d tokens, %.1f tokens/s", a.tokens, float64(a.tokens-1)/a.generate.Seconds())
+	if a.Tokens > 1 && a.Generate > 0 {
+		fmt.Fprintf(&b, "; generation: %d tokens, %.1f tokens/s", a.Tokens, float64(a.Tokens-1)/a.Generate.Seconds())
 	}
-	switch a.end {
-	case endBroken:
+	switch a.End {
+	case dialog.Interrupted:
 		b.WriteString("; stopped")
-	case endContext:
+	case dialog.AtFullContext:
 		b.WriteString("; the context is full")
 	}
 	return b.String()
@@ -253,12 +296,12 @@ func parseBias(list []string, vocab int) (map[int32]float32, error) {
 	for _, s := range list {
 		id, value, ok := strings.Cut(s, "=")
 		n, err := strconv.ParseInt(strings.TrimSpace(id), 10, 32)
-		if !ok || err != nil || n < 0 || n >= int64(vocab) {
-			return nil, fmt.Errorf("%q: want ID=BIAS with an id of 0 to %d", s, vocab-1)
+		v, verr := strconv.ParseFloat(strings.TrimSpace(value), 32)
+		if !ok || err != nil || verr != nil {
+			return nil, fmt.Errorf("%q: want ID=BIAS with an id of 0 to %d and a number", s, vocab-1)
 		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(value), 32)
-		if err != nil || v != v || v > 1e6 || v < -1e6 && value != "-inf" {
-			return nil, fmt.Errorf("%q: want a bias of -1e6 to 1e6, or -inf", s)
+		if err := dialog.CheckBias(int32(n), float32(v), vocab); err != nil {
+			return nil, fmt.Errorf("%q: want ID=BIAS: %w", s, err)
 		}
 		if _, dup := bias[int32(n)]; dup {
 			return nil, fmt.Errorf("token %d stands there twice", n)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/testutil"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 )
 
 // jsonRun runs with --json and returns the lines of the tokens and the last.
@@ -58,7 +59,7 @@ func TestRunText(t *testing.T) {
 			t.Errorf("logprob %v", k.LogProb)
 		}
 	}
-	if prompt+total.Text+"\n" != out || text != total.Text || total.Generated != len(tokens) || total.Finish != endLength || total.Prompt != strings.Count(ids, ",")+1 {
+	if prompt+total.Text+"\n" != out || text != total.Text || total.Generated != len(tokens) || total.Finish != dialog.AtLength || total.Prompt != strings.Count(ids, ",")+1 {
 		t.Errorf("%+v, text %q", total, text)
 	}
 	// A seed decides.
@@ -131,7 +132,7 @@ func TestRunStopAndBias(t *testing.T) {
 	tokens, whole := jsonRun(t, args...)
 	stop := whole.Text[len(whole.Text)/2 : len(whole.Text)/2+5]
 	_, cut := jsonRun(t, append(args, "--stop", "never, ever", "--stop", stop)...)
-	if cut.Finish != endString || cut.StopText != stop || cut.Text != whole.Text[:strings.Index(whole.Text, stop)] {
+	if cut.Finish != dialog.AtString || cut.StopText != stop || cut.Text != whole.Text[:strings.Index(whole.Text, stop)] {
 		t.Errorf("--stop %q: %+v", stop, cut)
 	}
 	first := tokens[0].ID

@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/tessera-llm/tessera/pkg/dialog"
 )
 
 // display writes an answer as it comes. On a terminal reasoning is dimmed and
@@ -54,10 +56,10 @@ func (d *display) text(s string, dim bool) {
 	_, d.err = io.WriteString(d.w, s)
 }
 
-// sections writes an answer.
-func (d *display) sections(all []section) {
-	for _, s := range all {
-		d.text(s.text, s.kind != answerText)
+// event writes a part of an answer.
+func (d *display) event(e dialog.Event) {
+	if e.Kind != dialog.Token {
+		d.text(e.Text, e.Kind != dialog.Text)
 	}
 }
 

@@ -7,15 +7,14 @@ import (
 	"math"
 	"os"
 
-	"github.com/tessera-llm/tessera/runtime"
+	"github.com/tessera-llm/tessera/pkg/dialog"
 )
 
 // printer shows one answer.
 type printer interface {
 	prompt(text string) error // the text that is gone on with
-	token(t runtime.Token, text string) error
-	sections([]section) error
-	end(a *answer, err error) error
+	event(e dialog.Event) error
+	end(a *dialog.Answer, err error) error
 }
 
 // textPrinter prints text; ids where there is no tokenizer.
@@ -34,23 +33,22 @@ func (p *textPrinter) prompt(text string) error {
 	return p.err
 }
 
-func (p *textPrinter) token(t runtime.Token, _ string) error {
+func (p *textPrinter) event(e dialog.Event) error {
+	if e.Kind != dialog.Token {
+		p.display.event(e)
+		return p.err
+	}
 	if p.ids {
 		if p.n > 0 {
 			p.text(",", false)
 		}
-		p.text(fmt.Sprint(t.ID), false)
+		p.text(fmt.Sprint(e.Token.ID), false)
 	}
 	p.n++
 	return p.err
 }
 
-func (p *textPrinter) sections(all []section) error {
-	p.display.sections(all)
-	return p.err
-}
-
-func (p *textPrinter) end(*answer, error) error {
+func (p *textPrinter) end(*dialog.Answer, error) error {
 	p.endLine()
 	return p.err
 }
@@ -71,34 +69,35 @@ type tokenLine struct {
 }
 
 type totalLine struct {
-	Done      bool    `json:"done"`
-	Finish    string  `json:"finish"`
-	StopText  string  `json:"stop_text,omitempty"`
-	Text      string  `json:"text"`
-	Reasoning string  `json:"reasoning,omitempty"`
-	Prompt    int     `json:"prompt_tokens"`
-	Generated int     `json:"generated_tokens"`
-	Prefill   float64 `json:"prompt_seconds"`
-	Generate  float64 `json:"generation_seconds"`
-	Seed      uint64  `json:"seed"`
+	Done      bool       `json:"done"`
+	Finish    dialog.End `json:"finish"`
+	StopText  string     `json:"stop_text,omitempty"`
+	Text      string     `json:"text"`
+	Reasoning string     `json:"reasoning,omitempty"`
+	Prompt    int        `json:"prompt_tokens"`
+	Generated int        `json:"generated_tokens"`
+	Prefill   float64    `json:"prompt_seconds"`
+	Generate  float64    `json:"generation_seconds"`
+	Seed      uint64     `json:"seed"`
 }
 
 func (p *jsonPrinter) prompt(string) error { return nil }
 
-func (p *jsonPrinter) token(t runtime.Token, text string) error {
-	l := tokenLine{ID: t.ID, Text: text, Stop: t.Stop}
-	if x := float64(t.LogProb); !math.IsNaN(x) && !math.IsInf(x, 0) {
-		l.LogProb = &t.LogProb
+func (p *jsonPrinter) event(e dialog.Event) error {
+	if e.Kind != dialog.Token {
+		return nil
+	}
+	l := tokenLine{ID: e.Token.ID, Text: e.Text, Stop: e.Token.Stop}
+	if x := float64(e.Token.LogProb); !math.IsNaN(x) && !math.IsInf(x, 0) {
+		l.LogProb = &e.Token.LogProb
 	}
 	return p.enc.Encode(l)
 }
 
-func (p *jsonPrinter) sections([]section) error { return nil }
-
-func (p *jsonPrinter) end(a *answer, err error) error {
+func (p *jsonPrinter) end(a *dialog.Answer, err error) error {
 	if err != nil {
 		return nil
 	}
-	return p.enc.Encode(totalLine{Done: true, Finish: a.end, StopText: a.stopText, Text: a.text, Reasoning: a.reasoning,
-		Prompt: a.prompt, Generated: a.tokens, Prefill: a.prefill.Seconds(), Generate: a.generate.Seconds(), Seed: a.seed})
+	return p.enc.Encode(totalLine{Done: true, Finish: a.End, StopText: a.StopText, Text: a.Text, Reasoning: a.Reasoning,
+		Prompt: a.Prompt, Generated: a.Tokens, Prefill: a.Prefill.Seconds(), Generate: a.Generate.Seconds(), Seed: a.Seed})
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/tessera-llm/tessera/pkg/tokenizer"
 )
 
 // prompt is a text, ids, or a terminal to ask.
@@ -69,9 +67,4 @@ func (p *prompt) message() string {
 		return strings.TrimSuffix(p.text, "\n")
 	}
 	return p.text
-}
-
-// encodePlain encodes a text to go on with.
-func (t *talk) encodePlain(text string) ([]int32, error) {
-	return t.tok.Encode(text, tokenizer.EncodeOptions{AddSpecial: true})
 }

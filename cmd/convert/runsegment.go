@@ -1,16 +1,12 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tessera-llm/tessera/internal/folder"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/statefile"
@@ -69,17 +65,13 @@ func runSegmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := &opened{prog: runtime.BundleProgram(b)}
-	defer o.Close()
-	in, want, err := segmentInputs(c, o.prog, name)
+	defer b.Close()
+	p := runtime.BundleProgram(b)
+	in, want, err := segmentInputs(c, p, name)
 	if err != nil {
 		return err
 	}
-	digest, err := bundleDigest(path)
-	if err != nil {
-		return err
-	}
-	s, err := openSegment(c, o.prog, name, digest, in, want)
+	s, err := openSegment(c, p, name, b.Digest, in, want)
 	if err != nil {
 		return err
 	}
@@ -101,7 +93,7 @@ func runSegmentAction(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := statefile.Write(f, digest, data); err != nil {
+		if err := statefile.Write(f, b.Digest, data); err != nil {
 			return err
 		}
 	}
@@ -204,15 +196,4 @@ func openSegment(c *cli.Context, p *runtime.Program, name, digest string, in map
 		}
 	}
 	return s, nil
-}
-
-// bundleDigest identifies a bundle: its manifest holds the digests of all
-// other files.
-func bundleDigest(path string) (string, error) {
-	text, err := folder.Read(filepath.Join(path, format.ManifestName), format.MaxManifest)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
 }

@@ -9,9 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tessera-llm/tessera/pkg/checkpoint"
-	"github.com/tessera-llm/tessera/pkg/convert"
-	"github.com/tessera-llm/tessera/pkg/format"
+	"github.com/tessera-llm/tessera/pkg/cache"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 )
 
@@ -42,7 +40,7 @@ func tokenizeAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	tok, err := loadTokenizer(path)
+	tok, err := cache.Tokenizer(path)
 	if err != nil {
 		return err
 	}
@@ -72,34 +70,6 @@ func tokenizeAction(c *cli.Context) error {
 		return err
 	}
 	return printTokens(c, tok, tokens)
-}
-
-// loadTokenizer takes the tokenizer of a bundle or a checkpoint.
-func loadTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	var tok *tokenizer.Tokenizer
-	if format.IsBundle(path) {
-		b, err := format.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer b.Close()
-		if tok, err = bundleTokenizer(b); err != nil {
-			return nil, err
-		}
-	} else {
-		ck, err := checkpoint.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer ck.Close()
-		if tok, err = convert.Tokenizer(ck); err != nil {
-			return nil, err
-		}
-	}
-	if tok == nil {
-		return nil, fmt.Errorf("%s has no tokenizer", path)
-	}
-	return tok, nil
 }
 
 func textArgument(c *cli.Context) (string, error) {

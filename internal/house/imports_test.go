@@ -16,6 +16,17 @@ import (
 
 const module = "github.com/tessera-llm/tessera/"
 
+// root is the folder of the package at the top of the module, tessera.
+const root = "."
+
+// ours is the folder of a package of this module, by its import path.
+func ours(imp string) (dir string, ok bool) {
+	if imp+"/" == module {
+		return root, true
+	}
+	return strings.CutPrefix(imp, module)
+}
+
 // layers lists every package from the ground up. A package imports only
 // packages of lower layers, and internal/* leaf helpers, which stand below all.
 var layers = [][]string{
@@ -25,7 +36,7 @@ var layers = [][]string{
 	{"pkg/model", "pkg/weights", "pkg/target", "runtime/backend", "runtime/sampler"},
 	{"pkg/passes", "pkg/format", "runtime/cpu", "runtime/reference", "pkg/statefile", "pkg/synth"},
 	{"pkg/segment", "runtime", "runtime/backendtest"},
-	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity"},
+	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity", "pkg/dialog"},
 	{"pkg/cache"},
 	{"cmd/convert"},
 }
@@ -49,7 +60,19 @@ var never = []struct {
 	{"runtime", []string{"pkg/checkpoint", "pkg/gguf", "pkg/safetensors", "pkg/model", "pkg/convert"}, "a bundle or a Program is all the runtime knows"},
 	{"pkg/ir", []string{"pkg/quant", "pkg/pack", "pkg/checkpoint"}, "the graph describes weights, it does not make them"},
 	{"pkg/passes", []string{"pkg/weights", "pkg/quant", "pkg/model"}, "passes read headers and tables only"},
-	{"pkg/format", []string{"pkg/model", "pkg/checkpoint", "pkg/gguf"}, "a bundle stands alone"},
+	{"pkg/format", []string{"pkg/model", "pkg/passes", "pkg/checkpoint", "pkg/gguf", "pkg/safetensors"}, "a bundle and its texts stand alone"},
+	{"pkg/dialog", []string{"pkg/model", "pkg/passes", "pkg/checkpoint", "pkg/gguf", "pkg/safetensors", "runtime/cpu"}, "a server of bundles needs no more"},
+}
+
+// only lists the packages of the house that a package may import, internal/* aside: what
+// stands lower is not for it.
+var only = map[string][]string{
+	// The jobs behind the subcommands, and what their flags and tables name. No package here
+	// keeps a conversation, decodes a stream or takes reasoning apart: pkg/dialog does.
+	"cmd/convert": {"pkg/bench", "pkg/cache", "pkg/convert", "pkg/dialog", "pkg/perplexity", "pkg/synth", "pkg/verify", "runtime", // the jobs
+		"pkg/checkpoint", "pkg/format", "pkg/model", "pkg/weights", "pkg/statefile", "pkg/safetensors", "pkg/tensor", // inspect, synth, run-segment
+		"pkg/codec", "pkg/ir", "pkg/pack", "pkg/passes", "pkg/quant", "pkg/target", "runtime/backend", "runtime/cpu", "runtime/reference", "runtime/sampler", // flags
+		"pkg/chat", "pkg/tokenizer"}, // --template-var, tokenize
 }
 
 // outside lists the modules of others and who may import them.
@@ -170,8 +193,8 @@ func TestArrowsPointOneWay(t *testing.T) {
 			continue
 		}
 		for _, imp := range list {
-			dep, ours := strings.CutPrefix(imp, module)
-			if !ours || strings.HasPrefix(dep, "internal/") {
+			dep, here := ours(imp)
+			if !here || strings.HasPrefix(dep, "internal/") {
 				continue
 			}
 			switch {
@@ -214,6 +237,28 @@ func TestNever(t *testing.T) {
 	}
 }
 
+func TestOnly(t *testing.T) {
+	all := imports(t)
+	for pkg, list := range only {
+		used := map[string]bool{}
+		for _, imp := range all[pkg] {
+			dep, here := ours(imp)
+			if !here || strings.HasPrefix(dep, "internal/") {
+				continue
+			}
+			used[dep] = true
+			if !slices.Contains(list, dep) {
+				t.Errorf("%s imports %s, which is not in its row of only: what needs that belongs below it", pkg, dep)
+			}
+		}
+		for _, dep := range list {
+			if !used[dep] {
+				t.Errorf("only allows %s to import %s, which it does not", pkg, dep)
+			}
+		}
+	}
+}
+
 // route finds a chain of imports.
 func route(all map[string][]string, from, to string, seen map[string]bool) []string {
 	if from == to {
@@ -224,7 +269,7 @@ func route(all map[string][]string, from, to string, seen map[string]bool) []str
 	}
 	seen[from] = true
 	for _, imp := range all[from] {
-		if dep, ours := strings.CutPrefix(imp, module); ours {
+		if dep, here := ours(imp); here {
 			if p := route(all, dep, to, seen); p != nil {
 				return append([]string{from}, p...)
 			}
@@ -238,7 +283,7 @@ func TestOutside(t *testing.T) {
 	for pkg, list := range imports(t) {
 		for _, imp := range list {
 			first, _, _ := strings.Cut(imp, "/")
-			if strings.HasPrefix(imp, module) || !strings.Contains(first, ".") && imp != "C" {
+			if _, here := ours(imp); here || !strings.Contains(first, ".") && imp != "C" {
 				continue
 			}
 			ok := false

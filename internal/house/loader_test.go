@@ -49,7 +49,7 @@ func (l *loader) Import(name string) (*types.Package, error) {
 	if name == "unsafe" {
 		return types.Unsafe, nil
 	}
-	if dir, ours := strings.CutPrefix(name, module); ours {
+	if dir, here := ours(name); here {
 		return l.load(dir).pkg, nil
 	}
 	p := types.NewPackage(name, path.Base(name))

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,13 +9,6 @@ import (
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 )
-
-// Texts are the text side of a model.
-type Texts struct {
-	Tokenizer *tokenizer.Tokenizer // nil: none
-	Templates chat.Templates       // empty: none
-	Stop      []int32              // ids that end generation, from every place that names some
-}
 
 // Tokenizer reads the tokenizer of a checkpoint, nil when it has none. A kind
 // of tokenizer that is not known is an error that names it.
@@ -45,8 +37,8 @@ func Tokenizer(c *checkpoint.Checkpoint) (*tokenizer.Tokenizer, error) {
 
 // ReadTexts reads tokenizer, chat templates and stop tokens of the plan's
 // checkpoint.
-func (p *Plan) ReadTexts() (*Texts, error) {
-	t := &Texts{Stop: p.Meta.Stop}
+func (p *Plan) ReadTexts() (*format.Texts, error) {
+	t := &format.Texts{Stop: p.Meta.Stop}
 	if p.Options.NoTokenizer {
 		return t, nil
 	}
@@ -105,34 +97,13 @@ func templates(c *checkpoint.Checkpoint) (chat.Templates, error) {
 }
 
 // textFiles are the files a bundle carries beside graphs and weights.
-func (p *Plan) textFiles(t *Texts) ([]format.TextFile, error) {
-	var files []format.TextFile
-	if t.Tokenizer != nil {
-		data, err := t.Tokenizer.MarshalBinary()
-		if err != nil {
-			return nil, fmt.Errorf("%s: tokenizer: %w", p.Checkpoint.Path(), err)
-		}
-		files = append(files, format.TextFile{Name: format.TokenizerFile, Data: data})
-	}
-	if len(t.Templates.List) > 0 {
-		data, err := json.MarshalIndent(t.Templates.List, "", " ")
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, format.TextFile{Name: format.TemplatesFile, Data: data})
+func (p *Plan) textFiles(t *format.Texts) ([]format.TextFile, error) {
+	files, err := t.Files()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Checkpoint.Path(), err)
 	}
 	if g := p.Checkpoint.GenerationConfig(); g != nil {
 		files = append(files, format.TextFile{Name: format.GenerationConfigFile, Data: g})
 	}
 	return files, nil
-}
-
-// BundleTemplates reads the chat templates a bundle carries; empty when it has
-// none.
-func BundleTemplates(data []byte) (chat.Templates, error) {
-	var t chat.Templates
-	if err := json.Unmarshal(data, &t.List); err != nil {
-		return t, fmt.Errorf("%s: %w", format.TemplatesFile, err)
-	}
-	return t, nil
 }

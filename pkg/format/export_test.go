@@ -31,3 +31,6 @@ const LockSuffix = lockSuffix
 
 // ExchangeByRename is the way of systems that cannot exchange two folders.
 var ExchangeByRename = exchangeByRename
+
+// DecodeTemplates reads a file of chat templates.
+var DecodeTemplates = decodeTemplates

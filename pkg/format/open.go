@@ -1,6 +1,8 @@
 package format
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +23,7 @@ import (
 type Bundle struct {
 	Path     string
 	Manifest *Manifest
+	Digest   string // hex SHA-256 of the manifest, which holds the digests of all other files
 	Target   string
 	Segments []ir.Segment // weights are ExprStored, named as in the index, or views of those
 
@@ -74,7 +77,8 @@ func open(path, name, only string) (*Bundle, error) {
 		}
 		return nil, fmt.Errorf("%s: convert the checkpoint with --target %s,%s", has, strings.Join(m.Targets(), ","), name)
 	}
-	b := &Bundle{Path: path, Manifest: m, Target: g.Target, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{},
+	sum := sha256.Sum256(text)
+	b := &Bundle{Path: path, Manifest: m, Digest: hex.EncodeToString(sum[:]), Target: g.Target, maps: map[string]*mmap.Mapping{}, index: map[[2]string]*WeightEntry{},
 		byName: map[string]*WeightEntry{}, views: map[string]*weights.Memory{}}
 	if err := b.open(only); err != nil {
 		b.Close()

@@ -49,7 +49,7 @@ next_answer() { # n: until n answers have ended
 bin/tessera convert testdata/models/war-and-peace -o "$work/demo.tess" --type q8_0 >/dev/null 2>&1
 tm new-session -d -s chat -x 80 -y 24 "env NO_COLOR=1 PS1='shell> ' bash --norc --noprofile"
 wait_for 'shell>' "the shell"
-say "bin/tessera run $work/demo.tess --template cmd/convert/testdata/chatml.jinja --seed 1 --ignore-eos --context 16384 -n 24"
+say "bin/tessera run $work/demo.tess --template pkg/dialog/testdata/chatml.jinja --seed 1 --ignore-eos --context 16384 -n 24"
 key Enter
 wait_for '^> *$' "the prompt"
 step "start"

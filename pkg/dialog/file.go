@@ -1,8 +1,7 @@
-package main
+package dialog
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,61 +19,58 @@ type savedMessage struct {
 	Reasoning string `json:"reasoning_content,omitempty"`
 }
 
-// maxConversation bounds the bytes of a file with a conversation.
-const maxConversation = 64 << 20
+// maxFile bounds the bytes of a file with a conversation.
+const maxFile = 64 << 20
 
-func (c *chatter) save(_ context.Context, path string) error {
-	if path == "" {
-		return errors.New("/save FILE")
-	}
-	data, err := encodeConversation(c.conversation())
+// Save writes the messages, the system message in front, as a JSON file that only its
+// owner can read.
+func (c *Conversation) Save(path string) error {
+	data, err := encodeMessages(c.All())
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		return err
-	}
-	c.out.note(fmt.Sprintf("%d messages in %s", len(c.messages), path))
-	return nil
+	return os.WriteFile(path, data, 0o600)
 }
 
-func (c *chatter) load(_ context.Context, path string) error {
-	if path == "" {
-		return errors.New("/load FILE")
-	}
+// Load replaces the messages and the system message by those of a file that Save or
+// another program wrote. After an error nothing has changed.
+func (c *Conversation) Load(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConversation+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return err
 	}
-	system, messages, err := decodeConversation(data)
+	system, messages, err := decodeMessages(data)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	c.system, c.messages = system, messages
-	c.out.note(fmt.Sprintf("%d messages", len(messages)))
+	c.System, c.Messages = system, messages
 	return nil
 }
 
-func encodeConversation(messages []chat.Message) ([]byte, error) {
+// encodeMessages writes texts; what a file has no place for is an error.
+func encodeMessages(messages []chat.Message) ([]byte, error) {
 	list := make([]savedMessage, len(messages))
 	for i, m := range messages {
-		text, _ := m.Content.(string)
+		text, ok := m.Content.(string)
+		if !ok || m.Raw != nil || m.Fields != nil || len(m.ToolCalls) > 0 || m.ToolCallID != "" || m.Name != "" {
+			return nil, fmt.Errorf("message %d holds more than role, text and reasoning, which a file of messages cannot keep", i)
+		}
 		list[i] = savedMessage{m.Role, text, m.Reasoning}
 	}
 	data, err := json.MarshalIndent(list, "", " ")
 	return append(data, '\n'), err
 }
 
-// decodeConversation reads messages of a user and an assistant, which may
+// decodeMessages reads messages of a user and an assistant, which may
 // begin with one of the system.
-func decodeConversation(data []byte) (system string, messages []chat.Message, err error) {
-	if len(data) > maxConversation {
-		return "", nil, fmt.Errorf("more than %d bytes", maxConversation)
+func decodeMessages(data []byte) (system string, messages []chat.Message, err error) {
+	if len(data) > maxFile {
+		return "", nil, fmt.Errorf("more than %d bytes", maxFile)
 	}
 	var list []savedMessage
 	d := json.NewDecoder(bytes.NewReader(data))

@@ -1,4 +1,4 @@
-package main
+package dialog
 
 import (
 	"fmt"
@@ -115,7 +115,7 @@ func shown(r *reasoner, answer string, n int) string {
 	}
 	all = append(all, r.flush()...)
 	var b strings.Builder
-	last := answerText
+	last := Text
 	for _, s := range all {
 		if s.kind != last {
 			fmt.Fprintf(&b, "{%d}", s.kind)
@@ -147,30 +147,6 @@ func TestReasoner(t *testing.T) {
 			if got := shown(newReasoner(c.template, c.prompt), c.answer, n); got != c.want {
 				t.Errorf("%s, in pieces of %d: %q, want %q", c.name, n, got, c.want)
 			}
-		}
-	}
-}
-
-func TestDisplay(t *testing.T) {
-	t.Setenv("TERM", "xterm")
-	answer := []section{{markText, "<think>"}, {reasoningText, "hm"}, {markText, "</think>"}, {answerText, "a\x1b[31mb\tc\nd"}}
-	for _, c := range []struct {
-		name, noColour string
-		screen         bool
-		want           string
-	}{
-		{"terminal", "", true, "\x1b[2m<think>hm</think>\x1b[22ma␛[31mb\tc\nd\n"},
-		{"NO_COLOR", "1", true, "<think>hm</think>a␛[31mb\tc\nd\n"},
-		{"file", "", false, "<think>hm</think>a\x1b[31mb\tc\nd\n"},
-	} {
-		t.Setenv("NO_COLOR", c.noColour)
-		var b strings.Builder
-		d := newDisplay(&b, c.screen)
-		d.sections(answer)
-		d.endLine()
-		d.endLine()
-		if b.String() != c.want || d.err != nil {
-			t.Errorf("%s: %q, want %q (%v)", c.name, b.String(), c.want, d.err)
 		}
 	}
 }

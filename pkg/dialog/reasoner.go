@@ -1,8 +1,6 @@
-package main
+package dialog
 
-import (
-	"strings"
-)
+import "strings"
 
 // mark is how a family of models encloses its reasoning.
 type mark struct {
@@ -29,18 +27,9 @@ var marks = []mark{
 // answer, not of the answer.
 var silent = []string{"<|start|>assistant", "<|channel|>final<|message|>"}
 
-// kind of text in an answer.
-type kind int
-
-const (
-	answerText kind = iota
-	reasoningText
-	markText // "<think>", or what stands for such control tokens
-)
-
 // section is text of one kind.
 type section struct {
-	kind kind
+	kind Kind // Text, Reasoning or Control
 	text string
 }
 
@@ -52,12 +41,17 @@ type reasoner struct {
 	begun  bool // the answer has begun
 }
 
-// newReasoner watches for the marks that a template mentions; prompt is what
-// it rendered: some templates open the reasoning themselves.
+// mentions says whether a template spells a text, with or without escapes.
+func mentions(template, text string) bool {
+	return strings.Contains(strings.ReplaceAll(template, `\n`, "\n"), text)
+}
+
+// newReasoner watches for the marks that a template mentions; prompt is the end of what
+// it wrote itself: some templates open the reasoning, users cannot.
 func newReasoner(template, prompt string) *reasoner {
 	r := &reasoner{inside: -1}
 	for i, k := range marks {
-		if i == 0 || strings.Contains(strings.ReplaceAll(template, `\n`, "\n"), k.open) {
+		if i == 0 || mentions(template, k.open) {
 			r.marks = append(r.marks, k)
 		}
 	}
@@ -76,7 +70,7 @@ func (r *reasoner) start() []section {
 	if r.inside < 0 {
 		return nil
 	}
-	return []section{{markText, r.shown(true) + "\n"}}
+	return []section{{Control, r.shown(true) + "\n"}}
 }
 
 // expect sets the strings to look for.
@@ -125,9 +119,9 @@ func (r *reasoner) add(all []section, text string) []section {
 	if text == "" {
 		return all
 	}
-	k := reasoningText
+	k := Reasoning
 	if r.inside < 0 {
-		k = answerText
+		k = Text
 		r.begun = r.begun || strings.TrimSpace(text) != ""
 	}
 	return append(all, section{k, text})
@@ -137,9 +131,9 @@ func (r *reasoner) add(all []section, text string) []section {
 func (r *reasoner) met(all []section, found int) []section {
 	switch {
 	case r.inside >= 0:
-		all = append(all, section{markText, r.shown(false)})
+		all = append(all, section{Control, r.shown(false)})
 		if r.marks[r.inside].anywhere {
-			all = append(all, section{markText, "\n\n"})
+			all = append(all, section{Control, "\n\n"})
 		}
 		r.inside = -1
 	case found >= len(r.marks):
@@ -148,9 +142,9 @@ func (r *reasoner) met(all []section, found int) []section {
 		all = r.add(all, r.marks[found].open)
 	default:
 		r.inside = found
-		all = append(all, section{markText, r.shown(true)})
+		all = append(all, section{Control, r.shown(true)})
 		if r.marks[found].anywhere {
-			all = append(all, section{markText, "\n"})
+			all = append(all, section{Control, "\n"})
 		}
 	}
 	r.expect()
