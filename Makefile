@@ -1,4 +1,4 @@
-# make build | test | demo | release | generate | bench | bench-models
+# make build | install | test | demo | release | generate | bench | bench-models
 # more tests: test-fakerows (part of test) | digests | conformance | test-company | test-faults | test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
@@ -7,10 +7,15 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build test test-fakerows test-terminal test-faults test-arm64 conformance test-company demo release generate fuzz vet bench bench-models
+.PHONY: build install test test-fakerows test-terminal test-faults test-arm64 conformance test-company demo release generate fuzz vet bench bench-models
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
+
+# tessera into GOBIN, else into bin/ of GOPATH. go install would name it as its folder, convert.
+install:
+	@dir="$$($(GO) env GOBIN)"; dir="$${dir:-$$($(GO) env GOPATH)/bin}"; set -x; \
+	mkdir -p "$$dir" && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "$$dir/tessera$$($(GO) env GOEXE)" ./cmd/convert
 
 # The one test command: README and .ci/run call it.
 test: vet

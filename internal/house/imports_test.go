@@ -38,6 +38,7 @@ var layers = [][]string{
 	{"pkg/segment", "runtime", "runtime/backendtest"},
 	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity", "pkg/dialog"},
 	{"pkg/cache"},
+	{root}, // tessera
 	{"cmd/convert"},
 }
 
@@ -67,6 +68,9 @@ var never = []struct {
 // only lists the packages of the house that a package may import, internal/* aside: what
 // stands lower is not for it.
 var only = map[string][]string{
+	// Opening and running.
+	root: {"pkg/cache", "pkg/dialog", "pkg/format", "pkg/chat", "pkg/tokenizer", "pkg/statefile", "runtime", "runtime/backend", "runtime/cpu", // and, for what is
+		"pkg/convert", "pkg/quant", "pkg/target", "pkg/ir"}, // in options and results
 	// The jobs behind the subcommands, and what their flags and tables name. No package here
 	// keeps a conversation, decodes a stream or takes reasoning apart: pkg/dialog does.
 	"cmd/convert": {"pkg/bench", "pkg/cache", "pkg/convert", "pkg/dialog", "pkg/perplexity", "pkg/synth", "pkg/verify", "runtime", // the jobs
