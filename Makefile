@@ -1,5 +1,5 @@
 # make build | install | test | demo | release | generate | bench | bench-models
-# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-faults | test-arm64 | test-terminal | fuzz
+# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-faults | test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 export CGO_ENABLED = 0
 
-.PHONY: build install test test-fakerows test-terminal test-faults test-arm64 conformance test-company demo release generate fuzz vet bench bench-models
+.PHONY: build install test test-fakerows test-terminal test-faults test-arm64 conformance test-company test-sampler demo release generate fuzz vet bench bench-models
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
@@ -81,6 +81,10 @@ conformance:
 # twentieth of them; plain tests make a few.
 test-company:
 	TESSERA_COMPANY=2000 $(GO) test ./runtime -run 'TestCompany$$' -count=1 -timeout 120m -v
+
+# The sampler beside a full sort on 100,000 rows; plain tests have a few.
+test-sampler:
+	TESSERA_SAMPLER=100000 $(GO) test ./runtime/sampler -run TestFullSort -count=1 -timeout 60m -v
 
 # 100 kills in mid-conversion; plain tests have a few.
 test-faults:

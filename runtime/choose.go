@@ -13,6 +13,7 @@ type chooser struct {
 	hook func(logits []float32) error // of GenerateOptions
 	see  func(first int, logits []float32, vocab int) error
 	full []float32 // what see copied: the logits of the whole vocabulary
+	temp float32
 }
 
 func (m *Model) newChooser(o GenerateOptions) (*chooser, error) {
@@ -24,7 +25,7 @@ func (m *Model) newChooser(o GenerateOptions) (*chooser, error) {
 	if b == nil {
 		return nil, fmt.Errorf("the program has no topk segment")
 	}
-	c := &chooser{smp: smp, hook: o.Logits}
+	c := &chooser{smp: smp, hook: o.Logits, temp: o.Sampler.Temperature}
 	if c.hook != nil || smp.NeedsRow(b.Cols()) {
 		c.see = func(_ int, logits []float32, _ int) error { c.full = append(c.full[:0], logits...); return nil }
 	}
@@ -36,13 +37,14 @@ func (c *chooser) append(row Row) Append {
 	return Append{Rows: []Row{row}, Logits: c.see, NoTop: c.hook != nil} // topk would see the row before the hook does
 }
 
-// choose picks the next token behind a row: from its top, or from all logits
-// when they were asked for.
+// choose picks the next token behind a row: from its top, where that decides, else from
+// all logits.
 func (c *chooser) choose(top Top, a Adjustments) (Token, error) {
-	if c.see == nil {
-		id := c.smp.FromTop(top.IDs, top.Logits)
-		i := slices.Index(top.IDs, id)
-		return Token{ID: id, LogProb: top.Logits[i] - top.LSE}, nil
+	if c.hook == nil {
+		if id, ok := c.smp.FromTop(top.IDs, top.Logits, top.LSETemp); ok {
+			i := slices.Index(top.IDs, id)
+			return Token{ID: id, LogProb: top.Logits[i] - top.LSE}, nil
+		}
 	}
 	row := c.full[:len(c.full):len(c.full)]
 	if c.hook != nil {
@@ -55,8 +57,13 @@ func (c *chooser) choose(top Top, a Adjustments) (Token, error) {
 		if top.LSE = c.smp.LogSumExp(row, 1); top.LSE != top.LSE {
 			return Token{}, fmt.Errorf("behind the Logits function: %w", ErrAdjusted)
 		}
+		if c.temp > 0 {
+			if top.LSETemp = c.smp.LogSumExp(row, c.temp); top.LSETemp != top.LSETemp {
+				return Token{}, overflows(slices.Max(row), c.temp)
+			}
+		}
 	}
-	id := c.smp.FromRow(row)
+	id := c.smp.FromRow(row, top.LSETemp)
 	return Token{ID: id, LogProb: row[id] - top.LSE}, nil
 }
 

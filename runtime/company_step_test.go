@@ -330,7 +330,11 @@ func (c *company) goOn(t *testing.T, q *asked, tops []runtime.Top) error {
 		tops = tops[len(tops)-1:]
 	}
 	for i, top := range tops {
-		m.next = m.smp.FromTop(top.IDs, top.Logits)
+		id, ok := m.smp.FromTop(top.IDs, top.Logits, top.LSETemp)
+		if !ok {
+			return fmt.Errorf("%+v: the highest logits are not enough", m.cfg)
+		}
+		m.next = id
 		if len(tops) > 1 && i+1 < len(tops) && m.next != q.a.IDs[i+1] {
 			keep := m.s.Len() - len(tops) + i + 1
 			if err := m.s.Rewind(context.Background(), keep); err != nil {

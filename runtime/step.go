@@ -291,10 +291,14 @@ func (m *Model) readTops(ctx context.Context, batch []Append, lo, hi int) error 
 				return err
 			}
 		case p.LSETemp != p.LSETemp:
-			out.Err = fmt.Errorf("logits of up to %v overflow at temperature %v", p.Logits[0], batch[t.rows[i].a].Rows[t.rows[i].row].Temperature)
+			out.Err = overflows(p.Logits[0], batch[t.rows[i].a].Rows[t.rows[i].row].Temperature)
 		}
 	}
 	return nil
+}
+
+func overflows(highest, temperature float32) error {
+	return fmt.Errorf("logits of up to %v overflow at temperature %v", highest, temperature)
 }
 
 // blame is the error of a row whose top is no number: that of its adjustments and mask
@@ -337,9 +341,11 @@ func (m *Model) showLogits(ctx context.Context, batch []Append, lo, hi int) erro
 			out := &t.outcomes[t.rows[i].a]
 			v := b.Cols()
 			own := all[(i-lo)*v : (end-lo)*v : (end-lo)*v]
+			// The log-sum-exp of a row that topk saw whole has told already.
+			masked := slices.ContainsFunc(t.rows[i:end], func(l liveRow) bool { return a.Rows[l.row].Allow != nil })
 			switch {
 			case out.Err != nil:
-			case slices.ContainsFunc(own, func(x float32) bool { return x != x }):
+			case (out.Tops == nil || masked) && slices.ContainsFunc(own, func(x float32) bool { return x != x }):
 				out.Err = ErrNaN
 			default:
 				out.Err = a.Logits(t.rows[i].row, own, v)

@@ -2,17 +2,20 @@
 // temperature, top-k, top-p, min-p, under a repetition penalty, from a seed.
 //
 // The order is that of transformers: repetition penalty, temperature, top-k,
-// top-p, min-p, then one draw. The same seed and logits give the same token on
-// every machine: exponentials are internal/f32's, sums are float64 in order.
+// top-p, min-p, then one draw. A sampler never sorts a vocabulary: the highest logits, which
+// topk hands out in order, decide nearly always (top.go); where they do not, the row is cut
+// into buckets of logits and only the bucket in which a sum ends is looked into (row.go).
+//
+// The same seed and logits give the same token on every machine, in whichever of the two ways: a
+// token's weight is an integer, so that the sum of the first n in order is one number, however it
+// is found (weight.go; docs/numerics.md, Sampling). Tests hold both ways to a full sort.
 package sampler
 
 import (
 	"fmt"
-	"math"
+	"math/bits"
 	"math/rand/v2"
-	"slices"
 
-	"github.com/tessera-llm/tessera/internal/f32"
 	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
@@ -54,18 +57,21 @@ func (c Config) Greedy() bool { return c.Temperature == 0 || c.TopK == 1 }
 // Penalises reports whether a repetition penalty is in force.
 func (c Config) Penalises() bool { return c.RepetitionPenalty != 0 && c.RepetitionPenalty != 1 }
 
-// Sampler draws tokens.
+// NeedsRow reports whether the k highest logits may leave a token open, so that FromRow is
+// called with the logits of the whole vocabulary.
+func (c Config) NeedsRow(k int) bool { return !c.Greedy() && (c.TopK == 0 || c.TopK > k) }
+
+func (c Config) topP() bool { return c.TopP > 0 && c.TopP < 1 }
+func (c Config) minP() bool { return c.MinP > 0 }
+
+// Sampler draws tokens, for one goroutine at a time.
 type Sampler struct {
 	cfg  Config
 	tier kernel.Tier
 	rng  *rand.Rand
-	cand []candidate
-}
-
-type candidate struct {
-	id    int32
-	logit float32
-	p     float64
+	open bool     // FromTop left open what bits draws
+	bits uint64   // of the draw
+	sums []uint64 // of the weights of the highest logits
 }
 
 // New returns a sampler, or an error when the configuration means nothing.
@@ -80,107 +86,27 @@ func New(c Config) (*Sampler, error) {
 	return &Sampler{cfg: c, tier: tier, rng: rand.New(rand.NewPCG(c.Seed, 0x7e55e7a))}, nil
 }
 
+// NeedsRow is Config.NeedsRow.
+func (s *Sampler) NeedsRow(k int) bool { return s.cfg.NeedsRow(k) }
+
 // LogSumExp is the log-sum-exp of a row divided by a temperature, with the bits of topk:
 // NaN where the row holds NaN or +Inf, or nothing but -Inf.
 func (s *Sampler) LogSumExp(row []float32, temperature float32) float32 {
 	return kernel.LogSumExp(s.tier, row, 1/temperature)
 }
 
-// NeedsRow reports whether the k highest logits are not enough.
-func (s *Sampler) NeedsRow(k int) bool {
-	return !s.cfg.Greedy() && (s.cfg.TopK == 0 || s.cfg.TopK > k)
+// draw returns 53 random bits, at the top of a word: those that FromTop has left open,
+// or the next.
+func (s *Sampler) draw() uint64 {
+	if !s.open {
+		s.bits = s.rng.Uint64() << 11
+	}
+	s.open = false
+	return s.bits
 }
 
-// FromTop picks from the highest logits, ordered by falling logit, then
-// rising id.
-func (s *Sampler) FromTop(ids []int32, logits []float32) int32 {
-	if s.cfg.Greedy() {
-		return ids[0]
-	}
-	n := len(ids)
-	if s.cfg.TopK > 0 {
-		n = min(n, s.cfg.TopK)
-	}
-	s.cand = s.cand[:0]
-	for i, id := range ids[:n] {
-		s.cand = append(s.cand, candidate{id: id, logit: logits[i]})
-	}
-	return s.draw()
-}
-
-// FromRow picks from the logits of the whole vocabulary.
-func (s *Sampler) FromRow(row []float32) int32 {
-	s.cand = s.cand[:0]
-	for id, l := range row {
-		s.cand = append(s.cand, candidate{id: int32(id), logit: l})
-	}
-	slices.SortFunc(s.cand, func(a, b candidate) int {
-		switch {
-		case a.logit > b.logit || b.logit != b.logit && a.logit == a.logit:
-			return -1
-		case a.logit < b.logit || a.logit != a.logit && b.logit == b.logit:
-			return 1
-		}
-		return int(a.id) - int(b.id)
-	})
-	if s.cfg.Greedy() {
-		return s.cand[0].id
-	}
-	if k := s.cfg.TopK; k > 0 && k < len(s.cand) {
-		s.cand = s.cand[:k]
-	}
-	return s.draw()
-}
-
-// draw picks one of the candidates, which are in order.
-func (s *Sampler) draw() int32 {
-	sum := s.weigh()
-	if p := float64(s.cfg.TopP); p > 0 && p < 1 {
-		acc := 0.0
-		for i := range s.cand {
-			if acc += s.cand[i].p; acc >= p*sum {
-				s.cand = s.cand[:i+1]
-				sum = acc
-				break
-			}
-		}
-	}
-	if p := float64(s.cfg.MinP); p > 0 {
-		n := 1
-		for kept := s.cand[0].p; n < len(s.cand) && s.cand[n].p >= p*s.cand[0].p; n++ {
-			kept += s.cand[n].p
-			sum = kept
-		}
-		if n == 1 {
-			sum = s.cand[0].p
-		}
-		s.cand = s.cand[:n]
-	}
-	x := s.rng.Float64() * sum
-	last := s.cand[0].id // that can be drawn, when rounding leaves something of x
-	for _, c := range s.cand {
-		if x -= c.p; x < 0 {
-			return c.id
-		}
-		if c.p > 0 {
-			last = c.id
-		}
-	}
-	return last
-}
-
-// weigh sets every candidate's unnormalised probability and returns their
-// sum. Candidates of NaN or -Inf weigh nothing.
-func (s *Sampler) weigh() float64 {
-	top := s.cand[0].logit
-	sum := 0.0
-	for i := range s.cand {
-		c := &s.cand[i]
-		c.p = float64(f32.Exp(float32((c.logit - top) / s.cfg.Temperature)))
-		if math.IsNaN(c.p) {
-			c.p = 0
-		}
-		sum += c.p
-	}
-	return sum
+// below is the draw as an integer below n, all of them equally likely to within 2^-53.
+func below(n, draw uint64) uint64 {
+	hi, _ := bits.Mul64(n, draw)
+	return hi
 }

@@ -2,9 +2,12 @@ package sampler
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tessera-llm/tessera/runtime/cpu/kernel"
 )
 
 // ordered gives ids and logits of a row as topk does.
@@ -57,7 +60,7 @@ func TestGreedy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.FromRow(c.row); got != c.want {
+			if got := s.FromRow(c.row, s.LogSumExp(c.row, 1)); got != c.want {
 				t.Errorf("%v with %+v: %d, want %d", c.row, cfg, got, c.want)
 			}
 		}
@@ -80,10 +83,22 @@ func TestDistribution(t *testing.T) {
 		}
 		const n = 40000
 		count := make([]float64, len(row))
+		lse := s.LogSumExp(row, cfg.Temperature)
 		for range n {
-			count[s.FromRow(row)]++
+			count[s.FromRow(row, lse)]++
+		}
+		ids, ps := s.Distribution(row, lse, nil, nil)
+		if !slices.IsSorted(ids) {
+			t.Errorf("%+v: the ids of the distribution are %v", cfg, ids)
+		}
+		given := map[int32]float64{}
+		for i, id := range ids {
+			given[id] = ps[i]
 		}
 		for id, p := range want {
+			if math.Abs(given[id]-p) > 1e-6 {
+				t.Errorf("%+v: id %d has a probability of %v, want %v", cfg, id, given[id], p)
+			}
 			sd := math.Sqrt(n * p * (1 - p))
 			if d := math.Abs(count[id] - n*p); d > 5*sd+1e-9 {
 				t.Errorf("%+v: id %d drawn %v times of %d, want %.0f ± %.0f", cfg, id, count[id], n, n*p, sd)
@@ -154,16 +169,21 @@ func TestSeed(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids, logits := ordered(row, 64)
+		lse := s.LogSumExp(row, cfg.Temperature)
 		var got []int32
 		for range 50 {
 			if s.NeedsRow(64) {
 				t.Fatal("40 of 64 are enough")
 			}
-			if top {
-				got = append(got, s.FromTop(ids, logits))
-			} else {
-				got = append(got, s.FromRow(row))
+			if !top {
+				got = append(got, s.FromRow(row, lse))
+				continue
 			}
+			id, ok := s.FromTop(ids, logits, lse)
+			if !ok {
+				t.Fatal("40 of 64 are not enough")
+			}
+			got = append(got, id)
 		}
 		return got
 	}
@@ -186,5 +206,64 @@ func TestSeed(t *testing.T) {
 		if s.NeedsRow(64) != c.want {
 			t.Errorf("%+v: NeedsRow is %v", c.c, !c.want)
 		}
+	}
+}
+
+// TestDistributionEnds: what is no distribution is one token, and one that was kept by the
+// last bit is in it.
+func TestDistributionEnds(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	for _, c := range []struct {
+		cfg  Config
+		row  []float32
+		want []int32
+	}{
+		{Config{}, []float32{1, 2, 2}, []int32{1}}, {Config{Temperature: 1}, []float32{1, inf, inf}, []int32{1}}, {Config{Temperature: 1}, []float32{nan, -inf}, []int32{1}},
+		{Config{Temperature: 1}, []float32{nan, 3, -inf, 3, nan}, []int32{1, 3}}, {Config{Temperature: 1}, []float32{0, -30, 0}, []int32{0, 2}},
+		{Config{Temperature: 1, TopP: 0.4}, []float32{1, 1, 1, 1}, []int32{0, 1}}, {Config{Temperature: 1, TopK: 3}, []float32{1, 1, 2, 1}, []int32{0, 1, 2}},
+		{Config{Temperature: 1, MinP: 1}, []float32{1, 1, 0.9, 1}, []int32{0, 1, 3}},
+	} {
+		s := newSampler(t, c.cfg, kernel.Generic)
+		ids, p := s.Distribution(c.row, s.LogSumExp(c.row, 1), []int32{9}, []float64{9})
+		sum := -9.0
+		for _, x := range p {
+			sum += x
+		}
+		if !slices.Equal(ids, append([]int32{9}, c.want...)) || len(p) != len(ids) || math.Abs(sum-1) > 1e-12 {
+			t.Errorf("%+v of %v: %v with %v, want %v", c.cfg, c.row, ids, p, c.want)
+		}
+	}
+}
+
+func BenchmarkRow(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	tier, err := kernel.Best()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		width float32
+		high  int
+		cfg   Config
+	}{
+		{"flat top-p", 0.3, 0, Config{Temperature: 0.8, TopP: 0.95}}, {"flat", 1, 0, Config{Temperature: 0.8}}, {"flat min-p", 1, 0, Config{Temperature: 0.8, MinP: 0.05}},
+		{"flat top-k 1000", 1, 0, Config{Temperature: 0.8, TopK: 1000}}, {"peaked top-p", 2.5, 50, Config{Temperature: 0.8, TopP: 0.95}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			row := make([]float32, 151936)
+			for i := range row {
+				row[i] = c.width * float32(r.NormFloat64())
+			}
+			for range c.high {
+				row[r.IntN(len(row))] = 15 + 5*r.Float32()
+			}
+			s := newSampler(b, c.cfg, tier)
+			lse := s.LogSumExp(row, c.cfg.Temperature)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.FromRow(row, lse)
+			}
+		})
 	}
 }
