@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -69,6 +70,35 @@ func ExampleModel_Chat_reasoning() {
 	// mark "<think>\n"
 	// ?| What| is| it|?| What| is| it|?| What| is| it|
 	// reasoning "? What is it? What is it? What is it", answer ""
+}
+
+// Go on with a text, and have a say in every token: the hook sees the logits of the whole
+// vocabulary behind each step and changes them. Here it forbids the comma.
+func ExampleModel_Generate_logits() {
+	m, err := tessera.Open(novel, options)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	comma, err := m.Tokenize(",")
+	if err != nil {
+		log.Fatal(err)
+	}
+	o := tessera.Options{Sampler: &sampler.Config{}, MaxTokens: 16}
+	for range 2 {
+		a, err := tessera.Collect(m.Generate(context.Background(), "The prince looked at", o))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%q\n", a.Text)
+		o.Logits = func(logits []float32) error {
+			logits[comma[0]] = float32(math.Inf(-1))
+			return nil
+		}
+	}
+	// Output:
+	// " him and, as if he had not\nseen him, he had not seen"
+	// " him and at the\nladies of the crowd. The old prince was"
 }
 
 // A conversation goes on: what it has read it does not read again.

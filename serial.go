@@ -77,6 +77,12 @@ func (s *serialSession) Generate(ctx context.Context, prompt []int32, o runtime.
 		if tell := o.Progress; tell != nil {
 			o.Progress = func(done, total int) { outside(func() { tell(done, total) }) }
 		}
+		if see := o.Logits; see != nil {
+			o.Logits = func(logits []float32) (err error) {
+				outside(func() { err = see(logits) })
+				return err
+			}
+		}
 		if err := s.usable(); err != nil {
 			outside(func() { yield(runtime.Token{}, err) })
 			return

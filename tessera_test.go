@@ -185,17 +185,27 @@ func TestManyGoroutines(t *testing.T) {
 	if got != want {
 		t.Errorf("together %q\nalone %q", got, want)
 	}
-	// In the loop over one answer there may be another.
-	inner := ""
-	for e, err := range m.Chat(ctx, say("Who is Pierre?"), greedy(3)) {
+	// In the loop over one answer, and in its hooks, there may be another.
+	inner := 0
+	another := func() {
+		inner++
+		if text, err := one(0); err != nil || text != want[0] {
+			t.Errorf("%q, %v, want %q", text, err, want[0])
+		}
+	}
+	o := greedy(2)
+	o.Logits = func([]float32) error { another(); return nil }
+	o.Progress = func(int, int) { another() }
+	for e, err := range m.Chat(ctx, say("Who is Pierre?"), o) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Kind == tessera.Text && inner == "" {
-			if inner, err = one(0); err != nil || inner != want[0] {
-				t.Errorf("%q, %v, want %q", inner, err, want[0])
-			}
+		if e.Kind == tessera.Stop {
+			another()
 		}
+	}
+	if inner != 4 {
+		t.Errorf("%d answers within another, want 4", inner)
 	}
 }
 

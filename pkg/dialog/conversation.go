@@ -230,7 +230,7 @@ func (c *Conversation) generate(ctx context.Context, ids []int32, o Options, a *
 	first := start
 	defer func() { a.Generate = time.Since(first) }()
 	for t, err := range c.seq.Generate(ctx, ids[a.Reused:], runtime.GenerateOptions{
-		Sampler: cfg, MaxTokens: o.MaxTokens, Stop: c.lang.stop, IgnoreEOS: o.IgnoreEOS, Bias: o.Bias, Progress: o.Progress}) {
+		Sampler: cfg, MaxTokens: o.MaxTokens, Stop: c.lang.stop, IgnoreEOS: o.IgnoreEOS, Bias: o.Bias, Progress: o.Progress, Logits: o.Logits}) {
 		if a.Tokens == 0 {
 			first = time.Now()
 			a.Prefill = first.Sub(start)

@@ -383,6 +383,38 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestLogits: the hook sees every step, its change counts, its error ends the answer.
+func TestLogits(t *testing.T) {
+	c := newTest(t)
+	ctx := context.Background()
+	o := greedy(6)
+	rows, forced := 0, int32(42)
+	o.Logits = func(logits []float32) error {
+		rows++
+		logits[forced] = 1e6
+		return nil
+	}
+	got, a := steps(t, c, []chat.Message{User("Who is Pierre?")}, o)
+	for _, s := range got {
+		if s.id != forced {
+			t.Errorf("token %d, the hook wants %d", s.id, forced)
+		}
+	}
+	if rows != 6 || a.Tokens != 6 {
+		t.Errorf("%d rows for %d tokens", rows, a.Tokens)
+	}
+	boom := errors.New("boom")
+	o.Logits = func([]float32) error {
+		if rows++; rows > 9 {
+			return boom
+		}
+		return nil
+	}
+	if a, err := Collect(c.Say(ctx, "Who is Pierre?", o), nil); !errors.Is(err, boom) || a.Tokens != 3 || a.End != Failed || len(c.Messages) != 2 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 // TestTurns: say, retry, undo, reset.
 func TestTurns(t *testing.T) {
 	c := newTest(t)

@@ -23,6 +23,10 @@ type Options struct {
 	Overflow  Overflow              // what is done when the messages do not fit into the context
 	Tokens    bool                  // yield Token events, too
 	Progress  func(done, total int) // of the prompt's tokens that are computed
+	// Logits, when set, sees the logits of the whole vocabulary behind each step and may
+	// change them before the token is chosen (runtime.GenerateOptions.Logits). An error ends
+	// the answer with it.
+	Logits func(logits []float32) error
 }
 
 // Overflow is what is done with a conversation that does not fit into the context.
