@@ -8,12 +8,17 @@ import (
 
 // gemm256 is the template of the GEMM kernels of 256 bits: one panel (16 rows, two
 // halves of 8) by 4 tokens over one slab, for all tiles of a pass. Weights are plain
-// unsigned bytes, or with AVX2 int16 pairs where 8 bits are needed.
+// unsigned bytes, or with AVX2 int16 pairs where 8 bits are needed. What it does with
+// a block is shared with tile256, which reads packed records.
 type gemm256 struct {
 	*asm
 	plane pack.Plane
 	bits  int // of a weight: 4, 5, 6 or 8
 	vnni  bool
+
+	weights func(g int) // loads group g of a block into Y8 and Y9
+	scale   func()      // Y11, Y12 = dw·2^-e of the halves, e in Y10
+	ones    string      // int16, an operand
 }
 
 const gemm256Doc = `GEMM kernels, %s: one panel (16 rows, two halves of 8) by 4 tokens over one slab, for
@@ -79,7 +84,7 @@ func gemm256File(vnni bool, s scheme) *asm {
 		name := gemm256Name(r, vnni)
 		if !done[name] {
 			a.text(name, "a *gemm256Args", "")
-			gemm256{a, r.Plane, r.bits(), vnni}.kernel()
+			gemm256{asm: a, plane: r.Plane, bits: r.bits(), vnni: vnni}.kernel()
 		}
 		done[name] = true
 	}
@@ -95,6 +100,9 @@ var lo, hi = []string{"Y0", "Y2", "Y4", "Y6"}, []string{"Y1", "Y3", "Y5", "Y7"}
 func (k gemm256) wide() bool { return !k.vnni && k.bits == 8 }
 
 func (k gemm256) kernel() {
+	k.ones = "Y15"
+	k.weights = func(g int) { k.p("VMOVDQU %d(SI), Y8; VMOVDQU %d(SI), Y9", 64*g, 64*g+32) }
+	k.scale = func() { k.p("VPADDD (BX), Y10, Y11; VPADDD 32(BX), Y10, Y12") }
 	k.p("MOVQ a+0(FP), DX")
 	k.load("gemm256Args", "act DI", "plane R9", "exp R10", "base R11", "c R12", "tiles R13", "acc R8")
 	if !k.vnni && !k.wide() {
@@ -102,10 +110,7 @@ func (k gemm256) kernel() {
 	}
 	k.loop("tile", "R13", func() {
 		k.load("gemm256Args", "w SI", "scale BX", "blocks CX")
-		k.p("VXORPS Y0, Y0, Y0")
-		for o := 0; o < 256; o += 32 {
-			k.p("VMOVUPS Y0, %d(R8)", o)
-		}
+		k.clearAcc()
 		k.loop("block", "CX", k.block)
 		if k.plane == pack.PlaneInit && !k.wide() {
 			k.p("ADDQ gemm256Args_skip(DX), R9") // blocks that a short slab lacks
@@ -115,31 +120,60 @@ func (k gemm256) kernel() {
 		}
 		switch k.plane {
 		case pack.PlaneMinPair:
-			k.minPairs()
+			k.load("gemm256Args", "min AX")
+			k.minPairs(func(p int) { k.p("VMOVDQU %d(AX), Y8; VMOVDQU %d(AX), Y9", 64*p, 64*p+32) }, func() {
+				k.load("gemm256Args", "dmin AX")
+				k.p("VMOVUPS (AX), Y8; VMOVUPS 32(AX), Y9")
+			})
 		case pack.PlaneBSum:
 			k.minFloats()
 		default:
 			k.loadAcc()
 		}
 		k.finish()
+		k.p("ADDQ $16, R11; ADDQ $256, R12")
 	})
 	k.p("VZEROUPPER; RET")
+}
+
+// clearAcc sets the slab accumulators to +0.
+func (k gemm256) clearAcc() {
+	k.p("VXORPS Y0, Y0, Y0")
+	for o := 0; o < 256; o += 32 {
+		k.p("VMOVUPS Y0, %d(R8)", o)
+	}
 }
 
 func (k gemm256) block() {
 	wide := 0
 	switch {
 	case k.plane == pack.PlaneInit16:
-		k.sixteen(0)
-		k.sixteen(4)
+		for g := range 2 {
+			k.sums16(4 * g)
+			k.scales()
+			k.p("ADDQ $64, BX; ADDQ $16, R9")
+		}
 		k.p("ADDQ $512, SI; ADDQ $128, DI; ADDQ $16, R10")
 		return
-	case k.vnni:
-		k.start()
-		k.groups(0, 8)
 	case k.wide():
 		k.wideBlock()
 		wide = 1
+	default:
+		k.sums()
+	}
+	k.scales()
+	k.p("ADDQ $%d, SI; ADDQ $64, BX; ADDQ $%d, DI; ADDQ $16, R10", 512<<wide, 128<<wide)
+	if k.plane == pack.PlaneInit && !k.wide() {
+		k.p("ADDQ $16, R9")
+	}
+}
+
+// sums makes the sums of a block of bytes.
+func (k gemm256) sums() {
+	switch {
+	case k.vnni:
+		k.start()
+		k.groups(0, 8)
 	case k.bits == 4:
 		k.products(0, 8)
 		k.widen()
@@ -151,21 +185,16 @@ func (k gemm256) block() {
 		k.widen()
 		k.zip("VPADDD %[2]d(R8), %[1]s, %[1]s", y(0, 8), seq{256, 32})
 	}
-	if k.plane == pack.PlaneInit && !k.vnni && !k.wide() {
+	if k.plane == pack.PlaneInit && !k.vnni {
 		for t := range 4 { // the zero point times the sum of the block
 			k.p("VPBROADCASTD %d(R9), Y10; VPSRAD $%d, Y10, Y10", 4*t, 8-k.bits)
 			k.p("VPADDD Y10, %[1]s, %[1]s; VPADDD Y10, %[2]s, %[2]s", lo[t], hi[t])
 		}
 	}
-	k.scales()
-	k.p("ADDQ $%d, SI; ADDQ $64, BX; ADDQ $%d, DI; ADDQ $16, R10", 512<<wide, 128<<wide)
-	if k.plane == pack.PlaneInit && !k.wide() {
-		k.p("ADDQ $16, R9")
-	}
 }
 
-// sixteen makes the sums of 16 channels, four groups from g on.
-func (k gemm256) sixteen(g int) {
+// sums16 makes the sums of 16 channels, four groups from g on.
+func (k gemm256) sums16(g int) {
 	if k.vnni {
 		k.start()
 		k.groups(g, g+4)
@@ -173,11 +202,7 @@ func (k gemm256) sixteen(g int) {
 		k.products(g, g+4)
 		k.widen()
 	}
-	k.scales()
-	k.p("ADDQ $64, BX; ADDQ $16, R9")
 }
-
-func (k gemm256) weights(at int) { k.p("VMOVDQU %d(SI), Y8; VMOVDQU %d(SI), Y9", at, at+32) }
 
 // start sets the sums, AVX-VNNI.
 func (k gemm256) start() {
@@ -194,7 +219,7 @@ func (k gemm256) start() {
 
 func (k gemm256) groups(from, to int) {
 	for g := from; g < to; g++ {
-		k.weights(64 * g)
+		k.weights(g)
 		k.zip("VPBROADCASTD %d(DI), %s", seq{16 * g, 4}, y(10, 4))
 		for t := range 4 {
 			k.p("DPBUSD256(%[1]d, 8, %[2]d); DPBUSD256(%[1]d, 9, %[3]d)", 10+t, 2*t, 2*t+1)
@@ -206,7 +231,7 @@ func (k gemm256) groups(from, to int) {
 // the sums; those of 6 bits are corrected at once.
 func (k gemm256) products(from, to int) {
 	for g := from; g < to; g++ {
-		k.weights(64 * g)
+		k.weights(g)
 		for t := range 4 {
 			act := 16*g + 4*t
 			switch {
@@ -225,7 +250,7 @@ func (k gemm256) products(from, to int) {
 }
 
 // widen makes int32 of the sums.
-func (k gemm256) widen() { k.zip("VPMADDWD Y15, %[1]s, %[1]s", y(0, 8)) }
+func (k gemm256) widen() { k.zip("VPMADDWD %[1]s, %[2]s, %[2]s", k.ones, y(0, 8)) }
 
 // wideBlock makes the sums of a block of int16. Pairs are, of the four channels of a
 // group, first and third, then second and fourth; activations of the first pairs of two
@@ -233,7 +258,7 @@ func (k gemm256) widen() { k.zip("VPMADDWD Y15, %[1]s, %[1]s", y(0, 8)) }
 func (k gemm256) wideBlock() {
 	for h := range 16 {
 		act := 64*(h/4) + []int{0, 32, 16, 48}[h%4]
-		k.weights(64 * h)
+		k.weights(h)
 		for t := range 4 {
 			if h == 0 {
 				k.p("VPBROADCASTD %d(DI), Y10; VPMADDWD Y10, Y8, %s; VPMADDWD Y10, Y9, %s", act+4*t, lo[t], hi[t])
@@ -250,7 +275,7 @@ func (k gemm256) wideBlock() {
 func (k gemm256) scales() {
 	for t := range 4 {
 		k.p("VPBROADCASTD %d(R10), Y10; VCVTDQ2PS %[2]s, %[2]s; VCVTDQ2PS %[3]s, %[3]s", 4*t, lo[t], hi[t])
-		k.p("VPADDD (BX), Y10, Y11; VPADDD 32(BX), Y10, Y12")
+		k.scale()
 		k.p("VFMADD213PS %d(R8), Y11, %s; VFMADD213PS %d(R8), Y12, %s", 64*t, lo[t], 64*t+32, hi[t])
 		k.p("VMOVUPS %s, %d(R8); VMOVUPS %s, %d(R8)", lo[t], 64*t, hi[t], 64*t+32)
 	}
@@ -265,15 +290,13 @@ func (k gemm256) finish() {
 		k.p("VFMADD213PS %d(R12), Y10, %s; VFMADD213PS %d(R12), Y10, %s", 64*t, lo[t], 64*t+32, hi[t])
 		k.p("VMOVUPS %s, %d(R12); VMOVUPS %s, %d(R12)", lo[t], 64*t, hi[t], 64*t+32)
 	}
-	k.p("ADDQ $16, R11; ADDQ $256, R12")
 }
 
 // minPairs: acc = fma(-float(sum), dmin/8, acc), the sum of int16 pairs of mins times
-// pairs of rounded block sums.
-func (k gemm256) minPairs() {
-	k.load("gemm256Args", "min AX")
+// pairs of rounded block sums. mins and dmin load them into Y8 and Y9.
+func (k gemm256) minPairs(mins func(p int), dmin func()) {
 	for p := range 4 {
-		k.p("VMOVDQU %d(AX), Y8; VMOVDQU %d(AX), Y9", 64*p, 64*p+32)
+		mins(p)
 		for t := range 4 {
 			k.p("VPBROADCASTD %d(R9), Y10", 16*p+4*t)
 			if p == 0 {
@@ -284,8 +307,7 @@ func (k gemm256) minPairs() {
 			k.p("VPADDD Y11, %[1]s, %[1]s; VPADDD Y12, %[2]s, %[2]s", lo[t], hi[t])
 		}
 	}
-	k.load("gemm256Args", "dmin AX")
-	k.p("VMOVUPS (AX), Y8; VMOVUPS 32(AX), Y9")
+	dmin()
 	for t := range 4 {
 		k.p("VCVTDQ2PS %[1]s, %[1]s; VCVTDQ2PS %[2]s, %[2]s", lo[t], hi[t])
 		k.p("VFNMADD213PS %d(R8), Y8, %s; VFNMADD213PS %d(R8), Y9, %s", 64*t, lo[t], 64*t+32, hi[t])
@@ -299,10 +321,15 @@ func (k gemm256) minFloats() {
 	k.loadAcc()
 	k.loop("min", "CX", func() {
 		k.p("VMOVUPS (AX), Y8; VMOVUPS 32(AX), Y9")
-		for t := range 4 {
-			k.p("VBROADCASTSS %d(R9), Y10; VFMADD231PS Y10, Y8, %s; VFMADD231PS Y10, Y9, %s", 4*t, lo[t], hi[t])
-		}
+		k.addMin()
 		k.p("ADDQ $64, AX; ADDQ $16, R9")
 	})
 	k.p("ADDQ gemm256Args_skip(DX), R9")
+}
+
+// addMin: acc = fma(bsum, m, acc), m in Y8 and Y9.
+func (k gemm256) addMin() {
+	for t := range 4 {
+		k.p("VBROADCASTSS %d(R9), Y10; VFMADD231PS Y10, Y8, %s; VFMADD231PS Y10, Y9, %s", 4*t, lo[t], hi[t])
+	}
 }

@@ -218,8 +218,9 @@ func (k gemv256) pair(g int) {
 	k.p("VPSRLW $4, Y2, Y4; VPSRLW $4, Y3, Y5")
 	k.zip("VPAND Y11, %[1]s, %[1]s", y(2, 4))
 	if r.HighBits > 0 {
-		k.upper(g, "Y2", "Y3")
-		k.upper(g+1, "Y4", "Y5")
+		for i := range 2 {
+			k.upper256(r, g+i, r.High+64*((g+i)/r.perHigh()), "SI", y(2+2*i, 2), y(6, 2), "Y10")
+		}
 	}
 	if r.LUT != nil {
 		zero := 128
@@ -229,17 +230,6 @@ func (k gemv256) pair(g int) {
 		k.p("VBROADCASTI128 %s, Y6", k.lookup(r, zero))
 		k.zip("VPSHUFB %[1]s, Y6, %[1]s", y(2, 4))
 	}
-}
-
-// upper adds the upper bits of group g.
-func (k gemv256) upper(g int, lo, hi string) {
-	at, n := k.r.High+64*(g/k.r.perHigh()), 4-k.r.HighBits*(g%k.r.perHigh())
-	op := "VPSLLW"
-	if n <= 0 {
-		op, n = "VPSRLW", -n
-	}
-	k.p("VMOVDQU %d(SI), Y6; VMOVDQU %d(SI), Y7; %[3]s $%[4]d, Y6, Y6; %[3]s $%[4]d, Y7, Y7", at, at+32, op, n)
-	k.p("VPAND Y10, Y6, Y6; VPAND Y10, Y7, Y7; VPOR Y6, %[1]s, %[1]s; VPOR Y7, %[2]s, %[2]s", lo, hi)
 }
 
 // dots multiplies groups g and g+1.

@@ -58,6 +58,8 @@ func files() map[string]string {
 
 	add("gemv256", "amd64", gemv256File(false, s256e32))
 	add("gemv256vnni", "amd64", gemv256File(true, s256e32))
+	add("tile256", "amd64", tile256File(false, s256e32))
+	add("tile256vnni", "amd64", tile256File(true, s256e32))
 	add("gemm256", "amd64", gemm256File(false, s256e32))
 	add("gemm256vnni", "amd64", gemm256File(true, s256e32))
 	add("expand256", "amd64", expand256File())

@@ -34,7 +34,7 @@ func goFile(stubs []string, natives func(r recipe) string, floats string) string
 func nativeAMD64(r recipe) string {
 	adapter := [pack.NumPlanes]string{pack.PlaneInit: "offset", pack.PlaneInit16: "offset16", pack.PlaneMinPair: "minK", pack.PlaneBSum: "minF"}
 	return fmt.Sprintf("gemv: gemv%[1]s, gemv4: gemv4x%[1]s, gemv8: gemv8x%[1]s, gemv256: gemv256%[1]s, gemv256V: gemv256V%[1]s,\n"+
-		"\t\tgemm256: %s, gemm256V: %s, expand: %s(expand%[1]s)",
+		"\t\ttile256: tile256%[1]s, tile256V: tile256V%[1]s, gemm256: %s, gemm256V: %s, expand: %s(expand%[1]s)",
 		r.name, gemm256Name(r, false), gemm256Name(r, true), adapter[r.Plane])
 }
 

@@ -32,12 +32,13 @@ const (
 type scratch256 struct {
 	w     [2 * 64 * 64]byte
 	scale [16][16]float32
-	acc   [128]float32
+	acc   [144]float32
 	minF  [8][16]float32
 	min   [4][16][2]int16
 	dmin  [16]float32
 	d     [16]float32
 	out   [16]float32
+	tile  [4][16]float32
 	gen   genericScratch
 	gemv  gemvArgs
 	gemm  gemm256Args
@@ -69,6 +70,10 @@ func matmulQuant256(m *Matmul, tier Tier, p0, p1 int, scratch []byte) {
 		for t := range x.S {
 			gemvQuant256(m, tier, t, p0, p1, scratch)
 		}
+		return
+	}
+	if x.S <= tileTokens256For(m.W) {
+		gemvTiles256(m, tier, p0, p1, scratch)
 		return
 	}
 	for p := p0; p < p1; p += panels256 {
@@ -144,8 +149,12 @@ func storePanel(m *Matmul, p, t0, count int, c []float32) {
 }
 
 func quantScratchSize256(m *Matmul) int {
-	tokens := roundUp(min(tokens256, max(m.X.S, 1)), 4)
-	return scratch256Bytes + tokens*(64*panels256+2*Slab)
+	s := max(m.X.S, 1)
+	n := roundUp(min(tokens256, s), 4) * (64*panels256 + 2*Slab)
+	if m.W.run.Plane == pack.PlaneInit16 {
+		n = max(n, roundUp(min(tileTokens256, s), 4)*m.W.K/4) // pair sums of whole tiles
+	}
+	return scratch256Bytes + roundUp(n, 64)
 }
 
 func unit256(m *Matmul) int {

@@ -13,9 +13,10 @@ type gemvArgs struct {
 	init    uintptr // init, init16, minpair or bsum plane of the token
 	exp     uintptr
 	base    uintptr
-	c       uintptr // f32 [16], added to; gemv4: [4][16]
+	c       uintptr // f32 [16], added to; gemv4, tile256: [4][16]
+	acc     uintptr // tile256: 576 bytes
 	records int
-	// Behind a slab, in bytes: tiles of other tokens to skip (gemv4, gemv8).
+	// Behind a slab, in bytes: tiles of other tokens to skip (gemv4, gemv8, tile256).
 	actSkip  int
 	initSkip int
 	expSkip  int

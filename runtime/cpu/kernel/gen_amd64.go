@@ -347,6 +347,60 @@ func storeRows256(dst *float32, stride int, src *float32, n int)
 func storeRows3(dst *float32, stride int, src *float32, n int)
 
 //go:noescape
+func tile256IQ4_NL(a *gemvArgs)
+
+//go:noescape
+func tile256Q4_0(a *gemvArgs)
+
+//go:noescape
+func tile256Q4_1(a *gemvArgs)
+
+//go:noescape
+func tile256Q4_K(a *gemvArgs)
+
+//go:noescape
+func tile256Q5_0(a *gemvArgs)
+
+//go:noescape
+func tile256Q5_1(a *gemvArgs)
+
+//go:noescape
+func tile256Q5_K(a *gemvArgs)
+
+//go:noescape
+func tile256Q6_K(a *gemvArgs)
+
+//go:noescape
+func tile256Q8_0(a *gemvArgs)
+
+//go:noescape
+func tile256VIQ4_NL(a *gemvArgs)
+
+//go:noescape
+func tile256VQ4_0(a *gemvArgs)
+
+//go:noescape
+func tile256VQ4_1(a *gemvArgs)
+
+//go:noescape
+func tile256VQ4_K(a *gemvArgs)
+
+//go:noescape
+func tile256VQ5_0(a *gemvArgs)
+
+//go:noescape
+func tile256VQ5_1(a *gemvArgs)
+
+//go:noescape
+func tile256VQ5_K(a *gemvArgs)
+
+//go:noescape
+func tile256VQ6_K(a *gemvArgs)
+
+//go:noescape
+func tile256VQ8_0(a *gemvArgs)
+
+//go:noescape
 func wideActs256(dst *int16, q *int8, n int)
 
 //go:noescape
@@ -358,21 +412,21 @@ var natives = map[tensor.Type]*native{
 	tensor.BF16: {slabs: gemvSlabsBF16, one: gemv1BF16, two256: gemv256BF16x2, one256: gemv256BF16, widen: expandBF16, widen256: bf16Pairs256},
 	tensor.F32:  {slabs: gemvSlabsF32, one: gemv1F32, two256: gemv256F32x2, one256: gemv256F32},
 	tensor.Q8_0: {gemv: gemvQ8_0, gemv4: gemv4xQ8_0, gemv8: gemv8xQ8_0, gemv256: gemv256Q8_0, gemv256V: gemv256VQ8_0,
-		gemm256: gemm256Q8_0, gemm256V: gemm256VOffset8, expand: offset(expandQ8_0)},
+		tile256: tile256Q8_0, tile256V: tile256VQ8_0, gemm256: gemm256Q8_0, gemm256V: gemm256VOffset8, expand: offset(expandQ8_0)},
 	tensor.Q4_0: {gemv: gemvQ4_0, gemv4: gemv4xQ4_0, gemv8: gemv8xQ4_0, gemv256: gemv256Q4_0, gemv256V: gemv256VQ4_0,
-		gemm256: gemm256Q4_0, gemm256V: gemm256VOffset4, expand: offset(expandQ4_0)},
+		tile256: tile256Q4_0, tile256V: tile256VQ4_0, gemm256: gemm256Q4_0, gemm256V: gemm256VOffset4, expand: offset(expandQ4_0)},
 	tensor.Q4_1: {gemv: gemvQ4_1, gemv4: gemv4xQ4_1, gemv8: gemv8xQ4_1, gemv256: gemv256Q4_1, gemv256V: gemv256VQ4_1,
-		gemm256: gemm256Q4_1, gemm256V: gemm256VMin, expand: minF(expandQ4_1)},
+		tile256: tile256Q4_1, tile256V: tile256VQ4_1, gemm256: gemm256Q4_1, gemm256V: gemm256VMin, expand: minF(expandQ4_1)},
 	tensor.Q5_0: {gemv: gemvQ5_0, gemv4: gemv4xQ5_0, gemv8: gemv8xQ5_0, gemv256: gemv256Q5_0, gemv256V: gemv256VQ5_0,
-		gemm256: gemm256Q5_0, gemm256V: gemm256VOffset5, expand: offset(expandQ5_0)},
+		tile256: tile256Q5_0, tile256V: tile256VQ5_0, gemm256: gemm256Q5_0, gemm256V: gemm256VOffset5, expand: offset(expandQ5_0)},
 	tensor.Q5_1: {gemv: gemvQ5_1, gemv4: gemv4xQ5_1, gemv8: gemv8xQ5_1, gemv256: gemv256Q5_1, gemv256V: gemv256VQ5_1,
-		gemm256: gemm256Q5_1, gemm256V: gemm256VMin, expand: minF(expandQ5_1)},
+		tile256: tile256Q5_1, tile256V: tile256VQ5_1, gemm256: gemm256Q5_1, gemm256V: gemm256VMin, expand: minF(expandQ5_1)},
 	tensor.Q4_K: {gemv: gemvQ4_K, gemv4: gemv4xQ4_K, gemv8: gemv8xQ4_K, gemv256: gemv256Q4_K, gemv256V: gemv256VQ4_K,
-		gemm256: gemm256Q4_K, gemm256V: gemm256VMinK, expand: minK(expandQ4_K)},
+		tile256: tile256Q4_K, tile256V: tile256VQ4_K, gemm256: gemm256Q4_K, gemm256V: gemm256VMinK, expand: minK(expandQ4_K)},
 	tensor.Q5_K: {gemv: gemvQ5_K, gemv4: gemv4xQ5_K, gemv8: gemv8xQ5_K, gemv256: gemv256Q5_K, gemv256V: gemv256VQ5_K,
-		gemm256: gemm256Q5_K, gemm256V: gemm256VMinK, expand: minK(expandQ5_K)},
+		tile256: tile256Q5_K, tile256V: tile256VQ5_K, gemm256: gemm256Q5_K, gemm256V: gemm256VMinK, expand: minK(expandQ5_K)},
 	tensor.Q6_K: {gemv: gemvQ6_K, gemv4: gemv4xQ6_K, gemv8: gemv8xQ6_K, gemv256: gemv256Q6_K, gemv256V: gemv256VQ6_K,
-		gemm256: gemm256Q6_K, gemm256V: gemm256VOffset16, expand: offset16(expandQ6_K)},
+		tile256: tile256Q6_K, tile256V: tile256VQ6_K, gemm256: gemm256Q6_K, gemm256V: gemm256VOffset16, expand: offset16(expandQ6_K)},
 	tensor.IQ4_NL: {gemv: gemvIQ4_NL, gemv4: gemv4xIQ4_NL, gemv8: gemv8xIQ4_NL, gemv256: gemv256IQ4_NL, gemv256V: gemv256VIQ4_NL,
-		gemm256: gemm256Q8_0, gemm256V: gemm256VOffset8, expand: offset(expandIQ4_NL)},
+		tile256: tile256IQ4_NL, tile256V: tile256VIQ4_NL, gemm256: gemm256Q8_0, gemm256V: gemm256VOffset8, expand: offset(expandIQ4_NL)},
 }

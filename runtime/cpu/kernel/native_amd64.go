@@ -7,6 +7,7 @@ type native struct {
 	// Of a quantised type: one token, and tiles of four and eight, on packed records.
 	gemv, gemv4, gemv8 func(*gemvArgs) // AVX-512 VNNI
 	gemv256, gemv256V  func(*gemvArgs) // AVX2, AVX-VNNI
+	tile256, tile256V  func(*gemvArgs) // a tile of four tokens on packed records
 	gemm256, gemm256V  func(*gemm256Args)
 	expand             expandFunc // n records to panel i of the scratch; AVX-512 and AMX
 
