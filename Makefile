@@ -1,5 +1,6 @@
 # make build | install | test | demo | release | generate | bench | bench-models
-# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-faults | test-arm64 | test-terminal | fuzz
+# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-faults |
+#   test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -124,8 +125,10 @@ fuzz:
 # Our bench beside other engines', alternating, on synth models that are made
 # once in BENCH_DIR (about 20 GB with our bundles), or on MODELS. LOG keeps the
 # rounds: after an interruption the same command goes on. For example:
-#   make bench BENCH_DIR=/scratch LOG=/scratch/rounds.jsonl PEER="-peer 'llama=/path/llama-bench' -peer 'ik/rtr=/path/llama-bench -rtr 1' \
-#     -sweep 'ik/rtr=/path/llama-sweep-bench -rtr'" ARGS="-shapes llama-1b -types q8_0,q4_0 -tests pp512,tg32@d4096 -kv f16,q8_0"
+#   make bench BENCH_DIR=/scratch LOG=/scratch/rounds.jsonl \
+#     PEER="-peer 'llama=/path/llama-bench' -peer 'ik/rtr=/path/llama-bench -rtr 1' \
+#       -sweep 'ik/rtr=/path/llama-sweep-bench -rtr'" \
+#     ARGS="-shapes llama-1b -types q8_0,q4_0 -tests pp512,tg32@d4096 -kv f16,q8_0"
 BENCH_DIR ?= bin/bench
 bench: build
 	$(GO) run ./internal/benchpeer $(if $(LOG),-log $(LOG)) $(if $(MODELS),,-dir $(BENCH_DIR)) $(PEER) $(ARGS) $(MODELS)

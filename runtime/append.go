@@ -60,7 +60,8 @@ type Outcome struct {
 var ErrNaN = errors.New("the logits are NaN: the weights hold values that are not numbers, or the model overflows; tessera inspect --check searches the weights")
 
 // ErrAdjusted is the outcome when the logits are numbers, but adjustments and mask, or the
-// Logits function of a generation, leave none that is finite or make one infinite: no token is more likely than another.
+// Logits function of a generation, leave none that is finite or make one infinite: no
+// token is more likely than another.
 var ErrAdjusted = errors.New("the logit adjustments and the mask leave no token to choose: every allowed one has a bias of -Inf, or one has a bias of +Inf or overflows")
 
 // ErrNothingAllowed is the outcome when a mask allows no id.

@@ -50,7 +50,8 @@ func refuse(t *testing.T, what, want string, args ...string) {
 
 // TestHostileCheckpoints gives every malformed checkpoint to inspect, convert
 // and run. Cases of the tokenizer are given to convert only, the others can do
-// without it; some of them are no models either and refused for that. Cases that are damaged while open are the business of pkg/convert.
+// without it; some of them are no models either and refused for that. Cases that
+// are damaged while open are the business of pkg/convert.
 func TestHostileCheckpoints(t *testing.T) {
 	files, commands := 0, 0
 	for i, c := range hostile.Cases() {

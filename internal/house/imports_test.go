@@ -130,6 +130,22 @@ func files(t *testing.T) []string {
 
 func withTestdata(t *testing.T) []string {
 	t.Helper()
+	all := everything(t)
+	// Modules of their own are not part of this one.
+	var mods []string
+	for _, f := range all {
+		if path.Base(f) == "go.mod" && f != "go.mod" {
+			mods = append(mods, path.Dir(f)+"/")
+		}
+	}
+	return slices.DeleteFunc(all, func(f string) bool {
+		return slices.ContainsFunc(mods, func(m string) bool { return strings.HasPrefix(f, m) })
+	})
+}
+
+// everything lists the repository's files, modules of their own among them.
+func everything(t *testing.T) []string {
+	t.Helper()
 	var all []string
 	root := testutil.Root()
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -156,16 +172,7 @@ func withTestdata(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Modules of their own are not part of this one.
-	var mods []string
-	for _, f := range all {
-		if path.Base(f) == "go.mod" && f != "go.mod" {
-			mods = append(mods, path.Dir(f)+"/")
-		}
-	}
-	return slices.DeleteFunc(all, func(f string) bool {
-		return slices.ContainsFunc(mods, func(m string) bool { return strings.HasPrefix(f, m) })
-	})
+	return all
 }
 
 func layerOf(pkg string) int {

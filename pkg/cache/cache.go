@@ -3,9 +3,10 @@
 //
 // A bundle lies under a key over content and options: the checkpoint's
 // fingerprint, the format's version, the program's revision, the names of the
-// passes, the target's table and every option that changes bytes. While one process makes it others wait. When the cache
-// grows beyond its limit the bundles used longest ago are removed; one that
-// another process has open keeps working, since its files stay mapped.
+// passes, the target's table and every option that changes bytes. While one
+// process makes it others wait. When the cache grows beyond its limit the bundles
+// used longest ago are removed; one that another process has open keeps working,
+// since its files stay mapped.
 //
 // Only names that are keys are ever touched: whatever else lies in the folder
 // stays.

@@ -11,7 +11,8 @@ import (
 // choose-cuts
 //
 //	y, ... = boundary(x, ...) {name=N}, N chosen      =>  stays: a wall no pattern crosses
-//	y, ... = boundary(x, ...) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N, its place in the list and y's name
+//	y, ... = boundary(x, ...) {name=N}, N not chosen  =>  readers of y read x, x carries mark=N,
+//	                                                      its place in the list and y's name
 //
 // A value at a boundary is called the same whether it was cut there or not.
 // What a wall carries and is read behind a further wall crosses that one too.

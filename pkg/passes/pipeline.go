@@ -28,7 +28,8 @@ type Pass struct {
 
 var pipeline = [...]Pass{
 	{Name: "choose-cuts", Doc: "chosen boundaries stay as walls, the others dissolve into marks", Run: chooseCuts, Gives: CutsChosen, Exact: true, Always: true},
-	// Before group-projections and the norm fusions: it moves select_rows across matmul and norm, which it knows by their simple names.
+	// Before group-projections and the norm fusions: it moves select_rows across matmul and
+	// norm, which it knows by their simple names.
 	{Name: "last-token", Doc: "logits only for the selected rows", Run: lastToken, Needs: CutsChosen, Exact: true},
 	// Before pack-weights, which would make two forms of one tensor.
 	{Name: "share-embedding", Doc: "a tied embedding gathers from the packed lm_head", Run: shareEmbedding, Exact: true},

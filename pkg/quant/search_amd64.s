@@ -114,7 +114,8 @@ GLOBL quantUnpack<>(SB), RODATA|NOPTR, $32
 	VMULPS (MINW+off)(SI)(R9*1), Y10, Y10 \
 	VADDPS Y10, Y0, Y0
 
-// func minSearchAVX2(x *[256]float32, scratch *[800]float32, spans *float32, tries int, levels float32, scale, least *[8]float32) (ok bool)
+// func minSearchAVX2(x *[256]float32, scratch *[800]float32, spans *float32, tries int, levels float32,
+//     scale, least *[8]float32) (ok bool)
 TEXT ·minSearchAVX2(SB), NOSPLIT, $0-57
 	MOVQ x+0(FP), AX
 	MOVQ scratch+8(FP), SI
@@ -300,7 +301,8 @@ errors:
 	VMULPS Y8, Y9, Y9 \
 	VADDPS Y9, Y1, Y1
 
-// func symSearchAVX2(x *[128]float32, scratch *[800]float32, spans *float32, tries int, levels float32, scale *[8]float32)
+// func symSearchAVX2(x *[128]float32, scratch *[800]float32, spans *float32, tries int, levels float32,
+//     scale *[8]float32)
 TEXT ·symSearchAVX2(SB), NOSPLIT, $0-48
 	MOVQ x+0(FP), AX
 	MOVQ scratch+8(FP), SI

@@ -108,7 +108,9 @@ func (a *asm) text(name, params, comment string) {
 
 // textBytes is text for parameters of a given size in all.
 func (a *asm) textBytes(name, params, comment string, bytes int) {
-	if comment != "" {
+	if comment != "" && len(name+params+comment) > 105 {
+		comment = ":\n// " + comment
+	} else if comment != "" {
 		comment = ": " + comment
 	}
 	fmt.Fprintf(&a.b, "\n// func %s(%s)%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, comment, name, bytes)

@@ -41,7 +41,7 @@ func expandNibbles256(a *asm) {
 
 func expandLookup256(a *asm) {
 	a.function("lookup256", "dst, src *byte, n, dstStep, srcStep int, codes *[16]byte",
-		"8 nibble vectors of each of n records to 16 groups of the\n// bytes that a table has for them", map[string]string{"dst": "DI", "src": "SI", "n": "DX", "dstStep": "R8", "srcStep": "R9", "codes": "AX"}, func() {
+		"8 nibble vectors of each of n records to 16 groups of the bytes that a table has for them", map[string]string{"dst": "DI", "src": "SI", "n": "DX", "dstStep": "R8", "srcStep": "R9", "codes": "AX"}, func() {
 			a.p("VBROADCASTI128 (AX), Y14; VMOVDQU %s, Y15", a.constant32("low4", 0x0f0f0f0f0f0f0f0f))
 			a.loop("record", "DX", func() {
 				a.p("MOVQ DI, BX; MOVQ SI, CX; MOVQ $8, AX")

@@ -31,7 +31,7 @@ func expandNEONFile() *asm {
 		})
 	})
 	a.functionARM("neonLookup", "dst, src *byte, n, dstStep, srcStep int, codes *[16]byte",
-		"8 nibble vectors of each of n records to 16 groups of the\n// bytes that a table has for them", 48, func() {
+		"8 nibble vectors of each of n records to 16 groups of the bytes that a table has for them", 48, func() {
 			a.p("MOVD R0, R9; VLD1 (R5), [V30.B16]; VMOVI $15, V31.B16")
 			a.countdown("record", "R2", func() {
 				a.p("MOVD R9, R0; MOVD R1, R7; MOVD $8, R8")

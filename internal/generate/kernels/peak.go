@@ -36,7 +36,7 @@ func peak512File() *asm {
 	for _, k := range [][2]string{{"dotLoop", "VPDPBUSD"}, {"fmaLoop", "VFMADD231PS"}} {
 		peakLoop(a, k[0], "16·n "+k[1], clear, func() { a.zip(k[1]+" Z24, Z25, %s", z(0, 16)) })
 	}
-	readLoop(a, "readLoop", "n a multiple of 256. The prefetch is worth\n// 4 %; other distances, into the second cache or past the caches, are not.",
+	readLoop(a, "readLoop", "n a multiple of 256, every line prefetched",
 		"X0", z(0, 4), func() { a.zip("VPXORD %[1]s, %[1]s, %[1]s", z(0, 4)) }, func() { a.zip("PREFETCHT0 %[1]d(SI)", seq{1024, 64}, z(0, 4)) })
 	return a
 }

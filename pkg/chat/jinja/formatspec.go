@@ -328,7 +328,8 @@ func (f *fspec) float(st *state, v Value, x float64) (*Str, error) {
 	return f.number(st, neg, "", whole, tail+percent)
 }
 
-// formatFloatVerb formats x >= 0. Verb 0 is repr, or g with at least one digit after the point when a precision is given.
+// formatFloatVerb formats x >= 0. Verb 0 is repr, or g with at least one digit after
+// the point when a precision is given.
 func formatFloatVerb(x float64, verb byte, prec int, alt bool) string {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		s := formatFloat(x)

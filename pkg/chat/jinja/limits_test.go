@@ -100,7 +100,8 @@ func TestBombs(t *testing.T) {
 			default:
 				t.Errorf("error %v, want one of a limit", err)
 			}
-			// What is allocated in total bounds what is alive: accounted bytes, some garbage of building, boxes of values.
+			// What is allocated in total bounds what is alive: accounted bytes, some garbage
+			// of building, boxes of values.
 			if got := after.TotalAlloc - before.TotalAlloc; got > 1<<30 {
 				t.Errorf("allocated %d MiB in total", got>>20)
 			}

@@ -61,8 +61,8 @@ loop:
 	DECQ DX; JNZ record
 	VZEROUPPER; RET
 
-// func lookup256(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte): 8 nibble vectors of each of n records to 16 groups of the
-// bytes that a table has for them
+// func lookup256(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte):
+// 8 nibble vectors of each of n records to 16 groups of the bytes that a table has for them
 TEXT ·lookup256(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -85,7 +85,8 @@ vector:
 	DECQ DX; JNZ record
 	VZEROUPPER; RET
 
-// func highBits256(w, high *byte, n, reps, stride int): adds bit b of n high-bit vectors a record, at bit 4, to group 8h+b
+// func highBits256(w, high *byte, n, reps, stride int):
+// adds bit b of n high-bit vectors a record, at bit 4, to group 8h+b
 TEXT ·highBits256(SB), NOSPLIT, $0-40
 	MOVQ w+0(FP), DI
 	MOVQ high+8(FP), BX
@@ -212,7 +213,8 @@ loop:
 	DECQ CX; JNZ loop
 	VZEROUPPER; RET
 
-// func wideWeights256(w, src *byte, reps, stride int): 16 groups of 64 bytes q+128 a record to int16: 64 bytes of first and third channels, 64 of second and fourth
+// func wideWeights256(w, src *byte, reps, stride int):
+// 16 groups of 64 bytes q+128 a record to int16: 64 bytes of first and third channels, 64 of second and fourth
 TEXT ·wideWeights256(SB), NOSPLIT, $0-32
 	MOVQ w+0(FP), DI
 	MOVQ src+8(FP), BX
@@ -231,7 +233,8 @@ loop:
 	DECQ DX; JNZ record
 	VZEROUPPER; RET
 
-// func wideActs256(dst *int16, q *int8, n int): n pairs of groups of four tokens to int16, 32 bytes of first and third channels of both groups, 32 of the others
+// func wideActs256(dst *int16, q *int8, n int):
+// n pairs of groups of four tokens to int16, 32 bytes of first and third channels of both groups, 32 of the others
 TEXT ·wideActs256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ q+8(FP), SI
@@ -242,7 +245,8 @@ loop:
 	DECQ CX; JNZ loop
 	VZEROUPPER; RET
 
-// func pairSums256(dst *int16, q *int8, n int): for n times 16 channels of four tokens -32 times the sums of the first two and the last two channels of the groups
+// func pairSums256(dst *int16, q *int8, n int):
+// for n times 16 channels of four tokens -32 times the sums of the first two and the last two channels of the groups
 TEXT ·pairSums256(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ q+8(FP), SI

@@ -73,7 +73,8 @@ pair:
 done:
 	VZEROUPPER; RET
 
-// func expandBytes(dst *float32, src *byte, n int, scale, min *float32, groups, zero int): n blocks of 4·groups channels, as the integer kernels expand them: bytes
+// func expandBytes(dst *float32, src *byte, n int, scale, min *float32, groups, zero int):
+// n blocks of 4·groups channels, as the integer kernels expand them: bytes
 // [group][16][4], zero the byte of a zero, scale and min [block][16]
 TEXT ·expandBytes(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), DI

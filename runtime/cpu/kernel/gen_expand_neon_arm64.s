@@ -40,8 +40,8 @@ loop:
 	SUB $1, R2; CBNZ R2, loop
 	RET
 
-// func neonLookup(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte): 8 nibble vectors of each of n records to 16 groups of the
-// bytes that a table has for them
+// func neonLookup(dst, src *byte, n, dstStep, srcStep int, codes *[16]byte):
+// 8 nibble vectors of each of n records to 16 groups of the bytes that a table has for them
 TEXT ·neonLookup(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R0
 	MOVD src+8(FP), R1

@@ -1339,7 +1339,8 @@ block:
 	DECQ R13; JNZ tile
 	VZEROUPPER; RET
 
-// func storeRows256(dst *float32, stride int, src *float32, n int): n rows, stride bytes apart in dst, contiguous in src
+// func storeRows256(dst *float32, stride int, src *float32, n int):
+// n rows, stride bytes apart in dst, contiguous in src
 TEXT ·storeRows256(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ stride+8(FP), AX

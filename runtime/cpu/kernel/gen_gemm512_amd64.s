@@ -149,7 +149,8 @@ block:
 	DECQ CX; JNZ tile
 	VZEROUPPER; RET
 
-// func gemmOffset16(a *gemmArgs): blocks of 16 channels; the init plane has 16 entries per tile, two of them share an exponent
+// func gemmOffset16(a *gemmArgs):
+// blocks of 16 channels; the init plane has 16 entries per tile, two of them share an exponent
 TEXT ·gemmOffset16(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	MOVQ gemmArgs_w(DX), SI
@@ -295,7 +296,8 @@ block:
 	DECQ CX; JNZ tile
 	VZEROUPPER; RET
 
-// func gemmMin(a *gemmArgs): init is the minpair plane; mins are int16 pairs [3][4][16][2] and dmin f32 [3][16], scaled by 1/8
+// func gemmMin(a *gemmArgs):
+// init is the minpair plane; mins are int16 pairs [3][4][16][2] and dmin f32 [3][16], scaled by 1/8
 TEXT ·gemmMin(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	MOVQ gemmArgs_w(DX), SI
@@ -621,7 +623,8 @@ min:
 	DECQ CX; JNZ tile
 	VZEROUPPER; RET
 
-// func storeRows3(dst *float32, stride int, src *float32, n int): n rows, stride bytes apart in dst, contiguous in src
+// func storeRows3(dst *float32, stride int, src *float32, n int):
+// n rows, stride bytes apart in dst, contiguous in src
 TEXT ·storeRows3(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ stride+8(FP), R8

@@ -168,7 +168,8 @@ block:
 	DECQ CX; JNZ tile
 	VZEROUPPER; RET
 
-// func gemmOffset16FMA(a *gemmArgs): blocks of 16 channels; the init plane has 16 entries per tile, two of them share an exponent
+// func gemmOffset16FMA(a *gemmArgs):
+// blocks of 16 channels; the init plane has 16 entries per tile, two of them share an exponent
 TEXT ·gemmOffset16FMA(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	MOVQ gemmArgs_w(DX), SI
@@ -326,7 +327,8 @@ block:
 	DECQ CX; JNZ tile
 	VZEROUPPER; RET
 
-// func gemmMinFMA(a *gemmArgs): init is the minpair plane; mins are int16 pairs [3][4][16][2] and dmin f32 [3][16], scaled by 1/8
+// func gemmMinFMA(a *gemmArgs):
+// init is the minpair plane; mins are int16 pairs [3][4][16][2] and dmin f32 [3][16], scaled by 1/8
 TEXT ·gemmMinFMA(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DX
 	MOVQ gemmArgs_w(DX), SI

@@ -33,8 +33,7 @@ loop:
 	DECQ CX; JNZ loop
 	VZEROUPPER; RET
 
-// func readLoop(p *byte, n int): n a multiple of 256. The prefetch is worth
-// 4 %; other distances, into the second cache or past the caches, are not.
+// func readLoop(p *byte, n int): n a multiple of 256, every line prefetched
 TEXT ·readLoop(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), SI; MOVQ n+8(FP), CX
 	VPXORD Z0, Z0, Z0; VPXORD Z1, Z1, Z1; VPXORD Z2, Z2, Z2; VPXORD Z3, Z3, Z3

@@ -31,7 +31,8 @@ func Max(tier Tier, row []float32) float32 {
 	return m
 }
 
-// Exp is dst = exp(t·x - m), the product rounded to f32: the terms of LogSumExp. dst and x are equally long and do not overlap.
+// Exp is dst = exp(t·x - m), the product rounded to f32: the terms of LogSumExp. dst and x
+// are equally long and do not overlap.
 func Exp(tier Tier, dst, x []float32, t, m float32) {
 	if len(dst) != len(x) {
 		panic(fmt.Sprintf("kernel: exp of %d numbers into %d", len(x), len(dst)))

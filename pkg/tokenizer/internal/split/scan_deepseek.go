@@ -7,7 +7,9 @@ import (
 )
 
 // deepseekV3 is the last of the three patterns of DeepSeek V3:
-// [!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+//
+//	[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
+//	 ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
 func deepseekV3(t *uclass.Table, s string, i int) int {
 	const letters, marks = uclass.L | uclass.M, uclass.P | uclass.S
 	b := s[i]
