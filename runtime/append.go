@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -19,9 +20,33 @@ type Append struct {
 	// ErrNaN without a call. It runs within the step: further steps, and Rewind, Fork,
 	// Snapshot and Close of the step's sessions or the model, are errors in it.
 	Logits func(first int, logits []float32, vocab int) error
+	// Ctx, when set, is this append's alone: its error, in front of the step or behind
+	// it, becomes the outcome's. A step is cut short by its own ctx only.
+	Ctx context.Context
 	// NoTop says that Logits is all that is wanted of Rows: the outcome has no
 	// Tops, and topk does not run when no append of the step needs it.
 	NoTop bool
+}
+
+// Part is tokens [from, to) of a with the rows among them, which rise, and the number of
+// rows in front of those. Row.At counts from the part's first token; rows are written to
+// "rows", which is returned too.
+func (a *Append) Part(from, to int, rows []Row) (part Append, before int, _ []Row) {
+	part = *a
+	part.IDs = a.IDs[from:to]
+	rows = rows[:0]
+	for i := range a.Rows {
+		r := a.Rows[i]
+		switch at := int(r.At); {
+		case at < from:
+			before++
+		case at < to || to == len(a.IDs): // an At that is none is refused with the last part
+			r.At -= int32(from)
+			rows = append(rows, r)
+		}
+	}
+	part.Rows = rows
+	return part, before, rows
 }
 
 // Row asks for what the model says behind one of the tokens of an Append.
@@ -67,6 +92,9 @@ var ErrAdjusted = errors.New("the logit adjustments and the mask leave no token 
 // ErrNothingAllowed is the outcome when a mask allows no id.
 var ErrNothingAllowed = errors.New("the mask allows no token")
 
+// errNoTopK is the outcome of rows whose tops nothing computes.
+var errNoTopK = errors.New("the program has no topk segment")
+
 // ContextError says that a session is full.
 type ContextError struct{ Have, Add, Max int }
 
@@ -78,8 +106,15 @@ func (e *ContextError) Error() string {
 // touch the others.
 func (m *Model) check(a *Append) error {
 	s := a.Session
-	if len(a.IDs) == 0 {
+	switch {
+	case len(a.IDs) == 0:
 		return fmt.Errorf("no tokens to append")
+	case a.Ctx != nil && a.Ctx.Err() != nil:
+		return a.Ctx.Err()
+	case a.Logits != nil && m.buffers[logitsName] == nil:
+		return fmt.Errorf("the program is not cut behind its logits")
+	case len(a.Rows) > 0 && !a.NoTop && m.topK == 0:
+		return errNoTopK
 	}
 	if len(s.ids)+len(a.IDs) > m.opt.Context {
 		return &ContextError{Have: len(s.ids), Add: len(a.IDs), Max: m.opt.Context}

@@ -21,12 +21,11 @@ func (m *Model) newChooser(o GenerateOptions) (*chooser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := m.buffers[topIDs]
-	if b == nil {
-		return nil, fmt.Errorf("the program has no topk segment")
+	if m.topK == 0 {
+		return nil, errNoTopK
 	}
 	c := &chooser{smp: smp, hook: o.Logits, temp: o.Sampler.Temperature}
-	if c.hook != nil || smp.NeedsRow(b.Cols()) {
+	if c.hook != nil || smp.NeedsRow(m.topK) {
 		c.see = func(_ int, logits []float32, _ int) error { c.full = append(c.full[:0], logits...); return nil }
 	}
 	return c, nil

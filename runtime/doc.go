@@ -8,7 +8,8 @@
 // Model binds a Program to a backend. Model.Step appends to many sequences at
 // once and is what everything is made of; a Session is one sequence with its state: it
 // can be extended, rewound and forked. Generate yields tokens. What a session says does not
-// depend on who else is in a step.
+// depend on who else is in a step. A Model and its sessions are used by one goroutine; sessions
+// whose Host is a scheduler (runtime/scheduler) share the model's steps among many.
 //
 // Values that cross segments are wired by name: a segment's input is an
 // external input (ir.Externals) or the output of an earlier segment.
@@ -21,5 +22,5 @@
 //
 // The package never imports a container or a model.
 //
-// Start with program.go, then append.go and step.go.
+// Start with program.go, then append.go, step.go and host.go.
 package runtime

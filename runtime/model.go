@@ -57,8 +57,10 @@ type Model struct {
 	rows    map[string]int     // that a buffer has room for
 	in, out [][]backend.Buffer // by segment
 	plan    stepPlan
+	topK    int // candidates that topk returns; 0: there is no topk
 	step    stepState
-	running bool // a step; what its Logits functions may not do asks
+	one     [1]Append // of a session that asks for itself
+	running bool      // a step; what its Logits functions may not do asks
 	closed  bool
 }
 
@@ -92,6 +94,9 @@ func (m *Model) open(o Options) error {
 		if err := m.add(s); err != nil {
 			return err
 		}
+	}
+	if b := m.buffers[topIDs]; b != nil {
+		m.topK = b.Cols()
 	}
 	return nil
 }

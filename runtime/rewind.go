@@ -17,41 +17,57 @@ import (
 // with the bits of a session that never went further. An error, a cancelled ctx too,
 // leaves the session as it was.
 func (s *Session) Rewind(ctx context.Context, n int) error {
-	if err := s.usable(); err != nil {
+	var again *Session // its ids are the first of n; nil when the state goes back by itself
+	err := s.border(ctx, func() (err error) {
+		again, err = s.goBack(n)
+		return err
+	})
+	if err != nil || again == nil {
 		return err
 	}
+	err = again.Extend(ctx, s.ids[len(again.ids):n])
+	return errors.Join(err, s.border(context.WithoutCancel(ctx), func() error {
+		if err != nil {
+			return again.st.Close()
+		}
+		old := s.st
+		s.st = again.st
+		return errors.Join(old.Close(), s.shorten(n))
+	}))
+}
+
+// goBack truncates the session to n tokens. Where the state does not hold what that takes
+// it changes nothing, and returns the nearest that there is.
+func (s *Session) goBack(n int) (*Session, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	if n < 0 || n > len(s.ids) {
-		return fmt.Errorf("rewind a session of %d tokens to %d", len(s.ids), n)
+		return nil, fmt.Errorf("rewind a session of %d tokens to %d", len(s.ids), n)
 	}
 	err := s.st.Truncate(n)
 	var gone *backend.NotHeldError
 	if errors.As(err, &gone) {
-		err = s.recompute(ctx, n)
+		st, err := s.nearest(n)
+		if err != nil {
+			return nil, err
+		}
+		return &Session{m: s.m, host: s.host, st: st, ids: slices.Clone(s.ids[:st.Len()])}, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return nil, s.shorten(n)
+}
+
+// shorten makes the ids n and drops the snapshots of more.
+func (s *Session) shorten(n int) (err error) {
 	s.ids = s.ids[:n]
 	for i := len(s.snapshots) - 1; i >= 0 && s.snapshots[i].Len() > n; i-- {
 		err = errors.Join(err, s.snapshots[i].Close())
 		s.snapshots = s.snapshots[:i]
 	}
 	return err
-}
-
-// recompute replaces the state by one of the first n ids.
-func (s *Session) recompute(ctx context.Context, n int) error {
-	st, err := s.nearest(n)
-	if err != nil {
-		return err
-	}
-	again := &Session{m: s.m, st: st, ids: slices.Clone(s.ids[:st.Len()])}
-	if err := again.Extend(ctx, s.ids[st.Len():n]); err != nil {
-		return errors.Join(err, st.Close())
-	}
-	old := s.st
-	s.st = st
-	return old.Close()
 }
 
 // nearest is a state of at most n of the session's ids, as many as possible: a
@@ -101,23 +117,35 @@ func nearest(st backend.State, n int) (backend.State, error) {
 // or a little behind it need not compute it again. It shares memory with the
 // session until that moves on, and is dropped by a Rewind to a shorter length.
 func (s *Session) Snapshot() error {
-	if err := s.usable(); err != nil {
-		return err
-	}
-	if k := len(s.snapshots); k > 0 && s.snapshots[k-1].Len() == s.st.Len() {
+	return s.border(context.Background(), func() error {
+		if err := s.usable(); err != nil {
+			return err
+		}
+		if k := len(s.snapshots); k > 0 && s.snapshots[k-1].Len() == s.st.Len() {
+			return nil
+		}
+		st, err := s.st.Fork()
+		if err != nil {
+			return err
+		}
+		s.snapshots = append(s.snapshots, st)
 		return nil
-	}
-	st, err := s.st.Fork()
-	if err != nil {
-		return err
-	}
-	s.snapshots = append(s.snapshots, st)
-	return nil
+	})
 }
 
-// Fork returns a session that goes on from here by itself. Both share memory
-// until they write; snapshots stay with the parent.
-func (s *Session) Fork() (*Session, error) {
+// Fork returns a session that goes on from here by itself, with the same host. Both share
+// memory until they write; snapshots stay with the parent.
+func (s *Session) Fork() (f *Session, err error) {
+	err = s.border(context.Background(), func() error {
+		f, err = s.ForkHosted(s.host)
+		return err
+	})
+	return f, err
+}
+
+// ForkHosted is Fork with a host of its own for the new session. It touches the device, as
+// NewHosted does.
+func (s *Session) ForkHosted(h Host) (*Session, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
@@ -125,14 +153,14 @@ func (s *Session) Fork() (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{m: s.m, st: st, ids: slices.Clone(s.ids), adjust: s.adjust}, nil
+	return &Session{m: s.m, host: h, st: st, ids: slices.Clone(s.ids), adjust: s.adjust}, nil
 }
 
 // usable says whether the session is open and in no step that runs.
 func (s *Session) usable() error {
 	switch {
 	case s.st == nil:
-		return fmt.Errorf("the session: %w", backend.ErrClosed)
+		return errClosed
 	case s.stepping():
 		return errRunning
 	}
@@ -148,13 +176,15 @@ func (s *Session) Close() error {
 	if s.st == nil {
 		return nil
 	}
-	if s.stepping() {
-		return errRunning
-	}
-	err := s.st.Close()
-	for _, st := range s.snapshots {
-		err = errors.Join(err, st.Close())
-	}
-	s.st, s.ids, s.snapshots = nil, nil, nil
-	return err
+	return s.border(context.Background(), func() error {
+		if s.stepping() {
+			return errRunning
+		}
+		err := s.st.Close()
+		for _, st := range s.snapshots {
+			err = errors.Join(err, st.Close())
+		}
+		s.st, s.ids, s.snapshots = nil, nil, nil
+		return err
+	})
 }

@@ -10,16 +10,21 @@ import (
 
 // Session is one sequence: the owner of its ids and of their state.
 type Session struct {
-	m   *Model
-	st  backend.State // nil when closed
-	ids []int32
+	m    *Model
+	host Host
+	st   backend.State // nil when closed
+	ids  []int32
 
 	snapshots []backend.State // by rising length
 	adjust    Adjustments
-	run       int // number of the last step it was in
-	one       [1]Append
-	rows      []Row
+	run       int    // number of the last step it was in
+	one       Append // what it asks of its host
+	rows      []Row  // of one
+	asking    bool   // the host has not answered
 }
+
+// errClosed is the error of using a session that has been closed.
+var errClosed = fmt.Errorf("the session: %w", backend.ErrClosed)
 
 // NewSession starts an empty sequence.
 func (m *Model) NewSession() (*Session, error) {
@@ -30,7 +35,7 @@ func (m *Model) NewSession() (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{m: m, st: st}, nil
+	return &Session{m: m, host: alone{m}, st: st}, nil
 }
 
 func (m *Model) newState() (backend.State, error) {
@@ -56,23 +61,9 @@ func (s *Session) SetAdjustments(a Adjustments) { s.adjust = a }
 // extended it, or between two decoders a part of it.
 func (s *Session) undo() error { return s.st.Truncate(min(s.st.Len(), len(s.ids))) }
 
-// Step is Model.Step for this session alone.
+// Step is Model.Step for this session: all of ids in one step.
 func (s *Session) Step(ctx context.Context, ids []int32, rows []Row) ([]Top, error) {
-	if s.m.running { // s.one and s.rows may be those of the step that runs
-		return nil, errRunning
-	}
-	s.one[0] = Append{Session: s, IDs: ids, Rows: rows}
-	return s.runOne(ctx)
-}
-
-// runOne runs the append in s.one.
-func (s *Session) runOne(ctx context.Context) ([]Top, error) {
-	out, err := s.m.Step(ctx, s.one[:])
-	s.one[0] = Append{}
-	if err != nil {
-		return nil, err
-	}
-	return out[0].Tops, out[0].Err
+	return s.ask(ctx, Append{IDs: ids, Rows: rows}, false)
 }
 
 // Prefill appends ids in steps of at most Options.MaxChunk tokens and returns
@@ -87,8 +78,8 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done i
 // prefill is Prefill with what is wanted behind the last token: the one row of last, its
 // Logits and its NoTop, with which there is no outcome.
 func (s *Session) prefill(ctx context.Context, ids []int32, last Append, progress func(done int)) (Top, error) {
-	if s.m.running {
-		return Top{}, errRunning
+	if err := s.idle(); err != nil {
+		return Top{}, err
 	}
 	if len(ids) == 0 {
 		return Top{}, fmt.Errorf("no tokens to append")
@@ -96,14 +87,14 @@ func (s *Session) prefill(ctx context.Context, ids []int32, last Append, progres
 	row := last.Rows[0]
 	for at := 0; ; {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
-		s.one[0] = Append{Session: s, IDs: ids[at : at+n]}
+		a := Append{IDs: ids[at : at+n]}
 		end := at+n == len(ids)
 		if end {
 			row.At = int32(n - 1)
 			s.rows = append(s.rows[:0], row)
-			s.one[0].Rows, s.one[0].Logits, s.one[0].NoTop = s.rows, last.Logits, last.NoTop
+			a.Rows, a.Logits, a.NoTop = s.rows, last.Logits, last.NoTop
 		}
-		tops, err := s.runOne(ctx)
+		tops, err := s.ask(ctx, a, true)
 		if err != nil {
 			return Top{}, err
 		}
@@ -127,7 +118,7 @@ func (s *Session) prefill(ctx context.Context, ids []int32, last Append, progres
 func (s *Session) Extend(ctx context.Context, ids []int32) error {
 	for at := 0; at < len(ids); {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
-		if _, err := s.Step(ctx, ids[at:at+n], nil); err != nil {
+		if _, err := s.ask(ctx, Append{IDs: ids[at : at+n]}, true); err != nil {
 			return err
 		}
 		at += n
@@ -151,8 +142,8 @@ func (s *Session) Logits(ctx context.Context, ids []int32, row func(i int, logit
 // LogitBlocks is Logits for at most Options.MaxRows tokens at a time: the logits
 // of ids[first], ids[first+1] and so on, vocab numbers each, valid during the call.
 func (s *Session) LogitBlocks(ctx context.Context, ids []int32, block func(first int, logits []float32, vocab int) error) error {
-	if s.m.running {
-		return errRunning
+	if err := s.idle(); err != nil {
+		return err
 	}
 	for at := 0; at < len(ids); {
 		n := min(s.m.opt.MaxChunk, len(ids)-at)
@@ -160,9 +151,9 @@ func (s *Session) LogitBlocks(ctx context.Context, ids []int32, block func(first
 		for i := range n {
 			s.rows = append(s.rows, Row{At: int32(i)})
 		}
-		s.one[0] = Append{Session: s, IDs: ids[at : at+n], Rows: s.rows, NoTop: true,
-			Logits: func(first int, logits []float32, vocab int) error { return block(at+first, logits, vocab) }}
-		if _, err := s.runOne(ctx); err != nil {
+		_, err := s.ask(ctx, Append{IDs: ids[at : at+n], Rows: s.rows, NoTop: true,
+			Logits: func(first int, logits []float32, vocab int) error { return block(at+first, logits, vocab) }}, true)
+		if err != nil {
 			return err
 		}
 		at += n

@@ -38,9 +38,10 @@ type liveRow struct{ live, a, row int }
 // session's numbers are those it has alone.
 //
 // What is wrong with one append ends that one: a full context, a bad id, a mask
-// that allows nothing, logits that are no numbers. Its outcome says so, its session is
-// as before, and the others do not notice. Any other error, that of a cancelled ctx
-// included, is the step's: all sessions are as before, and there are no outcomes.
+// that allows nothing, logits that are no numbers, an Append.Ctx that is cancelled. Its
+// outcome says so, its session is as before, and the others do not notice. Any other
+// error, that of a cancelled ctx included, is the step's: all sessions are as before, and
+// there are no outcomes.
 //
 // Outcomes are in the order of batch and valid until the next step.
 func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
@@ -76,6 +77,9 @@ func (m *Model) Step(ctx context.Context, batch []Append) ([]Outcome, error) {
 	for i, a := range t.live {
 		s, ids := batch[a].Session, t.host.tokens[at:][:t.spans[i].Rows]
 		at += len(ids)
+		if c := batch[a].Ctx; c != nil && t.outcomes[a].Err == nil {
+			t.outcomes[a].Err = c.Err()
+		}
 		if t.outcomes[a].Err == nil {
 			s.ids = append(s.ids, ids...)
 			s.st.Trim()
@@ -152,15 +156,11 @@ func (m *Model) claim(a *Append) error {
 	case s == nil:
 		return fmt.Errorf("no session")
 	case s.st == nil:
-		return fmt.Errorf("the session: %w", backend.ErrClosed)
+		return errClosed
 	case s.m != m:
 		return fmt.Errorf("a session of another model")
 	case s.run == m.step.run:
 		return fmt.Errorf("the session stands in the step twice")
-	case a.Logits != nil && m.buffers[logitsName] == nil:
-		return fmt.Errorf("the program is not cut behind its logits")
-	case len(a.Rows) > 0 && !a.NoTop && m.buffers[topIDs] == nil:
-		return fmt.Errorf("the program has no topk segment")
 	}
 	s.run = m.step.run
 	return nil
@@ -168,11 +168,10 @@ func (m *Model) claim(a *Append) error {
 
 // reserveTops makes room for the outcomes of all rows.
 func (m *Model) reserveTops(batch []Append) error {
-	b := m.buffers[topIDs]
-	if b == nil {
+	t, n, k := &m.step, len(m.step.rows), m.topK
+	if k == 0 {
 		return nil
 	}
-	t, n, k := &m.step, len(m.step.rows), b.Cols()
 	t.tops = slices.Grow(t.tops[:0], n)[:n]
 	t.ids = slices.Grow(t.ids[:0], n*k)[:n*k]
 	t.logits = slices.Grow(t.logits[:0], n*k)[:n*k]
@@ -277,7 +276,7 @@ func (m *Model) readTops(ctx context.Context, batch []Append, lo, hi int) error 
 	if err != nil {
 		return err
 	}
-	t, k := &m.step, m.buffers[topIDs].Cols()
+	t, k := &m.step, m.topK
 	copy(t.ids[lo*k:hi*k], ids)
 	copy(t.logits[lo*k:hi*k], logits)
 	for i := lo; i < hi; i++ {
