@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"pkg/model", "pkg/weights", "pkg/target", "runtime/backend", "runtime/sampler"},
 	{"pkg/passes", "pkg/format", "runtime/cpu", "runtime/reference", "pkg/statefile", "pkg/synth"},
 	{"pkg/segment", "runtime", "runtime/backendtest"},
-	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity", "pkg/dialog"},
+	{"pkg/convert", "pkg/verify", "pkg/bench", "pkg/perplexity", "pkg/dialog", "runtime/scheduler"},
 	{"pkg/cache"},
 	{root}, // tessera
 	{"cmd/convert"},
