@@ -32,9 +32,11 @@ type SegmentOptions struct {
 // decoder holds a state, which grows by the tokens of every Run. Its methods may be called by
 // many goroutines, one at a time runs.
 type Segment struct {
-	mu sync.Mutex
-	b  *format.Bundle
-	s  *runtime.Segment
+	mu    sync.Mutex
+	b     *format.Bundle
+	s     *runtime.Segment // nil when closed
+	graph *ir.Graph
+	kv    string
 }
 
 // OpenSegment opens the segment called name of the bundle at path.
@@ -46,15 +48,24 @@ func OpenSegment(path, name string, o SegmentOptions) (*Segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openSegment(b, name, o)
+	return NewSegment(b, name, o)
+}
+
+// NewSegment is OpenSegment for a bundle that is open. The segment owns b from here on, also
+// when NewSegment fails.
+func NewSegment(b *format.Bundle, name string, o SegmentOptions) (*Segment, error) {
+	if o.Backend == nil {
+		o.Backend = cpu.Backend{}
+	}
+	s, err := newSegment(b, name, o)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return &Segment{b: b, s: s}, nil
+	return &Segment{b: b, s: s, graph: s.Graph, kv: s.KVType()}, nil
 }
 
-// openSegment leaves b open.
-func openSegment(b *format.Bundle, name string, o SegmentOptions) (*runtime.Segment, error) {
+// newSegment leaves b open.
+func newSegment(b *format.Bundle, name string, o SegmentOptions) (*runtime.Segment, error) {
 	p := runtime.BundleProgram(b)
 	r := runtime.Options{Backend: o.Backend, Threads: o.Threads, MaxChunk: o.MaxTokens, Context: o.Context, KVType: o.KVType}
 	if r.Context == 0 {
@@ -99,7 +110,10 @@ func (s *Segment) use() (unlock func(), err error) {
 }
 
 // Graph is what the segment computes, with the names and types of inputs and outputs.
-func (s *Segment) Graph() *ir.Graph { return s.b.Segments[0].Graph }
+func (s *Segment) Graph() *ir.Graph { return s.graph }
+
+// KVType is how the state's K and V are kept.
+func (s *Segment) KVType() string { return s.kv }
 
 // Run executes the segment once. in are its inputs by name; those for adjusting or masking
 // logits may be left out. want lists the tokens that get logits where they are selected, nil

@@ -7,9 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/tessera-llm/tessera"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/ir"
-	"github.com/tessera-llm/tessera/pkg/statefile"
 	"github.com/tessera-llm/tessera/runtime"
 )
 
@@ -65,13 +65,18 @@ func runSegmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	p := runtime.BundleProgram(b)
-	in, want, err := segmentInputs(c, p, name)
+	o := tessera.SegmentOptions{Backend: engine, Threads: c.Int("threads"), Context: c.Int("context"), KVType: c.String("kv-type"), State: c.String("state-in")}
+	g := b.Segments[0].Graph
+	in, want, err := segmentInputs(c, g)
+	if err == nil && len(g.States) == 0 && (o.State != "" || c.String("state-out") != "") {
+		err = usage(c, "segment %s has no state: leave out --state-in and --state-out", name)
+	}
 	if err != nil {
+		b.Close()
 		return err
 	}
-	s, err := openSegment(c, p, name, b.Digest, in, want)
+	o.MaxTokens = max(1, callSize(g, in), len(want))
+	s, err := tessera.NewSegment(b, name, o)
 	if err != nil {
 		return err
 	}
@@ -84,16 +89,9 @@ func runSegmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	held := 0
-	if s.State() != nil {
-		held = s.State().Len()
-	}
+	held := s.Len()
 	if f := c.String("state-out"); f != "" {
-		data, err := s.State().Save(c.Context)
-		if err != nil {
-			return err
-		}
-		if err := statefile.Write(f, b.Digest, data); err != nil {
+		if err := s.SaveState(c.Context, f); err != nil {
 			return err
 		}
 	}
@@ -111,7 +109,7 @@ func runSegmentAction(c *cli.Context) error {
 
 // segmentInputs reads the arrays of --in and --tokens, and the wanted tokens of
 // --rows; nil is the last.
-func segmentInputs(c *cli.Context, p *runtime.Program, name string) (in map[string]runtime.Array, want []int32, err error) {
+func segmentInputs(c *cli.Context, g *ir.Graph) (in map[string]runtime.Array, want []int32, err error) {
 	if in, err = readArrays(c.StringSlice("in")); err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +126,7 @@ func segmentInputs(c *cli.Context, p *runtime.Program, name string) (in map[stri
 	switch text := c.String("rows"); text {
 	case "":
 	case "all":
-		for i := range callSize(p, name, in) {
+		for i := range callSize(g, in) {
 			want = append(want, int32(i))
 		}
 	default:
@@ -139,61 +137,15 @@ func segmentInputs(c *cli.Context, p *runtime.Program, name string) (in map[stri
 	return in, want, nil
 }
 
-// callSize is the largest first dimension of the inputs of segment name that
-// has one row per token or per selected token.
-func callSize(p *runtime.Program, name string, in map[string]runtime.Array) int {
+// callSize is the largest first dimension of the inputs of a segment that has one row per
+// token or per selected token.
+func callSize(g *ir.Graph, in map[string]runtime.Array) int {
 	n := 0
-	for _, s := range p.Segments {
-		if s.Name != name {
-			continue
-		}
-		for _, id := range s.Graph.Inputs {
-			v := s.Graph.Value(id)
-			if a, ok := in[v.Name]; ok && len(a.Shape) > 0 && (v.Type.Shape[0] == ir.S || v.Type.Shape[0] == ir.R) {
-				n = max(n, a.Shape[0])
-			}
+	for _, id := range g.Inputs {
+		v := g.Value(id)
+		if a, ok := in[v.Name]; ok && len(a.Shape) > 0 && (v.Type.Shape[0] == ir.S || v.Type.Shape[0] == ir.R) {
+			n = max(n, a.Shape[0])
 		}
 	}
 	return n
-}
-
-// openSegment compiles the segment for a call with inputs in and loads its
-// state.
-func openSegment(c *cli.Context, p *runtime.Program, name, digest string, in map[string]runtime.Array, want []int32) (*runtime.Segment, error) {
-	b, err := pickBackend(c)
-	if err != nil {
-		return nil, err
-	}
-	size := max(1, callSize(p, name, in), len(want))
-	o := runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: size, Context: c.Int("context"), KVType: c.String("kv-type")}
-	var held *statefile.File
-	if f := c.String("state-in"); f != "" {
-		if held, err = statefile.Read(f); err != nil {
-			return nil, err
-		}
-		if held.Bundle != digest {
-			return nil, fmt.Errorf("state %s was made with another bundle (manifest sha256 %.12s, want %.12s): use the bundle that wrote it", f, held.Bundle, digest)
-		}
-		if o.KVType == "" {
-			o.KVType = held.KV
-		}
-	}
-	if o.Context == 0 {
-		o.Context = max(size, runtime.DefaultContext, p.Meta.ContextLength)
-	}
-	s, err := runtime.NewSegment(p, name, o)
-	if err != nil {
-		return nil, err
-	}
-	if s.State() == nil && (held != nil || c.String("state-out") != "") {
-		s.Close()
-		return nil, usage(c, "segment %s has no state: leave out --state-in and --state-out", name)
-	}
-	if held != nil {
-		if err := s.State().Load(held.States); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("state %s: %w", c.String("state-in"), err)
-		}
-	}
-	return s, nil
 }

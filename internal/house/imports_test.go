@@ -73,8 +73,8 @@ var only = map[string][]string{
 		"pkg/convert", "pkg/quant", "pkg/target", "pkg/ir"}, // in options and results
 	// The jobs behind the subcommands, and what their flags and tables name. No package here
 	// keeps a conversation, decodes a stream or takes reasoning apart: pkg/dialog does.
-	"cmd/convert": {"pkg/bench", "pkg/cache", "pkg/convert", "pkg/dialog", "pkg/perplexity", "pkg/synth", "pkg/verify", "runtime", // the jobs
-		"pkg/checkpoint", "pkg/format", "pkg/model", "pkg/weights", "pkg/statefile", "pkg/safetensors", "pkg/tensor", // inspect, synth, run-segment
+	"cmd/convert": {root, "pkg/bench", "pkg/cache", "pkg/convert", "pkg/dialog", "pkg/perplexity", "pkg/synth", "pkg/verify", "runtime", // the jobs
+		"pkg/checkpoint", "pkg/format", "pkg/model", "pkg/weights", "pkg/safetensors", "pkg/tensor", // inspect, synth, run-segment
 		"pkg/codec", "pkg/ir", "pkg/pack", "pkg/passes", "pkg/quant", "pkg/target", "runtime/backend", "runtime/cpu", "runtime/reference", "runtime/sampler", // flags
 		"pkg/chat", "pkg/tokenizer"}, // --template-var, tokenize
 }
