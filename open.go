@@ -14,15 +14,17 @@ import (
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
 	"github.com/tessera-llm/tessera/runtime/cpu"
+	"github.com/tessera-llm/tessera/runtime/scheduler"
 )
 
 // OpenOptions of Open; the zero value is good for most programs.
 type OpenOptions struct {
-	Backend  backend.Backend // nil: cpu.Backend
-	Threads  int             // 0: the number of physical cores
-	Context  int             // positions of a sequence; 0: the model's own, at most 8192
-	KVType   string          // how K and V are kept, f16 or q8_0 for example; "": the model's own
-	Template string          // chat template: a name that the model has, or a file of jinja; "": the default
+	Backend  backend.Backend   // nil: cpu.Backend
+	Threads  int               // 0: the number of physical cores
+	Context  int               // positions of a sequence; 0: the model's own, at most 8192
+	KVType   string            // how K and V are kept, f16 or q8_0 for example; "": the model's own
+	Sharing  scheduler.Options // how goroutines share it: prompt tokens beside decode, most sessions
+	Template string            // chat template: a name that the model has, or a file of jinja; "": the default
 
 	// What follows is about checkpoints; with a bundle, which is converted already, Type and
 	// IgnoreKeys are errors.
@@ -79,7 +81,11 @@ func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
 	if err != nil {
 		return nil, errors.Join(err, rt.Close())
 	}
-	return &Model{rt: rt, seqs: newSerial(rt), lang: lang}, nil
+	shared, err := scheduler.New(rt, o.Sharing)
+	if err != nil {
+		return nil, err // New has closed the model
+	}
+	return &Model{shared: shared, lang: lang}, nil
 }
 
 // cache is how path is opened.

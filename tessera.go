@@ -2,8 +2,8 @@
 //
 // Open opens a bundle, or a checkpoint (a Hugging Face folder or a GGUF file), which is
 // converted once, into a cache. A Model chats, goes on with texts and turns texts into
-// tokens; it may be used by many goroutines at once, whose answers are those that each would
-// get alone. Nothing has to be installed and nothing is linked but Go.
+// tokens; it may be used by many goroutines at once, which share its steps and get the
+// answers that each would get alone. Nothing has to be installed and nothing is linked but Go.
 //
 //	m, err := tessera.Open("qwen3.tess", tessera.OpenOptions{})
 //	...
@@ -12,8 +12,8 @@
 // What users write is text: no message and no text to go on with can contain a control
 // token, however it is spelt. Mistakes are errors, also the use of what has been closed.
 //
-// The package is thin: it puts together pkg/cache (opening), pkg/dialog (conversations) and
-// runtime (models), which can be used by themselves.
+// The package is thin: it puts together pkg/cache (opening), pkg/dialog (conversations),
+// runtime/scheduler (sharing) and runtime (models), which can be used by themselves.
 package tessera
 
 import (
@@ -28,6 +28,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/backend"
+	"github.com/tessera-llm/tessera/runtime/scheduler"
 )
 
 // The forms of pkg/dialog and pkg/chat that programs meet.
@@ -65,8 +66,7 @@ func Collect(events iter.Seq2[Event, error]) (Answer, error) { return dialog.Col
 
 // Model is an open model. Its methods may be called by many goroutines at once.
 type Model struct {
-	rt     *runtime.Model
-	seqs   *serial
+	shared *scheduler.Scheduler // nil where Open has failed
 	lang   *dialog.Language
 	closed atomic.Bool
 	failed error // to open
@@ -118,7 +118,7 @@ func (m *Model) answer(ctx context.Context, run func(*dialog.Conversation) iter.
 // dialog.Conversation. It holds memory of the model until it is closed.
 type Conversation struct {
 	*dialog.Conversation
-	s *serialSession
+	s *scheduler.Session
 }
 
 // NewConversation begins a conversation.
@@ -133,11 +133,11 @@ func (m *Model) newConversation(ctx context.Context) (*Conversation, error) {
 	if err := m.usable(); err != nil {
 		return nil, err
 	}
-	s, err := m.seqs.NewSession(ctx)
+	s, err := m.shared.NewSession(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Conversation{dialog.NewConversation(m.lang, s, m.rt.Options().Context), s}, nil
+	return &Conversation{dialog.NewConversation(m.lang, s, m.shared.Model().Options().Context), s}, nil
 }
 
 // Close gives the conversation's memory back. Closing twice is harmless.
@@ -160,9 +160,18 @@ func (m *Model) Detokenize(ids []int32) (string, error) {
 	return m.lang.Decode(ids)
 }
 
-// Runtime is the model below, for what this package does not offer. It is not to be used
-// while other goroutines use m, and m.Close closes it. It is nil where Open has failed.
-func (m *Model) Runtime() *runtime.Model { return m.rt }
+// Runtime is the model below, for what does not change of it: Meta, Options, Program. Its
+// steps are the scheduler's while m is open. It is nil where Open has failed.
+func (m *Model) Runtime() *runtime.Model {
+	if m.shared == nil {
+		return nil
+	}
+	return m.shared.Model()
+}
+
+// Scheduler lets goroutines share Runtime: its sessions are for programs that want more than
+// answers. It is nil where Open has failed.
+func (m *Model) Scheduler() *scheduler.Scheduler { return m.shared }
 
 // Tokenizer is the model's tokenizer, nil for a model of ids alone and where Open has failed.
 // Told to, it reads control tokens in a text: what users wrote is for Tokenize.
@@ -184,5 +193,5 @@ func (m *Model) Close() error {
 		return nil
 	}
 	m.closed.Store(true)
-	return m.seqs.Close()
+	return m.shared.Close()
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
 	"github.com/tessera-llm/tessera/runtime/sampler"
+	"github.com/tessera-llm/tessera/runtime/scheduler"
 )
 
 // demo is the trained checkpoint, chatML a template for it, since it has none.
@@ -398,6 +399,7 @@ func TestMisuse(t *testing.T) {
 		"is a bundle:": {IgnoreKeys: []string{"x"}},
 		"no file":      {Template: "nowhere"},
 		"f17":          {KVType: "f17"},
+		"-1 sessions":  {Sharing: scheduler.Options{MaxSessions: -1}},
 	} {
 		if _, err := tessera.Open(bundle, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
@@ -414,6 +416,17 @@ func TestMisuse(t *testing.T) {
 	if _, err := tessera.Collect(ids.Chat(ctx, say("x"), greedy(1))); err == nil {
 		t.Error("a model without texts has answered")
 	}
+	// As many conversations as may be.
+	one := open(t, bundle, tessera.OpenOptions{Sharing: scheduler.Options{MaxSessions: 1}})
+	first, err := one.NewConversation()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var full *scheduler.FullError
+	if _, err := one.NewConversation(); !errors.As(err, &full) {
+		t.Errorf("a second conversation: %v", err)
+	}
+	first.Close()
 	c, err := ids.NewConversation()
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ var never = []struct {
 // stands lower is not for it.
 var only = map[string][]string{
 	// Opening and running.
-	root: {"pkg/cache", "pkg/dialog", "pkg/format", "pkg/chat", "pkg/tokenizer", "pkg/statefile", "runtime", "runtime/backend", "runtime/cpu", // and, for what is
+	root: {"pkg/cache", "pkg/dialog", "pkg/format", "pkg/chat", "pkg/tokenizer", "pkg/statefile", "runtime", "runtime/scheduler", "runtime/backend", "runtime/cpu",
 		"pkg/convert", "pkg/quant", "pkg/target", "pkg/ir"}, // in options and results
 	// The jobs behind the subcommands, and what their flags and tables name. No package here
 	// keeps a conversation, decodes a stream or takes reasoning apart: pkg/dialog does.
