@@ -2,8 +2,9 @@
 // executable segments, proves that every rewrite kept the numbers, and runs
 // them.
 //
-// This package holds one file per subcommand: flags, printing and progress.
-// The work is done by pkg/convert, pkg/verify and runtime.
+// This package holds one file per subcommand: flags, printing and progress. What a
+// server or a Go program would need too stands below it: package tessera, pkg/convert,
+// pkg/verify, pkg/dialog, runtime.
 package main
 
 import (
