@@ -1,5 +1,5 @@
 # make build | install | test | demo | release | generate | bench | bench-models
-# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-faults |
+# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-memory | test-faults |
 #   test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
@@ -86,6 +86,13 @@ test-company:
 # The sampler beside a full sort on 100,000 rows; plain tests have a few.
 test-sampler:
 	TESSERA_SAMPLER=100000 $(GO) test ./runtime/sampler -run TestFullSort -count=1 -timeout 60m -v
+
+# What a model takes beside what a process has resident, on models of pkg/synth (their
+# files go to the folder for temporary ones); plain tests have small models.
+MEMORY ?= qwen2-0.5b,llama-1b
+.PHONY: test-memory
+test-memory:
+	TESSERA_MEMORY=$(MEMORY) $(GO) test ./runtime -run 'TestMemory$$' -count=1 -timeout 60m -v
 
 # 100 kills in mid-conversion; plain tests have a few.
 test-faults:

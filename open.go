@@ -19,12 +19,15 @@ import (
 
 // OpenOptions of Open; the zero value is good for most programs.
 type OpenOptions struct {
-	Backend  backend.Backend   // nil: cpu.Backend
-	Threads  int               // 0: the number of physical cores
-	Context  int               // positions of a sequence; 0: the model's own, at most 8192
-	KVType   string            // how K and V are kept, f16 or q8_0 for example; "": the model's own
-	Sharing  scheduler.Options // how goroutines share it: prompt tokens beside decode, most sessions
-	Template string            // chat template: a name that the model has, or a file of jinja; "": the default
+	Backend backend.Backend // nil: cpu.Backend
+	Threads int             // 0: the number of physical cores
+	Context int             // positions of a sequence; 0: the model's own, at most 8192
+	KVType  string          // how K and V are kept, f16 or q8_0 for example; "": the model's own
+	// MaxMemory, when not 0, is how many bytes the model may take: Open refuses one that does
+	// not fit with one full sequence, and at most as many sequences are open at once as fit.
+	MaxMemory int64
+	Sharing   scheduler.Options // how goroutines share it: prompt tokens beside decode, most sessions
+	Template  string            // chat template: a name that the model has, or a file of jinja; "": the default
 
 	// What follows is about checkpoints; with a bundle, which is converted already, Type and
 	// IgnoreKeys are errors.
@@ -73,9 +76,21 @@ func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
 	if err != nil {
 		return nil, errors.Join(err, found.Close())
 	}
-	rt, err := runtime.New(found.Program, runtime.Options{Backend: o.Backend, Threads: o.Threads, Context: o.Context, KVType: o.KVType})
+	rt, err := runtime.New(found.Program, runtime.Options{Backend: o.Backend, Threads: o.Threads, Context: o.Context, KVType: o.KVType, MaxMemory: o.MaxMemory})
 	if err != nil {
 		return nil, err // New has closed the program
+	}
+	if o.MaxMemory > 0 {
+		n, _, err := rt.Sessions(0, o.MaxMemory)
+		if err != nil {
+			return nil, errors.Join(err, rt.Close())
+		}
+		if n < 1 {
+			n = 1 // New has found that one fits
+		}
+		if o.Sharing.MaxSessions == 0 || o.Sharing.MaxSessions > n {
+			o.Sharing.MaxSessions = n
+		}
 	}
 	lang, err := dialog.NewLanguage(texts, named, rt.DefaultSampler())
 	if err != nil {

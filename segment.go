@@ -25,6 +25,7 @@ type SegmentOptions struct {
 	MaxTokens int             // of one Run; 0: 512
 	Context   int             // positions of the state; 0: the model's own, at least 8192
 	KVType    string          // how K and V are kept; "": that of State, else the model's own
+	MaxMemory int64           // refuse what would take more bytes; 0: no bound
 	State     string          // file of a state to go on with, which SaveState or run-segment wrote
 }
 
@@ -67,7 +68,7 @@ func NewSegment(b *format.Bundle, name string, o SegmentOptions) (*Segment, erro
 // newSegment leaves b open.
 func newSegment(b *format.Bundle, name string, o SegmentOptions) (*runtime.Segment, error) {
 	p := runtime.BundleProgram(b)
-	r := runtime.Options{Backend: o.Backend, Threads: o.Threads, MaxChunk: o.MaxTokens, Context: o.Context, KVType: o.KVType}
+	r := runtime.Options{Backend: o.Backend, Threads: o.Threads, MaxChunk: o.MaxTokens, Context: o.Context, KVType: o.KVType, MaxMemory: o.MaxMemory}
 	if r.Context == 0 {
 		r.Context = max(o.MaxTokens, runtime.DefaultContext, p.Meta.ContextLength)
 	}

@@ -33,6 +33,11 @@ type Options struct {
 	// sequences wait: spans that need more run in groups, a span that needs more
 	// alone a part at a time, with the same numbers. 0 is backend.DefaultPartialBytes.
 	PartialBytes int64
+	// MaxMemory, when not 0, is what a model may take in bytes, that of MaxSessions sessions
+	// of Context positions each (0: one) and MaxRows rows of logits included: New and NewSegment refuse one that
+	// needs more, by the sum of Program.Memory, with a *MemoryError and before anything is compiled.
+	MaxMemory   int64
+	MaxSessions int
 	// Trace, when set, sees every f32 and i8 value of every call.
 	Trace func(v *ir.Value, rows int, data []float32)
 	// Timing, when set, is told what every node of every call took.
@@ -87,6 +92,9 @@ func (m *Model) open(o Options) error {
 		o.MaxRows = o.MaxChunk
 	}
 	m.opt = o
+	if err := m.prog.bounded(o, backend.Size{Tokens: o.MaxChunk, Rows: o.MaxRows}); err != nil {
+		return err
+	}
 	if m.dev, err = o.Backend.Open(m.prog.Weights, o.device()); err != nil {
 		return err
 	}
@@ -124,6 +132,9 @@ func (o *Options) complete(p *Program) error {
 		o.MaxRows = DefaultRows
 	}
 	o.MaxRows = min(o.MaxRows, o.MaxChunk)
+	if o.MaxMemory < 0 || o.MaxSessions < 0 {
+		return fmt.Errorf("a bound of %d bytes for %d sessions", o.MaxMemory, o.MaxSessions)
+	}
 	if o.MaxChunk < 1 || o.Context < 1 || o.MaxRows < 1 {
 		return fmt.Errorf("a context of %d positions with steps of %d tokens and %d rows", o.Context, o.MaxChunk, o.MaxRows)
 	}
@@ -231,10 +242,20 @@ func (m *Model) Stats() backend.Stats {
 		t.Nodes += s.Nodes
 		t.Relayout += s.Relayout
 		t.Arena += s.Arena
+		t.Stage += s.Stage
+		t.Tables += s.Tables
 		t.Scratch = max(t.Scratch, s.Scratch)
 		t.Partials = max(t.Partials, s.Partials)
 	}
 	return t
+}
+
+// Memory is Program.Memory of the model's program and options.
+func (m *Model) Memory(l Load) (Memory, error) { return m.prog.Memory(m.opt, l) }
+
+// Sessions is Program.Sessions of the model's program and options.
+func (m *Model) Sessions(positions int, bound int64) (int, Memory, error) {
+	return m.prog.Sessions(m.opt, positions, bound)
 }
 
 // Close releases everything the model has opened, and the program. Sessions

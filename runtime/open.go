@@ -19,8 +19,18 @@ func OpenProgram(path, target string) (*Program, error) {
 // BundleProgram is an open bundle as a program; closing the program closes
 // the bundle.
 func BundleProgram(b *format.Bundle) *Program {
-	return &Program{Segments: b.Segments, Weights: b, Meta: b.Manifest.Meta, Close: b.Close}
+	texts := int64(0)
+	for _, f := range b.Manifest.Files {
+		if f.Name == format.TokenizerFile || f.Name == format.TemplatesFile {
+			texts += f.Bytes
+		}
+	}
+	return &Program{Segments: b.Segments, Weights: b, Meta: b.Manifest.Meta, TextBytes: TextBytes(texts), Close: b.Close}
 }
+
+// TextBytes is Program.TextBytes of a model whose tokenizer and templates take that many
+// bytes in a bundle: they are read, and become tables of about twice the size.
+func TextBytes(files int64) int64 { return 3 * min(files, format.MaxText) }
 
 // Open opens the bundle at path on the backend in o.
 func Open(path string, o Options) (*Model, error) {

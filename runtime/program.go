@@ -13,6 +13,8 @@ type Program struct {
 	Segments []ir.Segment // in order of execution
 	Weights  backend.Weights
 	Meta     Meta
+	// TextBytes is what tokenizer and chat templates take, about, when they are loaded.
+	TextBytes int64
 	// Close, when set, releases mappings behind Weights. Who owns the program
 	// calls it; a second call must be harmless.
 	Close func() error

@@ -46,6 +46,11 @@ func NewSegment(p *Program, name string, o Options) (*Segment, error) {
 	if err := o.complete(p); err != nil {
 		return nil, err
 	}
+	one := *p
+	one.Segments = p.Segments[i : i+1]
+	if err := one.bounded(o, backend.Size{Tokens: o.MaxChunk, Rows: o.MaxChunk}); err != nil {
+		return nil, err
+	}
 	dev, err := o.Backend.Open(p.Weights, o.device())
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func ablateAction(c *cli.Context, o bench.Options, form string) error {
 			return usage(c, "--ablate: %d values of -%s, want one", l.n, l.flag)
 		}
 	}
-	for _, f := range []string{"ops", "scaling", "limits", "stop-after"} {
+	for _, f := range []string{"ops", "scaling", "limits", "stop-after", "max-memory"} {
 		if c.IsSet(f) {
 			return usage(c, "--ablate and --%s do not go together", f)
 		}

@@ -55,7 +55,7 @@ Exit code 1 when a test could not run, for example for want of context.`,
 			&cli.BoolFlag{Name: "startup", Usage: "instead: the time from the start of a fresh process to its first logits"},
 			&cli.StringFlag{Name: "first-ids", Hidden: true},
 			&cli.StringFlag{Name: "first-text", Hidden: true},
-			kvFlag, chunkFlag, backendFlag,
+			kvFlag, chunkFlag, memoryFlag, backendFlag,
 		}, checkpointFs),
 		Action: benchAction,
 	}
@@ -149,7 +149,7 @@ func benchFormat(c *cli.Context) (string, error) {
 }
 
 func benchOptions(c *cli.Context) (bench.Options, error) {
-	o := bench.Options{Reps: c.Int("r"), Chunk: c.Int("chunk"), KVType: c.String("kv-type"), Ops: c.Bool("ops")}
+	o := bench.Options{Reps: c.Int("r"), Chunk: c.Int("chunk"), KVType: c.String("kv-type"), Ops: c.Bool("ops"), MaxMemory: maxMemory(c)}
 	for _, l := range []struct {
 		flag string
 		to   *[]int

@@ -71,6 +71,9 @@ func startArgs(exe, path string, o bench.Options) []string {
 	if o.KVType != "" { // an empty type is an error
 		args = append(args, "--kv-type", o.KVType)
 	}
+	if o.MaxMemory > 0 {
+		args = append(args, "--max-memory", strconv.FormatInt(o.MaxMemory, 10))
+	}
 	return args
 }
 
@@ -130,7 +133,7 @@ func firstLogitsAction(c *cli.Context) error {
 		o.Close()
 		return err
 	}
-	m, err := runtime.New(o.Program, runtime.Options{Backend: opt.Backend, Threads: opt.Threads[0], MaxChunk: opt.Chunk, KVType: opt.KVType})
+	m, err := runtime.New(o.Program, runtime.Options{Backend: opt.Backend, Threads: opt.Threads[0], MaxChunk: opt.Chunk, KVType: opt.KVType, MaxMemory: opt.MaxMemory})
 	if err != nil {
 		o.Close()
 		return err

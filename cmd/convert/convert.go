@@ -16,6 +16,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/passes"
+	"github.com/tessera-llm/tessera/runtime"
 )
 
 func convertCommand() *cli.Command {
@@ -171,8 +172,14 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 		}
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", " ")
-		return e.Encode(map[string]any{"config": p.Model.Config, "meta": p.Meta, "passes": p.Reports, "weights": rows, "bytes": p.Bytes(), "ignored": p.Model.Ignored,
-			"ignored_keys": p.Options.IgnoreKeys, "warnings": p.Model.Warnings})
+		out := map[string]any{"config": p.Model.Config, "meta": p.Meta, "passes": p.Reports, "weights": rows, "bytes": p.Bytes(), "ignored": p.Model.Ignored,
+			"ignored_keys": p.Options.IgnoreKeys, "warnings": p.Model.Warnings}
+		if m := memoryForJSON(c, planned(p), p.Options.Targets[0].Name); m.Error == "" {
+			out["memory"] = m.Memory
+		} else {
+			out["memory_error"] = m.Error
+		}
+		return e.Encode(out)
 	}
 	for _, line := range p.Model.Config.Lines() {
 		say("%s\n", line)
@@ -188,5 +195,14 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 	}
 	printFallbacks(screen{os.Stdout}, p)
 	say("\n%d segments, %d weights, %s\n", len(p.Segments), len(p.Weights), progress.Bytes(p.Bytes()))
+	sayMemory(c, planned(p), p.Options.Targets[0].Name)
 	return nil
+}
+
+// planned is the program of a plan, of which memory is asked. A tokenizer that cannot be
+// read takes none; writing the bundle says why.
+func planned(p *convert.Plan) *runtime.Program {
+	prog := p.Program(1)
+	prog.TextBytes, _ = p.TextBytes()
+	return prog
 }

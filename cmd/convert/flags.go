@@ -30,6 +30,7 @@ var (
 	kvFlag       = &cli.StringFlag{Name: "kv-type", Usage: "cache `TYPE`: " + codec.PairNames() + " (default: the model's)", Action: checkKV}
 	contextFlag  = &cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the session (0: the model's own, at most 8192)"}
 	chunkFlag    = &cli.IntFlag{Name: "chunk", Value: 512, Usage: "prompt tokens per call; never changes a result"}
+	memoryFlag   = &cli.StringFlag{Name: "max-memory", Usage: "refuse what would take more than `SIZE`, such as 800M or 16G, before anything is compiled", Action: checkMemory}
 	backendFlag  = &cli.StringFlag{Name: "backend", Value: "cpu", Usage: backendNames(true)}
 	noCacheFlag  = &cli.BoolFlag{Name: "no-cache", Usage: "given a checkpoint, convert in memory instead of into the cache"}
 	jsonFlag     = &cli.BoolFlag{Name: "json", Usage: "machine-readable output"}
@@ -37,7 +38,7 @@ var (
 	outputFlag   = &cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `PATH`"}
 	conversionFs = []cli.Flag{typeFlag, requantFlag, ignoreFlag, disableFlag, stopFlag, partsFlag}
 	checkpointFs = slices.Concat(conversionFs, []cli.Flag{noCacheFlag})
-	engineFs     = []cli.Flag{threadsFlag, kvFlag, contextFlag, chunkFlag, backendFlag}
+	engineFs     = []cli.Flag{threadsFlag, kvFlag, contextFlag, chunkFlag, memoryFlag, backendFlag}
 )
 
 // checkKV refuses a cache type before anything is opened; an empty one is not

@@ -14,6 +14,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/model"
 	"github.com/tessera-llm/tessera/pkg/tensor"
+	"github.com/tessera-llm/tessera/runtime"
 )
 
 func inspectCommand() *cli.Command {
@@ -88,7 +89,10 @@ func inspectBundle(c *cli.Context, path string) error {
 	if c.Bool("json") {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", " ")
-		return e.Encode(b.Manifest)
+		return e.Encode(struct {
+			*format.Manifest
+			memoryJSON
+		}{b.Manifest, memoryForJSON(c, runtime.BundleProgram(b), b.Target)})
 	}
 	m := b.Manifest
 	say("bundle      %s (format %d, target %s)\n", m.Meta.Name, m.Version, strings.Join(m.Targets(), ", "))
@@ -108,6 +112,8 @@ func inspectBundle(c *cli.Context, path string) error {
 		}
 		say("%-12s %4d nodes %4d weights %10s   %s → %s\n", e.Name, len(g.Nodes), len(g.Weights), progress.Bytes(size), strings.Join(e.Inputs, ", "), strings.Join(e.Outputs, ", "))
 	}
+	say("\n")
+	sayMemory(c, runtime.BundleProgram(b), b.Target)
 	if c.Bool("tensors") {
 		say("\n")
 		for _, w := range m.Weights {

@@ -139,5 +139,5 @@ func (o *opened) modelFor(c *cli.Context, n int) (*runtime.Model, error) {
 	if v := c.Int("context"); v > 0 {
 		context = v
 	}
-	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), n), Context: context, KVType: c.String("kv-type")})
+	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), n), Context: context, KVType: c.String("kv-type"), MaxMemory: maxMemory(c)})
 }

@@ -68,14 +68,14 @@ func (o *opened) needTokenizer() (*tokenizer.Tokenizer, error) {
 	return t, err
 }
 
-// model compiles the program for the backend the flags choose. Closing the
-// model closes o.
+// model compiles the program for the backend the flags choose, to generate in one
+// session. Closing the model closes o.
 func (o *opened) model(c *cli.Context) (*runtime.Model, error) {
 	b, err := pickBackend(c)
 	if err != nil {
 		return nil, err
 	}
-	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: c.Int("chunk"), Context: c.Int("context"), KVType: c.String("kv-type")})
+	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: c.Int("chunk"), MaxRows: 1, Context: c.Int("context"), KVType: c.String("kv-type"), MaxMemory: maxMemory(c)})
 }
 
 // workers is the number of goroutines that evaluate weights.

@@ -47,7 +47,7 @@ perplexity is a little higher than the file says.`,
 			&cli.IntFlag{Name: "max-windows", Usage: "stop behind `N` windows (0: the whole text)"},
 			&cli.StringFlag{Name: "kl-save", Usage: "write the predictions to `FILE`"},
 			&cli.StringFlag{Name: "kl-base", Usage: "compare with the predictions in `FILE`, which also holds the tokens"},
-			jsonFlag, threadsFlag, kvFlag, chunkFlag, backendFlag,
+			jsonFlag, threadsFlag, kvFlag, chunkFlag, memoryFlag, backendFlag,
 		}, checkpointFs),
 		Action: perplexityAction,
 	}
@@ -190,7 +190,7 @@ func (o *opened) windowModel(c *cli.Context, window int) (*runtime.Model, error)
 	if limit := o.Program.Meta.ContextLength; limit > 0 && window > limit {
 		return nil, fmt.Errorf("windows of %d tokens, the model was made for %d: use a smaller -c", window, limit)
 	}
-	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), window), Context: window, KVType: c.String("kv-type")})
+	return runtime.New(o.Program, runtime.Options{Backend: b, Threads: c.Int("threads"), MaxChunk: min(c.Int("chunk"), window), Context: window, KVType: c.String("kv-type"), MaxMemory: maxMemory(c)})
 }
 
 func printPerplexity(c *cli.Context, r *perplexity.Result, o *perplexity.Options, m *runtime.Model, took time.Duration) error {

@@ -40,7 +40,7 @@ tessera inspect BUNDLE lists segments with their inputs and outputs.`,
 			&cli.StringFlag{Name: "rows", Usage: "tokens that get logits: all, or `INDICES` such as 0,2 (default: the last)"},
 			threadsFlag, kvFlag,
 			&cli.IntFlag{Name: "context", Aliases: []string{"c"}, Usage: "positions of the state (0: the model's own, at least 8192)"},
-			backendFlag, jsonFlag,
+			memoryFlag, backendFlag, jsonFlag,
 		},
 		Action: runSegmentAction,
 	}
@@ -65,7 +65,7 @@ func runSegmentAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := tessera.SegmentOptions{Backend: engine, Threads: c.Int("threads"), Context: c.Int("context"), KVType: c.String("kv-type"), State: c.String("state-in")}
+	o := tessera.SegmentOptions{Backend: engine, Threads: c.Int("threads"), Context: c.Int("context"), KVType: c.String("kv-type"), MaxMemory: maxMemory(c), State: c.String("state-in")}
 	g := b.Segments[0].Graph
 	in, want, err := segmentInputs(c, g)
 	if err == nil && len(g.States) == 0 && (o.State != "" || c.String("state-out") != "") {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -148,27 +147,4 @@ func listSynth(c *cli.Context) error {
 			r.Name, r.About, r.Arch, r.Layers, r.Hidden, r.Intermediate, r.Heads, r.HeadDim, r.KVHeads, r.Vocab)
 	}
 	return nil
-}
-
-// parseSize reads "500M", "4G" or a plain number of bytes; "" is 0.
-func parseSize(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	digits, unit := s[:len(s)-1], int64(0)
-	switch s[len(s)-1] {
-	case 'K', 'k':
-		unit = 1e3
-	case 'M', 'm':
-		unit = 1e6
-	case 'G', 'g':
-		unit = 1e9
-	default:
-		digits, unit = s, 1
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n < 1 || n > (1<<62)/unit {
-		return 0, fmt.Errorf("%.20q, want a size such as 500M or 4G", s)
-	}
-	return n * unit, nil
 }

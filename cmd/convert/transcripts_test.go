@@ -97,6 +97,10 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b\d+(\.\d+)? ?[kKMG]i?B/s`), "N B/s"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? ?(ns|µs|ms|s|seconds)\b`), "T"},
 	{regexp.MustCompile(`("(seconds|[a-z]+_seconds|ns)":\s*)[0-9.e+-]+`), "${1}N"},
+	// What the cpu takes depends on its tier and on the number of cores.
+	{regexp.MustCompile(`(?m)^(memory      at most, with )\d+( threads)`), "${1}N${2}"},
+	{regexp.MustCompile(`(?m)^(  (activations|scratch|sum)) .*$`), "${1} N"},
+	{regexp.MustCompile(`("(arena|scratch|sum)":\s*)\d+`), "${1}N"},
 	{regexp.MustCompile(`(?m)^(   )?(dev|v\d+\.\d+\S*)$`), "${1}VERSION"},
 }
 

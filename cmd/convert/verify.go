@@ -47,7 +47,7 @@ Exit code 0: proven. 1: differences, listed.`,
 			&cli.BoolFlag{Name: "reference", Usage: "also compare with the float64 interpreter (slow on large models)"},
 			&cli.BoolFlag{Name: "tensors", Usage: "list every tensor that differs"},
 			&cli.BoolFlag{Name: "no-variants", Usage: "leave out threads, chunks, company and decoder parts"},
-			jsonFlag, threadsFlag, kvFlag,
+			jsonFlag, threadsFlag, kvFlag, memoryFlag,
 		}, conversionFs),
 		Action: verifyAction,
 	}
@@ -96,7 +96,7 @@ func verifyAction(c *cli.Context) error {
 	bar := progress.New(os.Stderr, "verify", "graphs")
 	n := int64(0)
 	res, err := verify.Passes(c.Context, plan.Model.Graph, mem, verify.Options{
-		Engine: engine, Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: cmp.Or(c.String("kv-type"), plan.Meta.KVType), Reference: c.Bool("reference"), Only: c.StringSlice("only"),
+		Engine: engine, Passes: plan.PassOptions(), Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: cmp.Or(c.String("kv-type"), plan.Meta.KVType), Reference: c.Bool("reference"), Only: c.StringSlice("only"), MaxMemory: maxMemory(c),
 		Progress: func(what string) { n++; bar.Set(n, int64(len(plan.Reports)+1)) },
 	})
 	bar.Done()
@@ -169,7 +169,7 @@ func checkpointVariants(c *cli.Context, e verify.Engine, ck *checkpoint.Checkpoi
 		list = append(list, verify.Variant{Name: fmt.Sprintf("%d decoder parts", parts), Threads: 2, Chunk: len(ids), Program: program(cut)})
 	}
 	for i := range list {
-		list[i].Backend, list[i].KVType = e.Backend, kv
+		list[i].Backend, list[i].KVType, list[i].MaxMemory = e.Backend, kv, maxMemory(c)
 	}
 	return verify.Variants(c.Context, ids, e.Judge, list)
 }
@@ -203,7 +203,7 @@ func verifyBundle(c *cli.Context, path string, sizes []int) error {
 	if err != nil {
 		return err
 	}
-	results, err := verify.Bundle(c.Context, b, verify.Options{Engine: engine, Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type")})
+	results, err := verify.Bundle(c.Context, b, verify.Options{Engine: engine, Calls: verify.Calls(ids, sizes), Threads: c.Int("threads"), KVType: c.String("kv-type"), MaxMemory: maxMemory(c)})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	KVType   string // "": the model's
 	Backend  backend.Backend
 	Ops      bool // sum times by op kind
+	// MaxMemory is runtime.Options.MaxMemory, for the most sessions and the deepest test.
+	MaxMemory int64
 	// Progress, when set, is told what is going on.
 	Progress func(what string)
 }
@@ -145,7 +147,8 @@ func (b *bench) run(ctx context.Context, p *runtime.Program) error {
 			}
 		}
 	}
-	o := runtime.Options{Backend: b.o.Backend, Threads: b.thread, MaxChunk: b.o.Chunk, MaxRows: max(runtime.DefaultRows, slices.Max(b.o.Sessions)), Context: need, KVType: b.o.KVType}
+	o := runtime.Options{Backend: b.o.Backend, Threads: b.thread, MaxChunk: b.o.Chunk, MaxRows: max(runtime.DefaultRows, slices.Max(b.o.Sessions)), Context: need, KVType: b.o.KVType,
+		MaxMemory: b.o.MaxMemory, MaxSessions: slices.Max(b.o.Sessions)}
 	if b.o.Ops {
 		b.ops = newOpClock()
 		o.Timing = b.ops.add

@@ -8,6 +8,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/checkpoint"
 	"github.com/tessera-llm/tessera/pkg/format"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
+	"github.com/tessera-llm/tessera/runtime"
 )
 
 // Tokenizer reads the tokenizer of a checkpoint, nil when it has none. A kind
@@ -106,4 +107,21 @@ func (p *Plan) textFiles(t *format.Texts) ([]format.TextFile, error) {
 		files = append(files, format.TextFile{Name: format.GenerationConfigFile, Data: g})
 	}
 	return files, nil
+}
+
+// TextBytes is runtime.Program.TextBytes of the bundle that the plan makes.
+func (p *Plan) TextBytes() (int64, error) {
+	t, err := p.ReadTexts()
+	if err != nil {
+		return 0, err
+	}
+	files, err := t.Files()
+	if err != nil {
+		return 0, err
+	}
+	n := int64(0)
+	for _, f := range files {
+		n += int64(len(f.Data))
+	}
+	return runtime.TextBytes(n), nil
 }

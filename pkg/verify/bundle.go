@@ -49,7 +49,7 @@ func Bundle(ctx context.Context, b *format.Bundle, o Options) ([]VariantResult, 
 		{Name: "in company of 5 others, chunks of 7", Chunk: 7, Company: 5, Program: program(false)},
 	}
 	for i := range list {
-		list[i].Backend, list[i].Threads, list[i].KVType = o.Engine.Backend, o.Threads, o.KVType
+		list[i].Backend, list[i].Threads, list[i].KVType, list[i].MaxMemory = o.Engine.Backend, o.Threads, o.KVType, o.MaxMemory
 	}
 	return Variants(ctx, ids, o.Engine.Judge, list)
 }

@@ -32,6 +32,9 @@ type Options struct {
 	// Reference also holds the first and the last graph to the float64
 	// interpreter. Slow on large models.
 	Reference bool
+	// MaxMemory is runtime.Options.MaxMemory of every program that runs; what is kept
+	// to compare with comes on top.
+	MaxMemory int64
 	// Progress, when set, is told what is being run.
 	Progress func(what string)
 
@@ -213,7 +216,7 @@ func (w *walk) execute(b backend.Backend, g *ir.Graph) (*trace, error) {
 		Weights:  w.weights,
 		Meta:     runtime.Meta{KVType: w.o.kv.String()},
 	}, runtime.Options{
-		Backend: b, Threads: w.o.Threads, MaxChunk: longest(w.o.Calls), Context: total(w.o.Calls),
+		Backend: b, Threads: w.o.Threads, MaxChunk: longest(w.o.Calls), Context: total(w.o.Calls), MaxMemory: w.o.MaxMemory,
 		Trace: func(v *ir.Value, rows int, data []float32) { t.add(v.Name, int(v.Channels()), data) },
 	})
 	if err != nil {

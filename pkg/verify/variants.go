@@ -22,6 +22,8 @@ type Variant struct {
 	// Program makes the program; it is closed after the run.
 	Program func() (*runtime.Program, error)
 	Backend backend.Backend
+	// MaxMemory is runtime.Options.MaxMemory.
+	MaxMemory int64
 }
 
 // VariantResult compares a variant's logits with the first variant's.
@@ -58,7 +60,8 @@ func (v *Variant) run(ctx context.Context, ids []int32) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := runtime.New(p, runtime.Options{Backend: v.Backend, Threads: v.Threads, MaxChunk: v.Chunk + v.Company*othersCall, Context: len(ids) + 1, KVType: v.KVType})
+	m, err := runtime.New(p, runtime.Options{Backend: v.Backend, Threads: v.Threads, MaxChunk: v.Chunk + v.Company*othersCall, Context: len(ids) + 1, KVType: v.KVType,
+		MaxMemory: v.MaxMemory, MaxSessions: 1 + v.Company})
 	if err != nil {
 		return nil, err
 	}

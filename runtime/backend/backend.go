@@ -93,6 +93,10 @@ type Backend interface {
 	// backend that takes any.
 	Target() string
 	Open(w Weights, o Options) (Device, error)
+	// Measure says what a device takes for a load, without opening one: nothing is
+	// compiled or allocated, and of w it reads small weights at most. It comes from the
+	// code that compiles and allocates, and what that refuses is an error.
+	Measure(w Weights, o Options, l Load) (Footprint, error)
 }
 
 // Device executes graphs.
@@ -144,6 +148,8 @@ type Stats struct {
 	Nodes    int   // nodes executed per call
 	Relayout int   // relayout kernels among them
 	Arena    int64 // bytes of the static buffer plan
+	Stage    int64 // bytes for what batches of several spans stage, so far
+	Tables   int64 // bytes of small weights as the device wants them, and rotations
 	Scratch  int64 // bytes of scratch over all workers
 	Partials int64 // bytes for parts of attentions so far, of the whole device
 }

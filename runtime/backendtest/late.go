@@ -43,6 +43,11 @@ func (b Late) Open(w backend.Weights, o backend.Options) (backend.Device, error)
 	return d, nil
 }
 
+// Measure is the inner backend's.
+func (b Late) Measure(w backend.Weights, o backend.Options, l backend.Load) (backend.Footprint, error) {
+	return b.Inner.Measure(w, o, l)
+}
+
 // lateDevice keeps a queue. Everything below it belongs to the worker while the
 // queue is not empty.
 type lateDevice struct {

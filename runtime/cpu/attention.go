@@ -21,7 +21,7 @@ type ropeTable struct {
 
 // rope returns the table for node n, shared with earlier equal ones.
 func (e *executable) rope(n *ir.Node) (*ropeTable, error) {
-	f, err := e.vector(n.Weights[0])
+	f, err := e.values(n.Weights[0])
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,11 @@ func (e *executable) rope(n *ir.Node) (*ropeTable, error) {
 			return t, nil
 		}
 	}
-	t := &ropeTable{invFreq: f, mscale: m, cos: alignedF32(e.max.Tokens * len(f)), sin: alignedF32(e.max.Tokens * len(f))}
+	t := &ropeTable{invFreq: f, mscale: m}
+	if !e.d.measured {
+		t.cos, t.sin = alignedF32(e.max.Tokens*len(f)), alignedF32(e.max.Tokens*len(f))
+	}
+	e.tables += 4 * int64(len(f)) * int64(1+2*e.max.Tokens)
 	e.ropes = append(e.ropes, t)
 	return t, nil
 }
@@ -42,6 +46,9 @@ func (e *executable) rope(n *ir.Node) (*ropeTable, error) {
 // view returns the kernel's table for the positions of a run.
 func (t *ropeTable) view(r *run) kernel.RopeTable {
 	half := len(t.invFreq)
+	if t.cos == nil { // nothing is to run
+		return kernel.RopeTable{Half: half}
+	}
 	if !slices.Equal(t.spans, r.ranges) {
 		at := 0
 		for _, s := range r.ranges {

@@ -26,27 +26,36 @@ var _ backend.Buffer = (*buffer)(nil)
 const maxBufferElems = 1 << 31
 
 func newBuffer(t ir.Type, rows int) (*buffer, error) {
-	cols := 1
+	cols, err := bufferCols(t, rows)
+	if err != nil {
+		return nil, err
+	}
+	b := &buffer{elem: t.Elem, cols: cols, max: rows}
+	if t.Elem == ir.F32 {
+		b.f = alignedF32(rows * cols)
+	} else {
+		b.i = make([]int32, rows*cols)
+	}
+	return b, nil
+}
+
+// bufferCols is the numbers, four bytes each, of a row of a buffer for rows rows of t.
+func bufferCols(t ir.Type, rows int) (cols int, err error) {
+	cols = 1
 	switch len(t.Shape) {
 	case 1:
 	case 2:
 		cols = int(t.Shape[1])
 	default:
-		return nil, fmt.Errorf("buffer for %s: want rank 1 or 2", t)
+		return 0, fmt.Errorf("buffer for %s: want rank 1 or 2", t)
+	}
+	if t.Elem != ir.F32 && t.Elem != ir.I32 {
+		return 0, fmt.Errorf("buffer for %s: want f32 or i32", t)
 	}
 	if rows < 0 || cols <= 0 || rows > maxBufferElems/cols {
-		return nil, fmt.Errorf("buffer for %s with %d rows: too large", t, rows)
+		return 0, fmt.Errorf("buffer for %s with %d rows: too large", t, rows)
 	}
-	b := &buffer{elem: t.Elem, cols: cols, max: rows}
-	switch t.Elem {
-	case ir.F32:
-		b.f = alignedF32(rows * cols)
-	case ir.I32:
-		b.i = make([]int32, rows*cols)
-	default:
-		return nil, fmt.Errorf("buffer for %s: want f32 or i32", t)
-	}
-	return b, nil
+	return cols, nil
 }
 
 func alignedF32(n int) []float32 {

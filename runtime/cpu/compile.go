@@ -31,6 +31,8 @@ type executable struct {
 	steps   []step
 	ropes   []*ropeTable
 	stage   []float32 // of attentions, one after the other
+	size    int       // bytes of the arena
+	tables  int64     // bytes of vectors and rope tables
 
 	r         run
 	work      *work     // everything
@@ -76,8 +78,10 @@ func (d *device) build(segment string, g *ir.Graph, max backend.Size) (*executab
 	if err != nil {
 		return nil, err
 	}
-	e.places = places
-	e.arena = kernel.AlignedBytes(size)
+	e.places, e.size = places, size
+	if !d.measured {
+		e.arena = kernel.AlignedBytes(size)
+	}
 	for _, n := range g.Nodes {
 		s, err := e.step(n)
 		if err != nil {
@@ -86,7 +90,9 @@ func (d *device) build(segment string, g *ir.Graph, max backend.Size) (*executab
 		s.node, s.all = n, newStretch(s.tasks, s.rounds)
 		e.steps = append(e.steps, s)
 	}
-	e.assemble()
+	if !d.measured {
+		e.assemble()
+	}
 	e.r.acts = make([]kernel.Act, len(places))
 	e.r.ints = make([][]int32, len(places))
 	return e, nil
@@ -102,7 +108,7 @@ func (e *executable) Close() error {
 }
 
 func (e *executable) Stats() backend.Stats {
-	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena)), Partials: 4 * int64(len(e.d.partials.mem))}
+	s := backend.Stats{Nodes: len(e.steps), Arena: int64(len(e.arena)), Stage: 4 * int64(len(e.stage)), Tables: e.tables, Partials: 4 * int64(len(e.d.partials.mem))}
 	for _, st := range e.steps {
 		if st.node.Row().Relays {
 			s.Relayout++
@@ -117,6 +123,13 @@ func (e *executable) Stats() backend.Stats {
 // weight returns the named weight as a kernel operand.
 func (e *executable) weight(name string) (*kernel.Weight, error) {
 	w := e.g.Weight(name)
+	if e.d.measured {
+		k, err := kernel.ShapedWeight(w.Type, w.Form, w.Rows, w.Shape.Last())
+		if err != nil {
+			return nil, fmt.Errorf("weight %s: %w", name, err)
+		}
+		return &k, nil
+	}
 	data, err := e.d.weights.Bytes(e.segment, w)
 	if err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
@@ -128,8 +141,27 @@ func (e *executable) weight(name string) (*kernel.Weight, error) {
 	return &k, nil
 }
 
-// vector returns the named weight, of floats and small (ir.Vector), as float32.
+// vector returns the named weight, of floats and small (ir.Vector), as float32, to be
+// kept; nil where nothing is to run.
 func (e *executable) vector(name string) ([]float32, error) {
+	if !e.d.measured {
+		f, err := e.values(name)
+		e.tables += 4 * int64(len(f))
+		return f, err
+	}
+	n, err := e.g.Weight(name).Shape.Elements()
+	if err == nil && n > maxArena/4 {
+		err = fmt.Errorf("%d numbers are too many for a vector", n)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("weight %s: %w", name, err)
+	}
+	e.tables += 4 * n
+	return nil, nil
+}
+
+// values reads the named weight as float32.
+func (e *executable) values(name string) ([]float32, error) {
 	w := e.g.Weight(name)
 	data, err := e.d.weights.Bytes(e.segment, w)
 	if err != nil {

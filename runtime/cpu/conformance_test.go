@@ -28,6 +28,15 @@ func (b tiered) Open(w backend.Weights, o backend.Options) (backend.Device, erro
 	return d, nil
 }
 
+func (b tiered) Measure(w backend.Weights, o backend.Options, l backend.Load) (backend.Footprint, error) {
+	d, workers, err := newDevice(w, o)
+	if err != nil {
+		return backend.Footprint{}, err
+	}
+	d.tier = b.tier
+	return d.measure(l, workers)
+}
+
 // TestConformance: the generic tier on one thread defines the bits; every tier
 // of this machine on one to three threads gives them, with any room for partial
 // results.

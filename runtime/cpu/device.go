@@ -25,25 +25,34 @@ func (Backend) Target() string { return target.CPU.Name }
 
 // Open makes a device over the weights w.
 func (Backend) Open(w backend.Weights, o backend.Options) (backend.Device, error) {
-	tier, err := kernel.Best()
+	d, n, err := newDevice(w, o)
 	if err != nil {
 		return nil, err
 	}
-	n := o.Threads
-	if n == 0 {
+	d.pool = newPool(n)
+	return d, nil
+}
+
+// newDevice is a device without workers, of which it wants n.
+func newDevice(w backend.Weights, o backend.Options) (d *device, n int, err error) {
+	tier, err := kernel.Best()
+	if err != nil {
+		return nil, 0, err
+	}
+	if n = o.Threads; n == 0 {
 		n = DefaultThreads()
 	}
 	if n < 1 || n > 1024 {
-		return nil, fmt.Errorf("%d threads, want 1 to 1024", n)
+		return nil, 0, fmt.Errorf("%d threads, want 1 to 1024", n)
 	}
 	bytes := o.PartialBytes
 	if bytes == 0 {
 		bytes = backend.DefaultPartialBytes
 	}
 	if bytes < 0 || bytes > maxArena {
-		return nil, fmt.Errorf("%d bytes for partial results, want 0 (%d) to %d", bytes, backend.DefaultPartialBytes, maxArena)
+		return nil, 0, fmt.Errorf("%d bytes for partial results, want 0 (%d) to %d", bytes, backend.DefaultPartialBytes, maxArena)
 	}
-	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, partials: partials{most: int(bytes / 4)}, pool: newPool(n)}, nil
+	return &device{weights: w, tier: tier, trace: o.Trace, timing: o.Timing, partials: partials{most: int(bytes / 4)}}, n, nil
 }
 
 // DefaultThreads is the number of physical cores Go may use.
@@ -59,6 +68,8 @@ type device struct {
 	pool     *pool
 	closed   bool
 	chunks   kernel.Pool // of the states
+	// measured: nothing is to run, so what is compiled has shapes and no memory.
+	measured bool
 }
 
 // open says whether the device may be used.

@@ -32,3 +32,13 @@ func (RowsBackend) Open(w backend.Weights, o backend.Options) (backend.Device, e
 	d.(*device).tier = kernel.Generic
 	return d, nil
 }
+
+// Measure is that of Backend at the tier.
+func (RowsBackend) Measure(w backend.Weights, o backend.Options, l backend.Load) (backend.Footprint, error) {
+	d, workers, err := newDevice(w, o)
+	if err != nil {
+		return backend.Footprint{}, err
+	}
+	d.tier = kernel.Generic
+	return d.measure(l, workers)
+}

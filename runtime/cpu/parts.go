@@ -38,6 +38,9 @@ type part interface {
 
 	fork() part
 	trim()
+	// most is what an empty part takes at most while it grows to n positions in runs of
+	// at most step: between two runs, within one, and what it leaves in the device's pool.
+	most(n, step int) (rest, peak, left int64, err error)
 }
 
 // kvPart is a state of kind ir.KV.
@@ -46,11 +49,21 @@ type kvPart struct{ *kernel.KVCache }
 func (p kvPart) fork() part { return kvPart{p.Fork()} }
 func (p kvPart) trim()      { p.Trim(backend.Rewind) }
 
+func (p kvPart) most(n, step int) (rest, peak, left int64, err error) {
+	rest, peak, err = p.Most(n, step, backend.Rewind)
+	return rest, peak, p.Left(n), err
+}
+
 // recurrentPart is a state of kind ir.Recurrent.
 type recurrentPart struct{ *kernel.Recurrent }
 
 func (p recurrentPart) fork() part { return recurrentPart{p.Fork()} }
 func (p recurrentPart) trim()      { p.Trim() }
+
+func (p recurrentPart) most(n, step int) (rest, peak, left int64, err error) {
+	rest, peak = p.Most(n, step)
+	return rest, peak, p.Left(), nil
+}
 
 // newPart makes what sp asks for, for up to maxPos positions.
 func (d *device) newPart(sp *ir.State, kv codec.Pair, maxPos int) (part, error) {

@@ -14,10 +14,8 @@ func compileCausalConv(e *executable, n *ir.Node) (step, error) {
 	shape := e.g.Weight(n.Weights[0]).Shape
 	c, k := int(shape[0]), int(shape[1])
 	t := &kernel.CausalConv{K: k, Weight: alignedF32(len(w))}
-	for i := range c {
-		for j := range k {
-			t.Weight[j*c+i] = w[i*k+j]
-		}
+	for i := range w { // [c, k]
+		t.Weight[i%k*c+i/k] = w[i]
 	}
 	return one(t, func(r *run) error {
 		t.Spans = t.Spans[:0]

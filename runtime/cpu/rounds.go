@@ -20,9 +20,12 @@ type partials struct {
 func (p *partials) reserve(n int) {
 	if n > len(p.mem) {
 		p.mem = nil // not both at once
-		p.mem = alignedF32(min(n+n/2, p.most))
+		p.mem = alignedF32(p.room(n))
 	}
 }
+
+// room is what reserve makes where n floats are wanted.
+func (p *partials) room(n int) int { return min(n+n/2, p.most) }
 
 // stretch is tasks that follow each other. One with an attention runs its last
 // tasks again for every further round.

@@ -341,14 +341,11 @@ func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	if max.Tokens < 1 || max.Rows < 1 || max.Rows > max.Tokens {
-		return nil, fmt.Errorf("segment %s: calls of %d tokens that want %d rows", segment, max.Tokens, max.Rows)
-	}
-	c := g.Clone()
-	if err := ir.Expand(c, nil); err != nil {
+	if err := checkSize(max); err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
-	if err := ir.Verify(c); err != nil {
+	c, err := expanded(g)
+	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", segment, err)
 	}
 	e := &executable{d: d, g: c, source: backend.Slices(d.weights, g), segment: segment, max: max, weights: map[string]*matrix{}}
@@ -358,6 +355,22 @@ func (d *device) Compile(segment string, g *ir.Graph, max backend.Size) (backend
 		}
 	}
 	return e, nil
+}
+
+func checkSize(max backend.Size) error {
+	if max.Tokens < 1 || max.Rows < 1 || max.Rows > max.Tokens {
+		return fmt.Errorf("calls of %d tokens that want %d rows", max.Tokens, max.Rows)
+	}
+	return nil
+}
+
+// expanded is g in simple ops.
+func expanded(g *ir.Graph) (*ir.Graph, error) {
+	c := g.Clone()
+	if err := ir.Expand(c, nil); err != nil {
+		return nil, err
+	}
+	return c, ir.Verify(c)
 }
 
 type executable struct {

@@ -46,8 +46,8 @@ type chunkTurn struct {
 // slots is the partial results of a query and head.
 func (t *chunkTurn) slots() int { return t.to - t.from + t.carried }
 
-// splitMaxS: at most this many queries are split over the cache.
-const splitMaxS = 4
+// SplitRows is the most queries of a span that are split over its cache.
+const SplitRows = 4
 
 // tileSize is the number of queries per work item: up to 192 query heads share
 // one read of the cache, but there should be 16 items if there can be. A multiple
@@ -75,13 +75,25 @@ func (a *Attention) Prepare() error {
 	if err := a.plan(); err != nil {
 		return err
 	}
+	if err := a.held(); err != nil {
+		return err
+	}
 	if n := a.PartialFloats(); len(a.Partials) < n {
 		return fmt.Errorf("attention: room for %d partial floats, want %d", len(a.Partials), n)
 	}
 	return nil
 }
 
-// plan is Prepare without the memory for partial results.
+// held checks that the cache holds what the queries see.
+func (a *Attention) held() error {
+	first, c := a.first(0), a.Cache
+	if first < a.Start && first < c.from || !c.list.holds(first, a.Start+a.Q.S) {
+		return fmt.Errorf("attention: the cache does not hold positions %d to %d", first, a.Start+a.Q.S-1)
+	}
+	return nil
+}
+
+// plan is Prepare without the memory for partial results and a look into the cache.
 func (a *Attention) plan() error {
 	c := a.Cache
 	if c == nil {
@@ -100,9 +112,6 @@ func (a *Attention) plan() error {
 	if a.Start < 0 || a.Window < 0 || c.Window > 0 && (a.Window == 0 || a.Window > c.Window) {
 		return fmt.Errorf("attention: position %d, window %d over a cache that keeps %d", a.Start, a.Window, c.Window)
 	}
-	if first := a.first(0); first < a.Start && first < c.from || !c.list.holds(first, a.Start+s) {
-		return fmt.Errorf("attention: the cache does not hold positions %d to %d", first, a.Start+s-1)
-	}
 	a.tile = a.tileSize()
 	a.slabHeads = 1
 	if a.Out.Elem == I8 {
@@ -110,7 +119,7 @@ func (a *Attention) plan() error {
 	}
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
-	a.split = s > 0 && s <= splitMaxS && a.chunks > 1
+	a.split = s > 0 && s <= SplitRows && a.chunks > 1
 	a.turn = chunkTurn{to: a.chunks, last: true}
 	return nil
 }
@@ -255,7 +264,7 @@ func (m *AttentionMerge) Items() int {
 func (m *AttentionMerge) Scratch() int {
 	d := m.A.Cache.VDim
 	if m.A.Out.Elem == I8 {
-		return 64*partialStride(d) + 4*splitMaxS*m.heads()*d
+		return 64*partialStride(d) + 4*SplitRows*m.heads()*d
 	}
 	return 64 * partialStride(d)
 }

@@ -50,6 +50,20 @@ type round struct {
 
 // Prepare checks shapes, and decides the splits and the rounds. Give must follow.
 func (g *AttentionGroup) Prepare() error {
+	if err := g.Measure(); err != nil {
+		return err
+	}
+	for i := range g.members {
+		if err := g.members[i].held(); err != nil {
+			return spanError(g.Spans, i, err)
+		}
+	}
+	return nil
+}
+
+// Measure is Prepare for caches that hold nothing and activations without memory: it
+// makes Scratch, PartialFloats and StageFloats tell what such a batch takes.
+func (g *AttentionGroup) Measure() error {
 	rows := spanRows(g.Spans)
 	if g.Q.S != rows || g.Out.S != rows {
 		return fmt.Errorf("attention: %d queries, %d results, the spans have %d", g.Q.S, g.Out.S, rows)

@@ -145,6 +145,9 @@ func View(mem []byte, e Elem, l Layout, s, c int) (Act, error) {
 	return a, nil
 }
 
+// Shaped is an activation without memory, of which only the shape is asked.
+func Shaped(e Elem, l Layout, s, c int) Act { return Act{Elem: e, Layout: l, S: s, C: c} }
+
 // FromF32 views f as a plain f32 activation; len(f) must be s*c.
 func FromF32(f []float32, s, c int) Act {
 	return Act{Elem: F32, Layout: Plain, S: s, C: c, F: f[: s*c : s*c]}
@@ -152,6 +155,9 @@ func FromF32(f []float32, s, c int) Act {
 
 // rows views rows [t0, t0+n) of a plain activation.
 func (a *Act) rows(t0, n int) Act {
+	if a.F == nil && a.Q == nil {
+		return Shaped(a.Elem, a.Layout, n, a.C)
+	}
 	if a.Elem == F32 {
 		return FromF32(a.F[t0*a.C:(t0+n)*a.C], n, a.C)
 	}

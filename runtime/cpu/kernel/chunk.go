@@ -108,15 +108,21 @@ func (l *chunkList) holds(from, to int) bool {
 	return from/l.span >= l.first && last-l.first < len(l.chunks) && to-last*l.span <= l.at(last).room
 }
 
+// room is what a chunk has whose first n positions are wanted.
+func (l *chunkList) room(n int) int {
+	r := l.least
+	for r < min(l.span, n) {
+		r *= 2
+	}
+	return r
+}
+
 // reserve makes the chunks of positions [from, to) the list's own, with room,
 // keeping what they hold below from. The last one grows by doubling, so that a
 // short sequence takes little and a fork's first token does too.
 func (l *chunkList) reserve(from, to int) {
 	for i := from / l.span; i*l.span < to; i++ {
-		want := l.least
-		for want < min(l.span, to-i*l.span) {
-			want *= 2
-		}
+		want := l.room(to - i*l.span)
 		if len(l.chunks) == 0 {
 			l.first = i
 		}

@@ -185,5 +185,5 @@ func outputs(t testing.TB, w *Weight, s int) []Act {
 
 // maxPartialFloats bounds PartialFloats for a cache of maxPos positions.
 func maxPartialFloats(heads, headDim, maxPos int) int {
-	return splitMaxS * heads * ceil(maxPos, Chunk) * partialStride(headDim)
+	return SplitRows * heads * ceil(maxPos, Chunk) * partialStride(headDim)
 }

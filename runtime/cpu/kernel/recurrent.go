@@ -142,10 +142,7 @@ func (r *Recurrent) Reserve(start, end int) error {
 // those before start.
 func (r *Recurrent) reserveRows(h *recurrentChunk, start, end int) {
 	first := h.at * RecurrentChunk
-	room := leastRows
-	for room < min(RecurrentChunk, end-first) {
-		room *= 2
-	}
+	room := rowRoom(end - first)
 	old := h.rows
 	if old != nil && !old.shared() && old.room >= room {
 		return
@@ -158,6 +155,15 @@ func (r *Recurrent) reserveRows(h *recurrentChunk, start, end int) {
 		copy(r.floats(h.rows, keep*r.Row), r.floats(old, keep*r.Row))
 	}
 	r.pool.drop(old)
+}
+
+// rowRoom is the room of the rows of a chunk of which n are wanted.
+func rowRoom(n int) int {
+	room := leastRows
+	for room < min(RecurrentChunk, n) {
+		room *= 2
+	}
+	return room
 }
 
 func (r *Recurrent) takeBase() *chunk { return r.pool.take(roundUp(4*r.Base, 64), 1) }

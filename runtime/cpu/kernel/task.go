@@ -19,8 +19,24 @@ type Task interface {
 	Run(lo, hi int, scratch []byte)
 }
 
+// Measured is a task whose Scratch is known behind Prepare, which looks at memory, or
+// behind Measure, which looks at shapes alone. Scratch of other tasks needs neither.
+type Measured interface {
+	Task
+	Measure() error
+}
+
+// largeBytes is what Go gives whole pages to: memory of that size begins on a boundary
+// of 64 bytes by itself, and 63 more would often take another page of 8 KiB.
+const largeBytes = 64 << 10
+
 // AlignedBytes returns n zero bytes that start on a 64-byte boundary.
 func AlignedBytes(n int) []byte {
+	if n >= largeBytes {
+		if b := make([]byte, n); aligned64(b) {
+			return b
+		}
+	}
 	b := make([]byte, n+63)
 	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & 63
 	return b[off : off+n : off+n]

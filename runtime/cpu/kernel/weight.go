@@ -25,11 +25,25 @@ type Weight struct {
 	each   int          // panels of every member, 0 if they differ
 	panels int          // panels of all members; a rows-form weight is cut the same way
 	stride int          // bytes of a row, or of a panel
+	size   int64        // bytes of all
 }
 
 // NewWeight checks data against the geometry: its length must be exact.
 func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weight, error) {
-	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), Data: data, format: pack.Lookup(t)}
+	w, err := ShapedWeight(t, f, rows, k)
+	if err != nil {
+		return w, err
+	}
+	if int64(len(data)) != w.size {
+		return w, fmt.Errorf("%s %s weight of %v rows, %d channels: got %d bytes, want %d", t, f, rows, k, len(data), w.size)
+	}
+	w.Data = data
+	return w, nil
+}
+
+// ShapedWeight is a weight without data, of which only the shape is asked.
+func ShapedWeight(t tensor.Type, f Form, rows []int64, k int64) (Weight, error) {
+	w := Weight{Type: t, Form: f, Rows: rows, K: int(k), format: pack.Lookup(t)}
 	if w.format == nil {
 		return w, fmt.Errorf("type %s has no records", t)
 	}
@@ -37,8 +51,7 @@ func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weigh
 	if err != nil {
 		return w, err
 	}
-	size, err := form.Size(t, rows, k)
-	if err != nil {
+	if w.size, err = form.Size(t, rows, k); err != nil {
 		return w, err
 	}
 	w.run, w.native = runAs(w.format)
@@ -50,9 +63,6 @@ func NewWeight(t tensor.Type, f Form, rows []int64, k int64, data []byte) (Weigh
 	stride, err := form.UnitBytes(t, k)
 	if err != nil {
 		return w, err
-	}
-	if int64(len(data)) != size {
-		return w, fmt.Errorf("%s %s weight of %v rows, %d channels: got %d bytes, want %d", t, f, rows, k, len(data), size)
 	}
 	w.stride = int(stride)
 	for i, n := range rows {
