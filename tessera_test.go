@@ -20,6 +20,7 @@ import (
 	"github.com/tessera-llm/tessera/pkg/dialog"
 	"github.com/tessera-llm/tessera/pkg/quant"
 	"github.com/tessera-llm/tessera/pkg/tokenizer"
+	"github.com/tessera-llm/tessera/runtime"
 	"github.com/tessera-llm/tessera/runtime/sampler"
 	"github.com/tessera-llm/tessera/runtime/scheduler"
 )
@@ -433,6 +434,32 @@ func TestMisuse(t *testing.T) {
 	}
 	if a, err := tessera.Collect(c.Continue(ctx, []int32{5, 200, 17}, greedy(3))); err != nil || a.Tokens != 3 {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// TestMaxMemory: as many conversations as fit into the bound, and an error where not even
+// one does.
+func TestMaxMemory(t *testing.T) {
+	bundle := filepath.Join(t.TempDir(), "m.tess")
+	write(t, testutil.Model("qwen3-f32-tied"), bundle, 1)
+	m := open(t, bundle, tessera.OpenOptions{Threads: 1})
+	sum, err := m.Runtime().Memory(runtime.Load{Sessions: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m = open(t, bundle, tessera.OpenOptions{Threads: 1, MaxMemory: sum.Sum})
+	for range 3 {
+		if _, err := m.NewConversation(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var full *scheduler.FullError
+	if _, err := m.NewConversation(); !errors.As(err, &full) || full.Max != 3 {
+		t.Errorf("one more than fit: %v", err)
+	}
+	var no *runtime.MemoryError
+	if _, err := tessera.Open(bundle, tessera.OpenOptions{Threads: 1, MaxMemory: sum.Weights}); !errors.As(err, &no) {
+		t.Errorf("the bytes of the weights alone: %v", err)
 	}
 }
 
