@@ -1,6 +1,6 @@
 # make build | install | test | demo | release | generate | bench | bench-models
-# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-memory | test-faults |
-#   test-arm64 | test-terminal | fuzz
+# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-memory |
+#   test-faults | test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
