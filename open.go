@@ -80,21 +80,12 @@ func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
 	if err != nil {
 		return nil, err // New has closed the program
 	}
-	if o.MaxMemory > 0 {
-		n, _, err := rt.Sessions(0, o.MaxMemory)
-		if err != nil {
-			return nil, errors.Join(err, rt.Close())
-		}
-		if n < 1 {
-			n = 1 // New has found that one fits
-		}
-		if o.Sharing.MaxSessions == 0 || o.Sharing.MaxSessions > n {
-			o.Sharing.MaxSessions = n
-		}
-	}
 	lang, err := dialog.NewLanguage(texts, named, rt.DefaultSampler())
 	if err != nil {
 		return nil, errors.Join(err, rt.Close())
+	}
+	if o.Sharing.MaxMemory == 0 {
+		o.Sharing.MaxMemory = o.MaxMemory
 	}
 	shared, err := scheduler.New(rt, o.Sharing)
 	if err != nil {

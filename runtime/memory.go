@@ -51,16 +51,25 @@ const ProcessBytes = 14 << 20
 // Memory adds up what p takes with options o at the given load. Nothing is compiled,
 // and of the weights none is evaluated but small ones. The segments need not be all of a model.
 func (p *Program) Memory(o Options, l Load) (Memory, error) {
+	size, err := p.steps(&o)
+	if err != nil {
+		return Memory{}, err
+	}
+	return p.memory(o, size, l)
+}
+
+// steps completes o and is the size of the steps of p.
+func (p *Program) steps(o *Options) (backend.Size, error) {
 	if len(p.Segments) == 0 {
-		return Memory{}, fmt.Errorf("program without segments")
+		return backend.Size{}, fmt.Errorf("program without segments")
 	}
 	if err := o.complete(p); err != nil {
-		return Memory{}, err
+		return backend.Size{}, err
 	}
 	if planStep(p).whole {
 		o.MaxRows = o.MaxChunk
 	}
-	return p.memory(o, backend.Size{Tokens: o.MaxChunk, Rows: o.MaxRows}, l)
+	return backend.Size{Tokens: o.MaxChunk, Rows: o.MaxRows}, nil
 }
 
 // memory is Memory of the segments of p with complete options.
@@ -161,15 +170,20 @@ func weightBytes(p *Program) (all, mapped int64, err error) {
 	return all, mapped, nil
 }
 
-// Sessions is how many sessions of that many positions each p can hold within bound
-// bytes, with what they take together; 0 where not even one fits, with what one takes.
+// Sessions is how many sessions of that many positions each (0: Options.Context) p can
+// hold within bound bytes, and what they take together. Where not even one fits, the error
+// is a *MemoryError.
 func (p *Program) Sessions(o Options, positions int, bound int64) (int, Memory, error) {
-	m, err := p.Memory(o, Load{Sessions: 1, Positions: positions})
-	if err != nil || m.Sum > bound {
+	size, err := p.steps(&o)
+	if err != nil {
+		return 0, Memory{}, err
+	}
+	m, err := p.within(o, size, Load{Sessions: 1, Positions: positions}, bound)
+	if err != nil {
 		return 0, m, err
 	}
 	n := largest(1, math.MaxInt32, func(n int) bool {
-		x, err := p.Memory(o, Load{Sessions: n, Positions: positions})
+		x, err := p.memory(o, size, Load{Sessions: n, Positions: positions})
 		if err != nil || x.Sum > bound { // what cannot be counted does not fit
 			return false
 		}

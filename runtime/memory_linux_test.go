@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,6 +61,9 @@ const smallSlack = 4 << 20
 // to the full, or, for the small models here, within 4 MiB of it. TESSERA_MEMORY names models of pkg/synth for which it
 // is 10 % whatever their size: make test-memory.
 func TestMemory(t *testing.T) {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("the race detector keeps memory of its own")
+	}
 	cases := []memoryCase{
 		{Model: "llama-f32", Type: "q8_0", KV: "f16", Sessions: 1, Depth: 500, Chunk: 512},
 		{Model: "llama-bias-bf16", Type: "keep", KV: "f32/q8_0", Sessions: 4, Depth: 500, Chunk: 128},

@@ -212,7 +212,8 @@ func TestSessionsThatFit(t *testing.T) {
 	if more, err := p.Memory(o, runtime.Load{Sessions: n + 1, Positions: 400}); err != nil || more.Sum <= bound {
 		t.Errorf("one more takes %d of %d bytes, %v", more.Sum, int64(bound), err)
 	}
-	if n, _, err := p.Sessions(o, 400, 1000); n != 0 || err != nil {
+	var e *runtime.MemoryError
+	if n, _, err := p.Sessions(o, 400, 1000); n != 0 || !errors.As(err, &e) {
 		t.Errorf("%d sessions fit into nothing, %v", n, err)
 	}
 }

@@ -76,17 +76,23 @@ func (p *Program) bounded(o Options, size backend.Size) error {
 	if o.MaxMemory == 0 {
 		return nil
 	}
-	sum := func(size backend.Size, positions int) (Memory, error) {
-		return p.memory(o, size, Load{Sessions: o.MaxSessions, Positions: positions, Rows: size.Rows})
+	_, err := p.within(o, size, Load{Sessions: o.MaxSessions, Positions: o.Context, Rows: size.Rows}, o.MaxMemory)
+	return err
+}
+
+// within is the sum at load l, with a *MemoryError where it is more than bound.
+func (p *Program) within(o Options, size backend.Size, l Load, bound int64) (Memory, error) {
+	m, err := p.memory(o, size, l)
+	if err != nil || m.Sum <= bound {
+		return m, err
 	}
-	m, err := sum(size, o.Context)
-	if err != nil || m.Sum <= o.MaxMemory {
-		return err
+	fits := func(size backend.Size, positions int) bool {
+		l := l
+		l.Positions = positions
+		m, err := p.memory(o, size, l)
+		return err == nil && m.Sum <= bound
 	}
-	fits := func(m Memory, err error) bool { return err == nil && m.Sum <= o.MaxMemory }
-	return &MemoryError{Memory: m, Bound: o.MaxMemory,
-		FitPositions: largest(0, o.Context, func(n int) bool { return fits(sum(size, n)) }),
-		FitChunk: largest(0, size.Tokens, func(n int) bool {
-			return fits(sum(backend.Size{Tokens: n, Rows: min(size.Rows, n)}, o.Context))
-		})}
+	return m, &MemoryError{Memory: m, Bound: bound,
+		FitPositions: largest(0, m.Positions, func(n int) bool { return fits(size, n) }),
+		FitChunk:     largest(0, size.Tokens, func(n int) bool { return fits(backend.Size{Tokens: n, Rows: min(size.Rows, n)}, m.Positions) })}
 }

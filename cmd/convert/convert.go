@@ -194,7 +194,7 @@ func printPlan(c *cli.Context, p *convert.Plan) error {
 		say("%-12s %-44s %-6s %-16s %-5s %10s  %v\n", w.Segment, w.Name, w.Type, w.Shape, w.Form, progress.Bytes(w.Bytes), w.Sources)
 	}
 	printFallbacks(screen{os.Stdout}, p)
-	say("\n%d segments, %d weights, %s\n", len(p.Segments), len(p.Weights), progress.Bytes(p.Bytes()))
+	say("\n%d segments, %d weights, %s\n\n", len(p.Segments), len(p.Weights), progress.Bytes(p.Bytes()))
 	sayMemory(c, planned(p), p.Options.Targets[0].Name)
 	return nil
 }

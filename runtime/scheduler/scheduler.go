@@ -18,6 +18,10 @@ type Options struct {
 	// MaxSessions is the number of sessions that may be open at once, forks included;
 	// 0: no limit. One more is a *FullError.
 	MaxSessions int
+	// MaxMemory, when not 0, is what the model may take in bytes: as many sessions may be
+	// open as fit into it when each is as long as the model's Context, by Model.Sessions.
+	// New refuses a model of which not one does, with a *runtime.MemoryError.
+	MaxMemory int64
 }
 
 // DefaultPrefillTokens is PrefillTokens when that is 0.
@@ -60,20 +64,35 @@ type Scheduler struct {
 
 // New shares m, which belongs to the scheduler from here on, also when New fails.
 func New(m *runtime.Model, o Options) (*Scheduler, error) {
-	if o.PrefillTokens < 0 || o.MaxSessions < 0 {
-		err := fmt.Errorf("%d prompt tokens beside decode and %d sessions, want 0 (the default) or more", o.PrefillTokens, o.MaxSessions)
+	err := o.admit(m)
+	if err != nil {
 		if e := m.Close(); e != nil {
 			err = fmt.Errorf("%w; and closing the model: %w", err, e)
 		}
 		return nil, err
 	}
-	if o.PrefillTokens == 0 {
-		o.PrefillTokens = DefaultPrefillTokens
-	}
 	c := &Scheduler{m: m, opt: o, max: m.Options().MaxChunk}
 	c.free.L = &c.mu
 	c.await.init(c.late)
 	return c, nil
+}
+
+// admit fills in the defaults for m, and how many sessions its memory allows.
+func (o *Options) admit(m *runtime.Model) error {
+	if o.PrefillTokens < 0 || o.MaxSessions < 0 || o.MaxMemory < 0 {
+		return fmt.Errorf("%d prompt tokens beside decode, %d sessions and %d bytes, want 0 (the default) or more", o.PrefillTokens, o.MaxSessions, o.MaxMemory)
+	}
+	if o.PrefillTokens == 0 {
+		o.PrefillTokens = DefaultPrefillTokens
+	}
+	if o.MaxMemory == 0 {
+		return nil
+	}
+	n, _, err := m.Sessions(0, o.MaxMemory)
+	if err == nil && (o.MaxSessions == 0 || o.MaxSessions > n) {
+		o.MaxSessions = n
+	}
+	return err
 }
 
 // Model is what the scheduler shares, for what does not change of it: Meta, Options,

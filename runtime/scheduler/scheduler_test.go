@@ -511,11 +511,27 @@ func TestFull(t *testing.T) {
 	if _, err := c.NewSession(t.Context()); !errors.As(err, &full) {
 		t.Errorf("one too many: %v", err)
 	}
+	sum, err := c.Model().Memory(runtime.Load{Sessions: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for most, want := range map[int]int{0: 2, 1: 1, 3: 2} {
+		c := share(t, newWatch(), runtime.Options{}, scheduler.Options{MaxSessions: most, MaxMemory: sum.Sum})
+		if n := c.Options().MaxSessions; n != want {
+			t.Errorf("%d sessions where two fit and %d are allowed, want %d", n, most, want)
+		}
+	}
 	closed := 0
 	p := program(t, "qwen3-f32-tied", convert.Options{})
 	p.Close = func() error { closed++; return nil }
 	if _, err := scheduler.New(model(t, p, runtime.Options{}), scheduler.Options{PrefillTokens: -1}); err == nil || closed != 1 {
 		t.Errorf("-1 prompt tokens: %v, the program was closed %d times", err, closed)
+	}
+	p = program(t, "qwen3-f32-tied", convert.Options{})
+	p.Close = func() error { closed++; return nil }
+	var no *runtime.MemoryError
+	if _, err := scheduler.New(model(t, p, runtime.Options{}), scheduler.Options{MaxMemory: 1 << 20}); !errors.As(err, &no) || closed != 2 {
+		t.Errorf("one MiB: %v, the programs were closed %d times", err, closed)
 	}
 }
 
