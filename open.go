@@ -91,7 +91,7 @@ func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
 	if err != nil {
 		return nil, err // New has closed the model
 	}
-	return &Model{shared: shared, lang: lang}, nil
+	return &Model{shared: shared, lang: lang, digest: found.Digest}, nil
 }
 
 // cache is how path is opened.

@@ -68,6 +68,7 @@ func Collect(events iter.Seq2[Event, error]) (Answer, error) { return dialog.Col
 type Model struct {
 	shared *scheduler.Scheduler // nil where Open has failed
 	lang   *dialog.Language
+	digest string // of the bundle; "" in memory
 	closed atomic.Bool
 	failed error // to open
 }
@@ -118,7 +119,8 @@ func (m *Model) answer(ctx context.Context, run func(*dialog.Conversation) iter.
 // dialog.Conversation. It holds memory of the model until it is closed.
 type Conversation struct {
 	*dialog.Conversation
-	s *scheduler.Session
+	s      *scheduler.Session
+	bundle string // digest
 }
 
 // NewConversation begins a conversation.
@@ -137,7 +139,19 @@ func (m *Model) newConversation(ctx context.Context) (*Conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conversation{dialog.NewConversation(m.lang, s, m.shared.Model().Options().Context), s}, nil
+	return &Conversation{dialog.NewConversation(m.lang, s, m.shared.Model().Options().Context), s, m.digest}, nil
+}
+
+// SaveState writes to a file what the model holds of the conversation, so that LoadState, also
+// of another process, spares reading it again. The messages are for Save and Load. There must
+// be a bundle, in the cache at least.
+func (c *Conversation) SaveState(ctx context.Context, path string) error {
+	return c.Conversation.SaveState(ctx, path, c.bundle)
+}
+
+// LoadState goes on with what SaveState wrote; after an error nothing has changed.
+func (c *Conversation) LoadState(ctx context.Context, path string) error {
+	return c.Conversation.LoadState(ctx, path, c.bundle)
 }
 
 // Close gives the conversation's memory back. Closing twice is harmless.

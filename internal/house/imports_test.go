@@ -62,7 +62,7 @@ var never = []struct {
 	{"pkg/ir", []string{"pkg/quant", "pkg/pack", "pkg/checkpoint"}, "the graph describes weights, it does not make them"},
 	{"pkg/passes", []string{"pkg/weights", "pkg/quant", "pkg/model"}, "passes read headers and tables only"},
 	{"pkg/format", []string{"pkg/model", "pkg/passes", "pkg/checkpoint", "pkg/gguf", "pkg/safetensors"}, "a bundle and its texts stand alone"},
-	{"pkg/dialog", []string{"pkg/model", "pkg/passes", "pkg/checkpoint", "pkg/gguf", "pkg/safetensors", "runtime/cpu"}, "a server of bundles needs no more"},
+	{"pkg/dialog", []string{"pkg/model", "pkg/passes", "pkg/checkpoint", "pkg/gguf", "runtime/cpu"}, "a server of bundles needs no more"},
 }
 
 // only lists the packages of the house that a package may import, internal/* aside: what

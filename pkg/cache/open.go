@@ -29,6 +29,7 @@ type OpenOptions struct {
 type Opened struct {
 	Program *runtime.Program
 	Path    string // of the bundle; "" for a checkpoint in memory
+	Digest  string // of the bundle (format.Bundle.Digest); "" for a checkpoint in memory
 	Type    string // of the weights, as the conversion was told
 
 	// Tokenizer is nil for a model of ids alone. Both are read at the first call.
@@ -67,7 +68,7 @@ func openBundle(path, target string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Opened{Program: runtime.BundleProgram(b), Path: path, Type: b.Manifest.Source.Type,
+	return &Opened{Program: runtime.BundleProgram(b), Path: path, Digest: b.Digest, Type: b.Manifest.Source.Type,
 		Tokenizer: sync.OnceValues(b.Tokenizer), Texts: sync.OnceValues(b.Texts)}, nil
 }
 

@@ -13,6 +13,7 @@
 //     variable or a text to go on with, however they are spelt.
 //   - What the sequence holds of a prompt is not computed again, and the answer has the
 //     bits of one that is computed anew.
+//     Both hold across processes (SaveState).
 //   - Stop strings are found across tokens and control tokens; nothing of one is ever
 //     yielded.
 //   - A full context is an error or, where Options say so, the oldest turns are left out

@@ -1,10 +1,11 @@
-// Package statefile keeps the states of a segment in a safetensors file, so
-// that a sequence can be carried from one run to the next by hand.
+// Package statefile keeps the states of a segment, or those of a whole sequence with its
+// ids, in a safetensors file, so that the sequence can be carried from one run to the next.
 //
 // The file holds one U8 tensor per state, named as the state: the data of a
 // backend.StateData, raw positions, or base and rows of a recurrent state. Its metadata say what they belong to: cache
 // type, number of positions, the first one that each state still keeps ("from", in
-// the order of the tensors) and the digest of the bundle whose segment wrote them. A
+// the order of the tensors), the ids where they are known, and the digest of the bundle
+// that wrote them. A
 // state continues only the bundle that made it. A file that does not fit is refused
 // whole: by Read, or by the backend's Load, which then leaves its state as it was.
 //

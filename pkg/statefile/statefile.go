@@ -19,14 +19,31 @@ type File struct {
 	KV     string // cache type
 	Len    int    // positions of the sequence
 	States []backend.StateData
+	IDs    []int32 // of the sequence, Len of them; nil in the file of a segment, which does not know them
 }
 
 // version of the file; readers refuse others. 2 has "from".
 const version = "2"
 
-// Write writes the states, of one cache type and length, as the file at path.
+// Write writes the states of a segment, of one cache type and length, as the file at path.
 // It is written beside and renamed.
 func Write(path, bundle string, states []backend.StateData) error {
+	return writeFile(path, bundle, nil, states, 0o666)
+}
+
+// WriteSequence is Write for the states of a whole sequence with its ids. Only the owner can
+// read the file: ids are a text.
+func WriteSequence(path, bundle string, ids []int32, states []backend.StateData) error {
+	if len(states) > 0 && states[0].Len != len(ids) {
+		return fmt.Errorf("%s: state %s holds %d positions of %d ids", path, states[0].Name, states[0].Len, len(ids))
+	}
+	if ids == nil {
+		ids = []int32{}
+	}
+	return writeFile(path, bundle, ids, states, 0o600)
+}
+
+func writeFile(path, bundle string, ids []int32, states []backend.StateData, mode os.FileMode) error {
 	if len(states) == 0 {
 		return fmt.Errorf("%s: no states to write", path)
 	}
@@ -41,7 +58,10 @@ func Write(path, bundle string, states []backend.StateData) error {
 		o.Tensors = append(o.Tensors, tensor.Info{Name: s.Name, Type: tensor.U8, Shape: tensor.Shape{int64(len(s.Data))}})
 	}
 	o.Metadata = append(o.Metadata, tensor.KV{Key: "from", Value: strings.Join(from, ",")})
-	f, err := os.Create(path + ".part")
+	if ids != nil {
+		o.Metadata = append(o.Metadata, tensor.KV{Key: "ids", Value: joinIDs(ids)})
+	}
+	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
@@ -57,6 +77,35 @@ func Write(path, bundle string, states []backend.StateData) error {
 		return fmt.Errorf("write state %s: %w", path, err)
 	}
 	return nil
+}
+
+func joinIDs(ids []int32) string {
+	var b []byte
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, int64(id), 10)
+	}
+	return string(b)
+}
+
+// splitIDs reads what joinIDs wrote: n ids.
+func splitIDs(text string, n int) ([]int32, error) {
+	ids := []int32{}
+	if text != "" {
+		for id := range strings.SplitSeq(text, ",") {
+			v, err := strconv.ParseInt(id, 10, 32)
+			if err != nil || v < 0 {
+				return nil, fmt.Errorf("metadata ids has %.20q, want a token id", id)
+			}
+			ids = append(ids, int32(v))
+		}
+	}
+	if len(ids) != n {
+		return nil, fmt.Errorf("metadata ids has %d of them for %d positions", len(ids), n)
+	}
+	return ids, nil
 }
 
 func write(f *os.File, o safetensors.Options, states []backend.StateData) error {
@@ -111,6 +160,7 @@ func Read(path string) (*File, error) {
 // metadata reads what the states have in common, and the first position of each.
 func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
 	v, n, first := "", "", ""
+	var ids *string
 	for _, e := range kv {
 		switch e.Key {
 		case "tessera_state":
@@ -123,6 +173,8 @@ func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
 			n = e.Value
 		case "from":
 			first = e.Value
+		case "ids":
+			ids = &e.Value
 		default:
 			return nil, fmt.Errorf("unknown metadata %.40q", e.Key)
 		}
@@ -140,5 +192,8 @@ func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
 		}
 		from = append(from, p)
 	}
-	return from, nil
+	if ids != nil {
+		f.IDs, err = splitIDs(*ids, f.Len)
+	}
+	return from, err
 }

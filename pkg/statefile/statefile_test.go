@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +38,30 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if again, _ := os.ReadFile(path); !bytes.Equal(first, again) {
 		t.Error("two writes differ")
+	}
+}
+
+// TestSequence: ids come back with the states, and only the owner can read them.
+func TestSequence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for _, ids := range [][]int32{{5, 200, 1 << 30}, {}} {
+		list := slices.Clone(states)
+		for i := range list {
+			list[i].Len, list[i].From = len(ids), 0
+		}
+		if err := WriteSequence(path, "abc", ids, list); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Read(path)
+		if want := (&File{Bundle: "abc", KV: "f16", Len: len(ids), States: list, IDs: ids}); err != nil || !reflect.DeepEqual(f, want) {
+			t.Errorf("%+v, %v, want %+v", f, err, want)
+		}
+	}
+	if st, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+	if err := WriteSequence(path, "abc", []int32{1}, states); err == nil {
+		t.Error("1 id of 3 positions was written")
 	}
 }
 
@@ -93,6 +119,10 @@ func TestReadRefuses(t *testing.T) {
 		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "2"}},
 		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "-1"}},
 		{"2 numbers for 1 states", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0,0"}},
+		{"ids has 1 of them for 2", tensor.U8, []string{"tessera_state", "2", "len", "2", "from", "0", "ids", "1"}},
+		{"ids has 0 of them for 1", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0", "ids", ""}},
+		{"want a token id", tensor.U8, []string{"tessera_state", "2", "len", "2", "from", "0", "ids", "1,-1"}},
+		{"want a token id", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0", "ids", "99999999999"}},
 		{"want u8", tensor.F32, []string{"tessera_state", "2", "len", "1", "from", "0"}},
 	} {
 		if f, err := Read(file(t, c.typ, c.kv...)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -111,6 +141,13 @@ func FuzzRead(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(seed)
+	if err := WriteSequence(path, "abc", []int32{7, 8, 9}, states); err != nil {
+		f.Fatal(err)
+	}
+	if seed, err = os.ReadFile(path); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "s")
 		if err := os.WriteFile(path, data, 0o644); err != nil {
@@ -119,6 +156,9 @@ func FuzzRead(f *testing.F) {
 		s, err := Read(path)
 		if err != nil {
 			return
+		}
+		if s.IDs != nil && len(s.IDs) != s.Len {
+			t.Fatalf("%d ids of %d positions", len(s.IDs), s.Len)
 		}
 		for _, st := range s.States {
 			if st.Len != s.Len || st.KV != s.KV || len(st.Data) > len(data) {

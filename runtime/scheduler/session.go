@@ -156,6 +156,24 @@ func (s *Session) Rewind(ctx context.Context, n int) error {
 	return s.rs.Rewind(ctx, n)
 }
 
+// Save returns ids and states, as runtime.Session.Save does, between two steps.
+func (s *Session) Save(ctx context.Context) ([]int32, []backend.StateData, error) {
+	if !s.use.TryLock() {
+		return nil, nil, errInUse
+	}
+	defer s.use.Unlock()
+	return s.rs.Save(ctx)
+}
+
+// Load replaces what the session holds, as runtime.Session.Load does, between two steps.
+func (s *Session) Load(ctx context.Context, ids []int32, states []backend.StateData) error {
+	if !s.use.TryLock() {
+		return errInUse
+	}
+	defer s.use.Unlock()
+	return s.rs.Load(ctx, ids, states)
+}
+
 // Snapshot remembers the present state for a later Rewind.
 func (s *Session) Snapshot() error {
 	if !s.use.TryLock() {
