@@ -28,7 +28,7 @@ func TestAssemblyIsGenerated(t *testing.T) {
 
 // maxAssembly is the most lines of assembly that people write: those of .s and .h files
 // that are not generated, and all of the generator. It only goes down.
-const maxAssembly = 7320
+const maxAssembly = 7295
 
 func TestAssemblyLines(t *testing.T) {
 	hand, templates := 0, 0

@@ -10,6 +10,9 @@ func expand256File() *asm {
 	expandHigh2Bits256(a)
 	expandScales256(a)
 	expandWide256(a)
+	a.function("fetch256", "p *byte, n int", "fetches n lines of 64 bytes, ahead of their use", map[string]string{"p": "SI", "n": "CX"}, func() {
+		a.loop("loop", "CX", func() { a.p("PREFETCHT0 (SI); ADDQ $64, SI") })
+	})
 	return a
 }
 

@@ -17,12 +17,10 @@ type tile256 struct {
 const tile256Doc = `Kernels for few tokens, %s: one panel (16 rows, two halves of 8) by a tile of two to
 four tokens, packed records read in place. The order of operations is that of the GEMM kernels.
 
-	SI record, or vectors of a round   BX scales of a super block   AX its upper bits
-	(records: mins, BX how many)   DI activations   R9 correction or min plane   R10 exponents
-	R11 bases   R12 C [4][16]   R8 slab accumulators [4][16], behind them a block's first
-	sums, behind those d [16]   CX records left   R13 records or rounds left   DX arguments
-	Y0-Y7 sums [token][half]   Y8, Y9 weights   Y10-Y13 temporary   Y14 mask
-	Y15 ones, or mask of upper bits
+	Registers as in the GEMM, but: SI record, or vectors of a round   BX scales of a super
+	block   AX its upper bits (else BX, AX how many mins, and where)   R8 behind the slab
+	accumulators first sums of a block and d [16]   CX records left   R13 those of a slab,
+	or rounds   Y14 mask   Y15 ones, or mask of upper bits
 
 Records are fetched ahead of their use, into the next panel at the end of one.`
 
@@ -45,11 +43,13 @@ func tile256File(vnni bool, s scheme) *asm {
 
 func (k tile256) kernel() {
 	k.masks()
-	k.scale = func() { k.p("VPADDD Y8, Y10, Y11; VPADDD Y9, Y10, Y12") }
-	if !k.r.HasZero() { // a scale may be 0
-		k.scale = func() {
-			k.p("VPADDD %s, Y10, Y10; VMULPS Y8, Y10, Y11; VMULPS Y9, Y10, Y12", k.constant32("one", 0x3f8000003f800000))
+	k.scale = func() {
+		op := "VPADDD"
+		if !k.r.HasZero() { // a scale may be 0: times 2^-e
+			k.p("VPADDD %s, Y10, Y10", k.constant32("one", 0x3f8000003f800000))
+			op = "VMULPS"
 		}
+		k.zip("%s %s, Y10, %s", op, y(8, 2), y(11, 2))
 	}
 	k.p("MOVQ a+0(FP), DX")
 	k.load("gemvArgs", "rec SI", "act DI", "init R9", "exp R10", "base R11", "c R12", "records CX", "acc R8")
@@ -100,7 +100,7 @@ func (k tile256) slab() {
 		k.ahead(0, r.Low, "SI")
 		for b := range 2 {
 			k.block(b, 8*b, r.High, "SI")
-			k.halves(32 * b)
+			k.halves(32*b, "SI")
 			k.scales()
 			k.p("ADDQ $128, DI; ADDQ $16, R10")
 			if r.init() && !k.wide() {
@@ -113,7 +113,7 @@ func (k tile256) slab() {
 	if r.HasMin() {
 		k.loop("min", "BX", func() {
 			for b := range 2 {
-				k.p("VCVTPH2PS %d(AX), Y8; VCVTPH2PS %d(AX), Y9", r.Min+32*b, r.Min+32*b+16)
+				k.halves(r.Min+32*b, "AX")
 				k.addMin()
 				k.p("ADDQ $16, R9")
 			}
@@ -122,8 +122,10 @@ func (k tile256) slab() {
 	}
 }
 
-// halves makes floats of the fp16 of the record at o.
-func (k tile256) halves(o int) { k.p("VCVTPH2PS %d(SI), Y8; VCVTPH2PS %d(SI), Y9", o, o+16) }
+// halves makes floats of 16 fp16.
+func (k tile256) halves(at int, base string) {
+	k.zip("VCVTPH2PS %d(%s), %s", seq{at, 16}, base, y(8, 2))
+}
 
 // superSlab: one record, its scales d times integers, in eight rounds of 32 channels.
 func (k tile256) superSlab() {
@@ -132,8 +134,9 @@ func (k tile256) superSlab() {
 		extend = "VPMOVSXBD"
 	}
 	k.ahead(0, r.Low, "SI")
-	k.halves(0)
-	k.p("VMOVUPS Y8, 512(R8); VMOVUPS Y9, 544(R8); LEAQ %d(SI), BX; MOVQ $8, R13", r.Sub)
+	k.halves(0, "SI")
+	k.zip("VMOVUPS %s, %d(R8)", y(8, 2), seq{512, 32})
+	k.p("LEAQ %d(SI), BX; MOVQ $8, R13", r.Sub)
 	steps := fmt.Sprintf("ADDQ $%d, SI; ADDQ $128, DI; ADDQ $16, R10", 64*r.LowBits)
 	if r.HighBits > 0 {
 		k.p("LEAQ %d(SI), AX", r.High)
@@ -142,8 +145,8 @@ func (k tile256) superSlab() {
 	k.loop("round", "R13", func() {
 		for i := range 32 / r.Group {
 			k.block(i, 0, 0, "AX")
-			k.p("%[1]s (BX), Y8; %[1]s 8(BX), Y9; VCVTDQ2PS Y8, Y8; VCVTDQ2PS Y9, Y9", extend)
-			k.p("VMULPS 512(R8), Y8, Y8; VMULPS 544(R8), Y9, Y9; ADDQ $16, BX")
+			k.zip("%s %d(BX), %[3]s; VCVTDQ2PS %[3]s, %[3]s; VMULPS %[4]d(R8), %[3]s, %[3]s", extend, seq{0, 8}, y(8, 2), seq{512, 32})
+			k.p("ADDQ $16, BX")
 			k.scales()
 			if r.init() {
 				k.p("ADDQ $16, R9")
@@ -156,11 +159,9 @@ func (k tile256) superSlab() {
 		k.loadAcc()
 		return
 	}
-	k.minPairs(func(p int) {
-		k.p("VPMOVZXBW %d(SI), Y8; VPMOVZXBW %d(SI), Y9", r.SubMin+32*p, r.SubMin+32*p+16)
-	}, func() {
-		k.halves(r.Min)
-		k.p("VMULPS %[1]s, Y8, Y8; VMULPS %[1]s, Y9, Y9", k.constant32("eighth", 0x3e0000003e000000))
+	k.minPairs(func(p int) { k.zip("VPMOVZXBW %d(SI), %s", seq{r.SubMin + 32*p, 16}, y(8, 2)) }, func() {
+		k.halves(r.Min, "SI")
+		k.zip("VMULPS %s, %[2]s, %[2]s", k.constant32("eighth", 0x3e0000003e000000), y(8, 2))
 	})
 }
 
@@ -180,24 +181,20 @@ func (k tile256) block(i, first, high int, base string) {
 
 // decode loads group g of the record or round into Y8 and Y9, its upper bits from high on.
 func (k tile256) decode(g, high int, base string) {
-	r := k.r
-	if r.LowBits == 8 {
-		at := r.Low + 64*g
-		k.ahead(at, 64, "SI")
-		if k.vnni {
-			k.p("VMOVDQU %d(SI), Y8; VMOVDQU %d(SI), Y9", at, at+32)
-		} else {
-			k.p("VPXOR %d(SI), Y14, Y8; VPXOR %d(SI), Y14, Y9", at, at+32)
-		}
-		return
+	r, at := k.r, k.r.Low+64*(g*k.r.LowBits/8)
+	load := "VPAND %d(SI), Y14, %s"
+	switch {
+	case r.LowBits == 8 && k.vnni:
+		load = "VMOVDQU %d(SI), %s"
+	case r.LowBits == 8:
+		load = "VPXOR %d(SI), Y14, %s"
+	case g%2 == 1:
+		load = "VMOVDQU %d(SI), %s; VPSRLW $4, %[2]s, %[2]s; VPAND Y14, %[2]s, %[2]s"
 	}
-	at := r.Low + 64*(g/2)
-	if g%2 == 0 {
+	if g%2 == 0 || r.LowBits == 8 {
 		k.ahead(at, 64, "SI")
-		k.p("VPAND %d(SI), Y14, Y8; VPAND %d(SI), Y14, Y9", at, at+32)
-	} else {
-		k.p("VMOVDQU %d(SI), Y8; VMOVDQU %d(SI), Y9; VPSRLW $4, Y8, Y8; VPSRLW $4, Y9, Y9; VPAND Y14, Y8, Y8; VPAND Y14, Y9, Y9", at, at+32)
 	}
+	k.zip(load, seq{at, 32}, y(8, 2))
 	if r.HighBits > 0 {
 		if g%r.perHigh() == 0 {
 			k.ahead(high, 64, base)
@@ -209,7 +206,8 @@ func (k tile256) decode(g, high int, base string) {
 		if !k.vnni {
 			zero = 0
 		}
-		k.p("VBROADCASTI128 %s, Y10; VPSHUFB Y8, Y10, Y8; VPSHUFB Y9, Y10, Y9", k.lookup(r, zero))
+		k.p("VBROADCASTI128 %s, Y10", k.lookup(r, zero))
+		k.zip("VPSHUFB %[1]s, Y10, %[1]s", y(8, 2))
 	}
 }
 
@@ -231,15 +229,17 @@ func (a *asm) upper256(r recipe, g, at int, base string, w, t []string, top stri
 func (k tile256) signed() {
 	for g := range 8 {
 		k.weights(g)
-		k.p("VPABSB Y8, Y10; VPABSB Y9, Y11")
+		k.zip("VPABSB %s, %s", y(8, 2), y(10, 2))
 		for t := range 4 {
-			k.p("VPBROADCASTD %d(DI), Y12; VPSIGNB Y8, Y12, Y13; VPSIGNB Y9, Y12, Y12", 16*g+4*t)
-			k.p("VPMADDUBSW Y13, Y10, Y13; VPMADDUBSW Y12, Y11, Y12")
+			sums, products := y(2*t, 2), []string{"Y13", "Y12"}
+			k.p("VPBROADCASTD %d(DI), Y12", 16*g+4*t)
+			k.zip("VPSIGNB %s, Y12, %s", y(8, 2), products)
+			k.zip("VPMADDUBSW %[1]s, %[2]s, %[1]s", products, y(10, 2))
 			if g == 0 {
-				k.p("VPMADDWD Y15, Y13, %s; VPMADDWD Y15, Y12, %s", lo[t], hi[t])
+				k.zip("VPMADDWD Y15, %s, %s", products, sums)
 				continue
 			}
-			k.p("VPMADDWD Y15, Y13, Y13; VPMADDWD Y15, Y12, Y12; VPADDD Y13, %[1]s, %[1]s; VPADDD Y12, %[2]s, %[2]s", lo[t], hi[t])
+			k.zip("VPMADDWD Y15, %[1]s, %[1]s; VPADDD %[1]s, %[2]s, %[2]s", products, sums)
 		}
 	}
 }

@@ -124,12 +124,25 @@ func gemmQuant256(m *Matmul, tier Tier, p, n, t0, count int, scratch []byte) {
 		a.blocks, a.skip = width/32, (8-width/32)*16
 		for i := range n {
 			v.expand(w.steps, w.slabAs(w.steps, p+i, s, v.gen.slab[:]), wideW)
+			w.fetchNext256(p+i, n, s)
 			a.c = addr(&c[i*tiles*64])
 			gemm(a)
 		}
 	}
 	for i := range n {
 		storePanel(m, p+i, t0, count, c[i*tiles*64:])
+	}
+}
+
+// fetchNext256 fetches what a GEMM expands next of panel p: the slab behind s, or the
+// first one of the panel n further on.
+func (w *Weight) fetchNext256(p, n, s int) {
+	if s++; s == ceil(w.K, Slab) {
+		p, s = p+n, 0
+	}
+	if w.Form == P16 && p < w.panels {
+		next := w.slab(p, s, nil)
+		fetch256(&next[0], ceil(len(next), 64))
 	}
 }
 

@@ -53,6 +53,9 @@ func expandQ6_K(w *byte, scale *float32, rec *byte)
 func expandQ8_0(w *byte, scale *float32, rec *byte, n int)
 
 //go:noescape
+func fetch256(p *byte, n int)
+
+//go:noescape
 func fmaLoop(n int)
 
 //go:noescape

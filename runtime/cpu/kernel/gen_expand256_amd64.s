@@ -257,3 +257,12 @@ loop:
 	VPADDW X1, X0, X0; VPSLLW $5, X0, X0; VPSUBW X0, X14, X0; VMOVDQU X0, (DI); ADDQ $64, SI; ADDQ $16, DI
 	DECQ CX; JNZ loop
 	VZEROUPPER; RET
+
+// func fetch256(p *byte, n int): fetches n lines of 64 bytes, ahead of their use
+TEXT ·fetch256(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), SI
+	MOVQ n+8(FP), CX
+loop:
+	PREFETCHT0 (SI); ADDQ $64, SI
+	DECQ CX; JNZ loop
+	VZEROUPPER; RET

@@ -7,8 +7,9 @@ import (
 )
 
 // tileTokens256 is the most tokens for which panels are read in place, decoded anew for
-// every four; with more the GEMM, which expands a panel once, is faster.
-var tileTokens256 = 16
+// every four; with more the GEMM, which expands a panel once, is faster. Upper bits
+// make decoding dearer. BenchmarkTiles256 measures where it pays.
+var tileTokens256 = 24
 
 // tileTokens256For is tileTokens256 for w. Records that are made in scratch would be made
 // again for every four tokens.
@@ -16,8 +17,10 @@ func tileTokens256For(w *Weight) int {
 	switch {
 	case !w.inPlace():
 		return min(4, tileTokens256)
-	case w.run.Group == 16: // twice the scales
-		return min(8, tileTokens256)
+	case w.run.HighBits == 1:
+		return min(16, tileTokens256)
+	case w.run.HighBits == 2:
+		return min(12, tileTokens256)
 	}
 	return tileTokens256
 }
