@@ -130,3 +130,52 @@ func helpOf(t *testing.T, command string) bool {
 	})
 	return found
 }
+
+// The rooms of docs/ARCHITECTURE.md are the layers, from the ground up.
+func TestRoomsAreLayers(t *testing.T) {
+	_, text, ok := strings.Cut(string(read(t, "docs/ARCHITECTURE.md")), "\n| leaf helpers | ")
+	if !ok {
+		t.Fatal("docs/ARCHITECTURE.md has no table of rooms")
+	}
+	rows := strings.Split(text, "\n")[1:]
+	for i, layer := range append(slices.Clone(layers), asides) {
+		var named []string
+		for j, part := range strings.Split(rows[i], "`") {
+			if j%2 == 1 {
+				if part == "tessera" { // at the top of the module
+					part = root
+				}
+				named = append(named, part)
+			}
+		}
+		want := slices.Sorted(slices.Values(layer))
+		slices.Sort(named)
+		if !slices.Equal(named, want) {
+			t.Errorf("docs/ARCHITECTURE.md has the room %v, the layer is %v", named, want)
+		}
+	}
+}
+
+// docs/rationale.md says of every module of others why it is there.
+func TestDependenciesHaveReasons(t *testing.T) {
+	_, text, _ := strings.Cut(string(read(t, "docs/rationale.md")), "\n## Dependencies\n")
+	listed := map[string]bool{}
+	for _, line := range strings.Split(text, "\n") {
+		if first, ok := strings.CutPrefix(line, "| "); ok && strings.Contains(first, ".") {
+			modules, _, _ := strings.Cut(first, " |")
+			for _, m := range strings.Split(modules, ", ") {
+				listed[m] = true
+			}
+		}
+	}
+	for m := range outside {
+		if !listed[m] {
+			t.Errorf("docs/rationale.md does not say why %s is there", m)
+		}
+	}
+	for m := range listed {
+		if outside[m] == nil {
+			t.Errorf("docs/rationale.md has a reason for %s, which nobody may import", m)
+		}
+	}
+}
