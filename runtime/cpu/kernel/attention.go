@@ -40,11 +40,11 @@ type Attention struct {
 type chunkTurn struct {
 	from, to int
 	carried  int // slots of it: 0 or 1
-	last     bool
+	// slots is the partial results of a query and head: as many in every turn of a span,
+	// also in a last one of fewer chunks, or what is carried would move.
+	slots int
+	last  bool
 }
-
-// slots is the partial results of a query and head.
-func (t *chunkTurn) slots() int { return t.to - t.from + t.carried }
 
 // SplitRows is the most queries of a span that are split over its cache.
 const SplitRows = 4
@@ -120,7 +120,7 @@ func (a *Attention) plan() error {
 	a.chunk0 = a.first(0) / Chunk
 	a.chunks = max(0, (a.Start+s-1)/Chunk+1-a.chunk0)
 	a.split = s > 0 && s <= SplitRows && a.chunks > 1
-	a.turn = chunkTurn{to: a.chunks, last: true}
+	a.turn = chunkTurn{to: a.chunks, slots: a.chunks, last: true}
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (a *Attention) PartialFloats() int {
 	if !a.split {
 		return 0
 	}
-	return a.slotFloats() * a.turn.slots()
+	return a.slotFloats() * a.turn.slots
 }
 
 // slotFloats is the room of one slot of every query and head.
@@ -217,7 +217,7 @@ func (a *Attention) Run(lo, hi int, scratch []byte) {
 // of this turn; the one before is what is carried.
 func (a *Attention) partial(t, h, c int) []float32 {
 	n := partialStride(a.Cache.VDim)
-	return a.Partials[((t*a.Heads+h)*a.turn.slots()+c-a.turn.from+a.turn.carried)*n:][:n]
+	return a.Partials[((t*a.Heads+h)*a.turn.slots+c-a.turn.from+a.turn.carried)*n:][:n]
 }
 
 // merged is the chunks that a turn merges for query t: the result begins as the

@@ -102,7 +102,7 @@ func (g *AttentionGroup) Measure() error {
 				g.rounds = append(g.rounds, round{from: from, to: i})
 			}
 			for c := 0; c < m.chunks; c += chunks {
-				t := chunkTurn{c, min(c+chunks, m.chunks), 1, c+chunks >= m.chunks}
+				t := chunkTurn{from: c, to: min(c+chunks, m.chunks), carried: 1, slots: chunks + 1, last: c+chunks >= m.chunks}
 				g.rounds = append(g.rounds, round{i, i + 1, t})
 			}
 			g.partials = max(g.partials, m.slotFloats()*(chunks+1))

@@ -178,6 +178,35 @@ func TestAttentionGroupRounds(t *testing.T) {
 	}
 }
 
+// TestAttentionTurns: a span of any number of chunks that goes through them in turns of
+// any length, the last one shorter or not, from the start or behind a window, has the
+// numbers it has with all room.
+func TestAttentionTurns(t *testing.T) {
+	for _, c := range []attentionCase{
+		{kvType: codec.F32, kvHeads: 1, g: 3, d: 20},
+		{kvType: codec.F16, kvHeads: 2, g: 4, d: 64},
+		{kvType: codec.Q8_0, kvHeads: 3, g: 2, d: 96, window: 1200},
+	} {
+		for chunks := 2; chunks <= 8; chunks++ {
+			for _, rows := range []int{1, 3, SplitRows} {
+				g := newGroup(t, c, [][2]int{{chunks*Chunk - rows - 5, rows}})
+				one := rows * c.kvHeads * c.g * partialStride(c.d)
+				for _, tier := range Available() {
+					_, want := g.attend(t, tier, newAct(t, F32, Plain, rows, g.q.C), 1<<30)
+					for slots := 2; slots <= chunks+1; slots++ {
+						what := fmt.Sprintf("%+v %s, %d queries over %d chunks, room for %d", c, tier, rows, chunks, slots)
+						a, out := g.attend(t, tier, newAct(t, F32, C4, rows, g.q.C), slots*one)
+						sameBits(t, what, &out, &want)
+						if a.PartialFloats() > slots*one {
+							t.Fatalf("%s: %d partial floats, room for %d", what, a.PartialFloats(), slots*one)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestKVAppendGroup stores what a KVAppend per span stores.
 func TestKVAppendGroup(t *testing.T) {
 	for _, typ := range codec.All() {
