@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tessera-llm/tessera/runtime"
@@ -155,6 +156,18 @@ func TestHookSteps(t *testing.T) {
 		got, _, err := generate(t, m, walk[:3], o)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%+v: %v (%v), want %v", cfg, got, err, want)
+		}
+	}
+}
+
+// TestHookOverflows: a row that leaves float32 at the temperature is the error that it is in a step.
+func TestHookOverflows(t *testing.T) {
+	m := stepModel(t, runtime.Options{Threads: 1})
+	for temperature, want := range map[float32]string{1e-3: "overflow at temperature 0.001", 1: ""} {
+		_, _, err := generate(t, m, walk[:3], runtime.GenerateOptions{MaxTokens: 1, Sampler: sampler.Config{Temperature: temperature, TopK: 5},
+			Logits: func(l []float32) error { l[2] = 1e38; return nil }})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("temperature %v: %v, want %q", temperature, err, want)
 		}
 	}
 }

@@ -332,3 +332,15 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the logit of the key of NaN is %v", l)
 	}
 }
+
+// TestShare: top-p asks for the whole of its share, to the last unit.
+func TestShare(t *testing.T) {
+	for _, c := range []struct {
+		p          float32
+		mass, want uint64
+	}{{0.5, 4, 2}, {0.5, 3, 2}, {0.25, 5, 2}, {1e-45, 1, 1}, {1 - 0x1p-24, 1 << 24, 1<<24 - 1}, {1 - 0x1p-24, 1<<24 + 1, 1 << 24}, {0.75, 1 << 62, 3 << 60}} {
+		if got := share(c.p, c.mass); got != c.want {
+			t.Errorf("%v of %d is %d, want %d", c.p, c.mass, got, c.want)
+		}
+	}
+}

@@ -57,8 +57,11 @@ func (s *Sampler) Distribution(row []float32, lse float32, ids []int32, p []floa
 // cut cuts a row into buckets and finds the first id in order; buckets are nil where that
 // is the only one to pick.
 func (s *Sampler) cut(row []float32, lse float32) (first int32, b *buckets) {
-	top := kernel.Max(s.tier, row)
-	first = int32(max(slices.Index(row, top), 0)) // 0: nothing but NaN
+	first, top := s.id, s.high
+	if !s.open || first < 0 || int(first) >= len(row) || row[first] != top {
+		top = kernel.Max(s.tier, row)
+		first = int32(max(slices.Index(row, top), 0)) // 0: nothing but NaN
+	}
 	if s.cfg.Greedy() {
 		return first, nil
 	}

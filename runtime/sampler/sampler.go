@@ -71,6 +71,8 @@ type Sampler struct {
 	rng  *rand.Rand
 	open bool     // FromTop left open what bits draws
 	bits uint64   // of the draw
+	id   int32    // where open: the first id in order, or -1,
+	high float32  // and its logit
 	sums []uint64 // of the weights of the highest logits
 }
 

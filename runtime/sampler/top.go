@@ -9,7 +9,7 @@ import (
 
 // FromTop picks from the highest logits of a row, ordered by falling logit, then rising id;
 // lse is the log-sum-exp of the whole row divided by the temperature (LogSumExp). It reports
-// false where they leave the token open: then FromRow makes the same draw. They decide
+// false where they leave the token open: then FromRow makes the same draw from the same row. They decide
 //   - with top-k, if they are as many;
 //   - with top-p or min-p, if one of the two drops the last of them, or more;
 //   - without these, if the draw falls among them.
@@ -19,6 +19,7 @@ func (s *Sampler) FromTop(ids []int32, logits []float32, lse float32) (id int32,
 	}
 	n, all := len(ids), false // all: what lies behind is dropped
 	if k := s.cfg.TopK; k > n {
+		s.id = -1
 		return 0, false
 	} else if k > 0 {
 		n, all = k, true
@@ -35,12 +36,9 @@ func (s *Sampler) FromTop(ids []int32, logits []float32, lse float32) (id int32,
 		s.sums = append(s.sums, mass)
 	}
 	if !all {
-		if s.open = lse != lse; s.open {
-			return 0, false
-		}
 		mass = sc.mass(lse)
 	}
-	if kept, ok := s.keep(sc, logits[:n], mass, all); ok {
+	if kept, ok := s.keep(sc, logits[:n], mass, all); ok && (all || lse == lse) {
 		if i := s.reach(below(kept, draw) + 1); i < n {
 			return ids[i], true
 		}
@@ -48,7 +46,7 @@ func (s *Sampler) FromTop(ids []int32, logits []float32, lse float32) (id int32,
 			return ids[0], true
 		}
 	}
-	s.open = true
+	s.open, s.id, s.high = true, ids[0], logits[0]
 	return 0, false
 }
 

@@ -39,9 +39,14 @@ func weigh(e float32) uint64 {
 	return uint64(int64(e * one))
 }
 
-// mass is the weight of a whole row, by its log-sum-exp at the temperature.
+// mass is the weight of a whole row, by its log-sum-exp at the temperature; 0 where that is
+// NaN.
 func (s scale) mass(lse float32) uint64 {
-	return uint64(min(float64(f32.Exp(lse-s.m))*one, 1<<62))
+	e := f32.Exp(lse - s.m)
+	if e != e {
+		return 0
+	}
+	return uint64(min(float64(e)*one, 1<<62))
 }
 
 // share is the sum that the ids of top-p have to reach: p of mass, rounded up.
