@@ -34,6 +34,7 @@ type memoryCase struct {
 	Depth    int
 	Chunk    int
 	Threads  int
+	Loaded   bool // most positions, not computed: for large models
 
 	Bundle string // that the parent has made
 }
@@ -80,7 +81,7 @@ func TestMemory(t *testing.T) {
 		cases, slack = nil, 0
 		for _, name := range strings.Split(names, ",") {
 			for _, c := range []memoryCase{{Sessions: 1, Depth: 512, KV: "f16"}, {Sessions: 8, Depth: 512, KV: "q8_0"}, {Sessions: 1, Depth: 8192, KV: "f16"}, {Sessions: 8, Depth: 8192, KV: "f16"}} {
-				c.Model, c.Type, c.Chunk = name, "q4_k_m", 512
+				c.Model, c.Type, c.Chunk, c.Loaded = name, "q4_k_m", 512, true
 				cases = append(cases, c)
 			}
 		}
@@ -187,7 +188,10 @@ func TestMemoryChild(t *testing.T) {
 	if r.Sum, err = m.Memory(runtime.Load{Sessions: c.Sessions, Rows: m.Options().MaxRows}); err != nil {
 		t.Fatal(err)
 	}
-	useInFull(t, m, c.Sessions, c.Depth)
+	useInFull(t, m, c.Sessions, c.Depth, c.Loaded)
+	if c.Loaded {
+		debug.FreeOSMemory() // what was loaded from
+	}
 	r.Now, r.Peak, r.Anon = status(t, "VmRSS"), status(t, "VmHWM"), status(t, "RssAnon")
 	if tok != nil && tok.Size() == 0 {
 		t.Fatal("a tokenizer without tokens") // and it is alive until here

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tessera-llm/tessera/internal/testutil"
 	"github.com/tessera-llm/tessera/pkg/checkpoint"
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/convert"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/quant"
@@ -62,7 +63,7 @@ func TestMemoryParts(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
 			}
-			all := useInFull(t, m, u.sessions, u.depth)
+			all := useInFull(t, m, u.sessions, u.depth, false)
 			st := m.Stats()
 			var held int64
 			for _, s := range all {
@@ -128,7 +129,7 @@ func TestMemoryReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	held, numbers := int64(0), int64(0)
-	for _, s := range useInFull(t, m, 2, 9) {
+	for _, s := range useInFull(t, m, 2, 9, false) {
 		held += s.State().Memory().Own
 	}
 	for _, s := range p.Segments {
@@ -270,8 +271,9 @@ func hybridProgram(t *testing.T) *runtime.Program {
 
 // useInFull fills sessions in every way that takes most: token by token together, for as long as
 // their last pieces grow, with the largest steps, which want as many logits as they may, and
-// with one that all are part of. Ids walk over the whole vocabulary.
-func useInFull(t *testing.T, m *runtime.Model, sessions, depth int) []*runtime.Session {
+// with one that all are part of. Ids walk over the whole vocabulary. Where most of the positions
+// are loaded, only the last ones are computed.
+func useInFull(t *testing.T, m *runtime.Model, sessions, depth int, loaded bool) []*runtime.Session {
 	t.Helper()
 	o := m.Options()
 	id := 0
@@ -305,22 +307,33 @@ func useInFull(t *testing.T, m *runtime.Model, sessions, depth int) []*runtime.S
 		for i, s := range all {
 			a := runtime.Append{Session: s, IDs: next(1), Rows: []runtime.Row{{}}}
 			if i == 0 && n > 1 {
-				a = wanting(s, next(max(1, min(n, depth-1-s.Len()))), o.MaxRows-(sessions-1)) // leaves one for the end
+				a = wanting(s, next(max(1, min(n, depth-1-s.State().Len()))), o.MaxRows-(sessions-1)) // leaves one for the end
 			}
 			batch = append(batch, a)
 		}
 		step(batch)
 	}
-	for range min(150, depth/2) {
+	alone := min(150, depth/2)
+	if loaded {
+		alone = 4
+		for i, s := range all {
+			n := depth - 8
+			if i == 0 {
+				n = max(1, n-o.MaxChunk)
+			}
+			loadZeros(t, s, n)
+		}
+	}
+	for range alone {
 		together(1)
 	}
 	together(o.MaxChunk - (sessions - 1))
 	for _, s := range all {
-		for s.Len() < depth-1 {
-			step([]runtime.Append{wanting(s, next(min(o.MaxChunk, depth-1-s.Len())), o.MaxRows)})
+		for s.State().Len() < depth-1 {
+			step([]runtime.Append{wanting(s, next(min(o.MaxChunk, depth-1-s.State().Len())), o.MaxRows)})
 		}
 	}
-	if all[0].Len() < depth {
+	if all[0].State().Len() < depth {
 		together(1)
 	}
 	return all
@@ -333,4 +346,24 @@ func wanting(s *runtime.Session, ids []int32, n int) runtime.Append {
 		a.Rows = append(a.Rows, runtime.Row{At: int32(i)})
 	}
 	return a
+}
+
+// loadZeros makes the state of s, of caches that keep all, one of n positions of zeros.
+func loadZeros(t *testing.T, s *runtime.Session, n int) {
+	t.Helper()
+	m := s.Model()
+	kv, err := codec.ParsePair(m.Options().KVType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []backend.StateData
+	var zeros []byte
+	for _, st := range m.Program().States() {
+		row := int(st.Heads) * (kv.K.Bytes(int(st.KDim)) + kv.V.Bytes(int(st.VDim)))
+		zeros = slices.Grow(zeros[:0], n*row)[:n*row]
+		all = append(all, backend.StateData{Name: st.Name, KV: kv.String(), Len: n, Data: zeros[:n*row]})
+	}
+	if err := s.State().Load(all); err != nil {
+		t.Fatal(err)
+	}
 }
