@@ -61,6 +61,9 @@ func TestDocument(t *testing.T) {
 		"at most " + strconv.Itoa(format.MaxManifest>>20) + " MiB", "at most " + strconv.Itoa(format.MaxFiles) + " files",
 		"`version` = " + strconv.Itoa(format.SegmentVersion) + ", the revision", "Revision " + strconv.Itoa(format.SegmentVersion) + ":",
 		"a codec (" + strings.Join(codecNames(), ", ") + ")",
+		fmt.Sprintf("Elements: %d f32, %d i8, %d i32. Layouts: %d plain, %d c4.", tesserapb.Elem_ELEM_F32, tesserapb.Elem_ELEM_I8, tesserapb.Elem_ELEM_I32,
+			tesserapb.Layout_LAYOUT_PLAIN, tesserapb.Layout_LAYOUT_C4),
+		fmt.Sprintf("%d S (tokens of the call), %d R (rows wanted), %d A (adjustments), %d M (rows with a mask)", ir.S, ir.R, ir.A, ir.M),
 	} {
 		if !strings.Contains(text, s) {
 			t.Errorf("the document does not say %q", s)

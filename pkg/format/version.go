@@ -1,7 +1,8 @@
 package format
 
-// Version of the bundle format. Version 0 is freely broken until the CPU
-// engine is accepted; a reader accepts exactly its own version.
+// Version of the bundle format. Version 0 stays until the architectures, the states and
+// Metal stand; until then every change raises segmentVersion, and a reader accepts
+// exactly its own version and revision.
 //
 // 0: protobuf graphs, p16 packing forms as in pkg/pack, activation scheme
 // s256e32.
