@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/nlpodyssey/safetensors v0.0.0-20250209183917-bfb01cc25f7c
+	github.com/x448/float16 v0.8.4
 	golang.org/x/sys v0.47.0
 )
 

@@ -84,6 +84,7 @@ var outside = map[string][]string{
 	"github.com/urfave/cli/v2":          {"cmd/convert"},
 	"github.com/nlpodyssey/safetensors": {"pkg/safetensors"},
 	"google.golang.org/protobuf":        {"pkg/format", "pkg/format/tesserapb", "internal/hostile/bundles"},
+	"github.com/x448/float16":           {"pkg/quant"},
 	"github.com/dlclark/regexp2":        {"pkg/tokenizer"},
 	"golang.org/x/text":                 {"pkg/tokenizer", "internal/lineedit"},
 	"golang.org/x/term":                 {"cmd/convert", "internal/progress", "internal/lineedit"},

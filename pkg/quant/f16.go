@@ -3,7 +3,7 @@ package quant
 import (
 	"math"
 
-	"github.com/tessera-llm/tessera/internal/f32"
+	"github.com/x448/float16"
 )
 
 // f16ToF32 widens an IEEE half, exactly. The common case is one shift and one
@@ -11,7 +11,7 @@ import (
 func f16ToF32(h uint16) float32 {
 	u := uint32(h)
 	if e := u & 0x7c00; e == 0 || e == 0x7c00 {
-		return f32.FromHalf(h)
+		return float16.Frombits(h).Float32()
 	}
 	return math.Float32frombits((u&0x8000)<<16 | ((u&0x7fff)<<13 + 112<<23))
 }
@@ -23,7 +23,7 @@ func f32ToF16(f float32) uint16 {
 	if a := u & 0x7fffffff; a-0x38800000 < 0x477fe000-0x38800000 {
 		return uint16(u>>16&0x8000 | (a-0x38000000+0xfff+a>>13&1)>>13)
 	}
-	return f32.ToHalf(f)
+	return float16.Fromfloat32(f).Bits()
 }
 
 // f16Finite reports whether the half is neither Inf nor NaN.
