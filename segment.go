@@ -81,7 +81,7 @@ func newSegment(b *format.Bundle, name string, o SegmentOptions) (*runtime.Segme
 		if held.Bundle != b.Digest {
 			return nil, fmt.Errorf("state %s was made with another bundle (manifest sha256 %.12s, want %.12s): use the bundle that wrote it", o.State, held.Bundle, b.Digest)
 		}
-		r.KVType = cmp.Or(r.KVType, held.KV)
+		r.KVType = cmp.Or(r.KVType, held.Codecs())
 	}
 	s, err := runtime.NewSegment(p, name, r)
 	if err != nil || held == nil {
@@ -113,8 +113,12 @@ func (s *Segment) use() (unlock func(), err error) {
 // Graph is what the segment computes, with the names and types of inputs and outputs.
 func (s *Segment) Graph() *ir.Graph { return s.graph }
 
-// KVType is how the state's K and V are kept.
-func (s *Segment) KVType() string { return s.kv }
+// KVType is how the state's K and V are kept; behind SaveState, what its file says.
+func (s *Segment) KVType() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kv
+}
 
 // Run executes the segment once. in are its inputs by name; those for adjusting or masking
 // logits may be left out. want lists the tokens that get logits where they are selected, nil
@@ -155,6 +159,9 @@ func (s *Segment) SaveState(ctx context.Context, path string) error {
 	data, err := s.s.State().Save(ctx)
 	if err != nil {
 		return err
+	}
+	if len(data) > 0 {
+		s.kv = data[0].KV
 	}
 	return statefile.Write(path, s.b.Digest, data)
 }

@@ -329,3 +329,54 @@ func TestAdjustedAway(t *testing.T) {
 		}
 	}
 }
+
+// TestCallbackChangesRows: a Logits function that makes nonsense of rows of its step ends the
+// appends they belong to, and nobody else.
+func TestCallbackChangesRows(t *testing.T) {
+	for name, spoil := range map[string]func(r *runtime.Row){
+		"an id":         func(r *runtime.Row) { r.Adjust.IDs[0] = 1 << 30 },
+		"scales":        func(r *runtime.Row) { r.Adjust.Scale = nil },
+		"a mask":        func(r *runtime.Row) { r.Allow = []uint32{} },
+		"a temperature": func(r *runtime.Row) { r.Temperature = float32(math.NaN()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := stepModel(t, runtime.Options{Threads: 1, MaxRows: 1})
+			a, b := newSession(t, m), newSession(t, m)
+			rows := []runtime.Row{{}, {At: 1, Adjust: runtime.Adjustments{IDs: []int32{1}, Scale: []float32{1}, Bias: []float32{1}}}}
+			out, err := m.Step(t.Context(), []runtime.Append{
+				{Session: a, IDs: walk[:2], Rows: rows, Logits: func(int, []float32, int) error { spoil(&rows[1]); return nil }},
+				{Session: b, IDs: walk[:2], Rows: []runtime.Row{{At: 1}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out[0].Err == nil || a.Len() != 0 || out[1].Err != nil || b.Len() != 2 || len(out[1].Tops) != 1 {
+				t.Errorf("%v with %d ids, %v with %d ids", out[0].Err, a.Len(), out[1].Err, b.Len())
+			}
+			held := out[1].Tops[0]
+			ids, logits := slices.Clone(held.IDs), slices.Clone(held.Logits)
+			top, err := newSession(t, m).Step(t.Context(), walk[:2], []runtime.Row{{At: 1}})
+			if err != nil || !slices.Equal(top[0].IDs, ids) || !slices.Equal(top[0].Logits, logits) {
+				t.Errorf("alone %v (%v), in company %v", top, err, held)
+			}
+		})
+	}
+}
+
+// TestClosedModel: sessions of a closed model do nothing any more.
+func TestClosedModel(t *testing.T) {
+	m := stepModel(t, runtime.Options{Threads: 1})
+	s := newSession(t, m)
+	if err := s.Extend(t.Context(), walk[:5]); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, forked := s.Fork()
+	for what, err := range map[string]error{"rewind": s.Rewind(t.Context(), 2), "fork": forked, "snapshot": s.Snapshot(), "extend": s.Extend(t.Context(), walk[:1])} {
+		if !errors.Is(err, backend.ErrClosed) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

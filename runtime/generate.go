@@ -65,7 +65,7 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 			stop = nil
 		}
 		row := Row{Temperature: o.Sampler.Temperature}
-		next := prompt
+		next, one := prompt, make([]int32, 1)
 		pen := newPenalties(o, s.ids)
 		for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
 			pen.add(next)
@@ -87,7 +87,8 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 			if !yield(t, nil) || t.Stop {
 				return
 			}
-			next = append(next[:0:0], t.ID)
+			one[0] = t.ID
+			next = one
 		}
 	}
 }

@@ -15,13 +15,27 @@ type hostInputs struct {
 	maskRow, mask     []int32
 }
 
-// setRows sets the inputs of a block of wanted rows.
+// recheck looks again at rows that a Logits function of this step may have changed since
+// they were checked.
+func (m *Model) recheck(batch []Append, rows []liveRow) {
+	for _, l := range rows {
+		if out := &m.step.outcomes[l.a]; out.Err == nil {
+			out.Err = m.checkRow(&batch[l.a].Rows[l.row])
+		}
+	}
+}
+
+// setRows sets the inputs of a block of wanted rows; those of an append that failed ask
+// for nothing.
 func (m *Model) setRows(batch []Append, rows []liveRow) error {
 	h := &m.step.host
 	h.adjRow, h.adjIDs, h.adjScale, h.adjBias = h.adjRow[:0], h.adjIDs[:0], h.adjScale[:0], h.adjBias[:0]
 	h.invTemp, h.maskRow, h.mask = h.invTemp[:0], h.maskRow[:0], h.mask[:0]
 	for i, l := range rows {
 		r := &batch[l.a].Rows[l.row]
+		if m.step.outcomes[l.a].Err != nil {
+			r = &Row{}
+		}
 		for range r.Adjust.IDs {
 			h.adjRow = append(h.adjRow, int32(i))
 		}

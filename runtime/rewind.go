@@ -161,6 +161,8 @@ func (s *Session) usable() error {
 	switch {
 	case s.st == nil:
 		return errClosed
+	case s.m.closed:
+		return fmt.Errorf("the model: %w", backend.ErrClosed)
 	case s.stepping():
 		return errRunning
 	}

@@ -45,7 +45,8 @@ func (m *Model) newState() (backend.State, error) {
 // Model returns the session's model.
 func (s *Session) Model() *Model { return s.m }
 
-// IDs returns the ids the session holds.
+// IDs returns the ids the session holds. They are the session's own: whoever keeps them
+// beyond its next step or Rewind copies them.
 func (s *Session) IDs() []int32 { return s.ids }
 
 // Len is the number of positions held.

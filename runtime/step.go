@@ -105,8 +105,8 @@ func (m *Model) takeBack(ctx context.Context, batch []Append) error {
 	return err
 }
 
-// errRunning is the error of what a Logits function may not do.
-var errRunning = errors.New("a step of the model is running: a Logits function may not step, and leaves the step's sessions and the model alone")
+// errRunning is the error of what Logits, Trace and Timing functions may not do.
+var errRunning = errors.New("a step of the model is running: a function that it calls (Logits, Trace, Timing) may not step, and leaves the step's sessions and the model alone")
 
 // begin checks the batch and lays out spans, rows and outcomes.
 func (m *Model) begin(batch []Append) error {
@@ -224,6 +224,9 @@ func (m *Model) head(ctx context.Context, batch []Append) error {
 	for lo := 0; lo < len(t.rows) || m.plan.whole && lo == 0; lo += m.opt.MaxRows {
 		hi := min(lo+m.opt.MaxRows, len(t.rows))
 		m.narrow(lo, hi)
+		if lo > 0 {
+			m.recheck(batch, t.rows[lo:hi])
+		}
 		if err := m.setRows(batch, t.rows[lo:hi]); err != nil {
 			return err
 		}

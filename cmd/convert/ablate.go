@@ -36,10 +36,10 @@ func ablateAction(c *cli.Context, o bench.Options, form string) error {
 		most int
 	}{{"p", len(o.Prompts), 1}, {"n", len(o.Gens), 1}, {"d", len(o.Depths), 1}, {"threads", len(o.Threads), 1}} {
 		if l.n > l.most {
-			return usage(c, "--ablate: %d values of -%s, want one", l.n, l.flag)
+			return usage(c, "--ablate: %d values of %s, want one", l.n, flagName(l.flag))
 		}
 	}
-	for _, f := range []string{"ops", "scaling", "limits", "stop-after", "max-memory"} {
+	for _, f := range []string{"ops", "scaling", "limits", "sessions", "stop-after", "max-memory"} {
 		if c.IsSet(f) {
 			return usage(c, "--ablate and --%s do not go together", f)
 		}

@@ -60,3 +60,11 @@ func takesValue(cmd *cli.Command, name string) bool {
 	}
 	return false
 }
+
+// flagName is a flag as one types it.
+func flagName(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
+}

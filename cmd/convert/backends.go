@@ -76,7 +76,7 @@ func oneTarget(c *cli.Context) (string, error) {
 // targets are those of --target, else the one that the chosen backend runs.
 func targets(c *cli.Context) ([]*target.Target, error) {
 	names := c.String("target")
-	if names == "" {
+	if names == "" && !c.IsSet("target") {
 		b, err := pickBackend(c)
 		if err != nil {
 			return nil, err

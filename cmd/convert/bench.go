@@ -86,7 +86,7 @@ func benchAction(c *cli.Context) error {
 	if c.Bool("ablate") {
 		return ablateAction(c, o, form)
 	}
-	for _, f := range []string{"ops", "scaling"} {
+	for _, f := range []string{"ops", "scaling", "limits"} {
 		if c.Bool(f) && rep.format == "csv" {
 			return usage(c, "--%s has no place in csv: use table, md or json", f)
 		}
@@ -158,7 +158,7 @@ func benchOptions(c *cli.Context) (bench.Options, error) {
 		for _, f := range strings.Split(c.String(l.flag), ",") {
 			n, err := strconv.Atoi(strings.TrimSpace(f))
 			if err != nil || n < 0 {
-				return o, usage(c, "-%s: %.20q, want numbers ≥ 0", l.flag, f)
+				return o, usage(c, "%s: %.20q, want numbers ≥ 0", flagName(l.flag), f)
 			}
 			if n > 0 || !l.zero {
 				*l.to = append(*l.to, n)

@@ -27,6 +27,14 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range []string{"p", "n", "d", "sessions", "ops", "scaling", "limits", "ablate"} {
+		if c.IsSet(f) {
+			return usage(c, "--startup and %s do not go together", flagName(f))
+		}
+	}
+	if len(o.Threads) > 1 {
+		return usage(c, "--startup: %d values of --threads, want one", len(o.Threads))
+	}
 	var all []startModel
 	for _, path := range c.Args().Slice() {
 		m, err := open(c, path) // converts a checkpoint into the cache
@@ -37,7 +45,7 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 			m.Close()
 			return usage(c, "--startup starts from files: not with --no-cache")
 		}
-		one := startModel{Model: m.Program.Meta.Name}
+		one := startModel{Model: m.Program.Meta.Name, Backend: o.Backend.Name()}
 		one.Machine, err = cpu.ThisMachine()
 		if err != nil {
 			m.Close()
@@ -67,7 +75,7 @@ func startupAction(c *cli.Context, o bench.Options, format string) error {
 
 // startArgs is the command of one start, but for its prompt.
 func startArgs(exe, path string, o bench.Options) []string {
-	args := []string{exe, "bench", path, "--threads", strconv.Itoa(slices.Max(o.Threads)), "--chunk", strconv.Itoa(o.Chunk)}
+	args := []string{exe, "bench", path, "--threads", strconv.Itoa(o.Threads[0]), "--chunk", strconv.Itoa(o.Chunk), "--backend", o.Backend.Name()}
 	if o.KVType != "" { // an empty type is an error
 		args = append(args, "--kv-type", o.KVType)
 	}
@@ -80,6 +88,7 @@ func startArgs(exe, path string, o bench.Options) []string {
 // startModel is what --startup reports of a model.
 type startModel struct {
 	Model   string           `json:"model"`
+	Backend string           `json:"backend"`
 	Machine cpu.Machine      `json:"machine"`
 	Rows    []bench.StartRow `json:"rows"`
 }
@@ -95,7 +104,7 @@ func printStartup(all []startModel, format string) error {
 		head = "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n"
 		row = "| %s | %s | %d | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f | %.1f |\n"
 	}
-	say("%s, %d cores, tier %s; from the start of the process to the first logits, medians in ms\n\n", all[0].Machine.Name, all[0].Machine.Cores, all[0].Machine.Tier)
+	say("%s, %d cores, tier %s, backend %s; from the start of the process to the first logits, medians in ms\n\n", all[0].Machine.Name, all[0].Machine.Cores, all[0].Machine.Tier, all[0].Backend)
 	say(head, "model", "given", "tokens", "ms", "other", "open", "compile", "text", "prefill", "anon MiB", "KV MiB")
 	if format == "md" {
 		fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")

@@ -188,9 +188,24 @@ func TestRunSegmentRefuses(t *testing.T) {
 	} {
 		fails(t, c.code, c.want, append([]string{"run-segment"}, c.args...)...)
 	}
-	// The reference interpreter runs segments too, but keeps no states.
+	// The reference interpreter runs segments too.
 	ok(t, "run-segment", path, "embed", "--tokens", "1,2", "-o", filepath.Join(dir, "r"), "--backend", "reference")
 	if !slices.Equal(read(t, filepath.Join(dir, "r", "hidden.embed.npy")).F32, read(t, hidden).F32) {
 		t.Error("the embedding of the reference differs")
 	}
+}
+
+// TestReferenceState: the reference goes on with the state that it saved, without being
+// told its type, which is no codec.
+func TestReferenceState(t *testing.T) {
+	path, dir := bundle(t, "qwen3-f32-tied"), t.TempDir()
+	state, next := filepath.Join(dir, "state"), filepath.Join(dir, "next")
+	ok(t, "run-segment", path, "embed", "--tokens", "1,2", "-o", dir)
+	args := []string{"run-segment", path, "decoder-0", "--in", "hidden.embed=" + filepath.Join(dir, "hidden.embed.npy"), "-o", dir, "--backend", "reference"}
+	for _, more := range [][]string{{"--state-out", state}, {"--state-in", state, "--state-out", next}} {
+		if out := ok(t, append(args, more...)...); !strings.Contains(out, "positions of f64") {
+			t.Errorf("%v: %s", more, out)
+		}
+	}
+	fails(t, 1, "has cache type \"f64\"", append(args[:len(args)-2:len(args)-2], "--state-in", state)...)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tessera-llm/tessera/internal/mmap"
+	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/safetensors"
 	"github.com/tessera-llm/tessera/pkg/tensor"
 	"github.com/tessera-llm/tessera/runtime/backend"
@@ -20,6 +21,15 @@ type File struct {
 	Len    int    // positions of the sequence
 	States []backend.StateData
 	IDs    []int32 // of the sequence, Len of them; nil in the file of a segment, which does not know them
+}
+
+// Codecs is KV where it names codecs, and "" for a type of a backend's own, such as that of
+// the reference, which is none that one can ask for.
+func (f *File) Codecs() string {
+	if _, err := codec.ParsePair(f.KV); err != nil {
+		return ""
+	}
+	return f.KV
 }
 
 // version of the file; readers refuse others. 2 has "from".
