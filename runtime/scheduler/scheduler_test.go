@@ -552,10 +552,15 @@ func TestJoin(t *testing.T) {
 		}
 		defer c.Close()
 		start := time.Now()
-		var group sync.WaitGroup
+		type end struct {
+			i  int
+			at time.Time
+		}
+		ends := make(chan end)
 		run := func(i, n int, pause time.Duration) {
 			s := session(t, c)
-			group.Go(func() {
+			go func() {
+				defer func() { ends <- end{i, time.Now()} }()
 				defer s.Close()
 				for _, err := range s.Generate(t.Context(), ids(i, 1), runtime.GenerateOptions{MaxTokens: n, IgnoreEOS: true}) {
 					if err != nil {
@@ -563,12 +568,14 @@ func TestJoin(t *testing.T) {
 					}
 					time.Sleep(pause)
 				}
-			})
+			}()
 		}
 		for i := range 8 {
 			run(i, 20, time.Millisecond)
 		}
-		group.Wait()
+		for range 8 {
+			<-ends
+		}
 		full := 0
 		for _, step := range w.made() {
 			if len(step) == 8 {
@@ -581,15 +588,75 @@ func TestJoin(t *testing.T) {
 		if took := time.Since(start); took > 21*81*time.Millisecond {
 			t.Errorf("that took %v", took)
 		}
-		// 100 tokens of the quick one: the slow one was waited for once.
+		// 100 tokens of the quick one, beside one that is slow 15 times and waited for once.
 		start = time.Now()
-		run(0, 6, time.Second)
+		run(0, 15, 300*time.Millisecond)
 		run(1, 100, 0)
-		group.Wait()
-		if took := time.Since(start); took > 102*80*time.Millisecond+10*time.Millisecond {
-			t.Errorf("100 tokens beside a slow session took %v", took)
+		for range 2 {
+			if e := <-ends; e.i == 1 && e.at.Sub(start) > 101*80*time.Millisecond+15*time.Millisecond {
+				t.Errorf("100 tokens beside a slow session took %v", e.at.Sub(start))
+			}
 		}
 	})
+}
+
+// TestRows: an append that several steps take says what one step says: every row, in its
+// place.
+func TestRows(t *testing.T) {
+	w := newWatch()
+	c := share(t, w, runtime.Options{MaxChunk: 64}, scheduler.Options{})
+	alone, err := model(t, program(t, "qwen3-f32-tied", convert.Options{}), runtime.Options{Threads: 1}).NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := func(s *runtime.Session) (said []float32) {
+		at := 0
+		err := s.Logits(t.Context(), ids(1, 40), func(i int, logits []float32) error {
+			if i != at {
+				t.Errorf("row %d, want %d", i, at)
+			}
+			at++
+			said = append(said, logits...)
+			return nil
+		})
+		var tops []runtime.Top
+		if err == nil {
+			tops, err = s.Step(t.Context(), ids(2, 5), []runtime.Row{{At: 4}, {At: 1}, {At: 2, Temperature: 2}})
+		}
+		if err != nil || len(tops) != 3 {
+			t.Error(len(tops), err)
+		}
+		for _, top := range tops {
+			said = append(append(said, top.Logits...), top.LSE, top.LSETemp)
+		}
+		return said
+	}
+	g := newGate(w)
+	s, first, other := session(t, c), session(t, c), session(t, c)
+	var group sync.WaitGroup
+	extend := func(s *scheduler.Session, n int) {
+		group.Go(func() {
+			if err := scheduler.Inner(s).Extend(t.Context(), ids(3, n)); err != nil { // without a ticket, as s
+				t.Error(err)
+			}
+		})
+	}
+	extend(first, 1)
+	<-g.reached
+	extend(other, 50)
+	waiting(c, 1)
+	var got []float32
+	group.Go(func() { got = all(scheduler.Inner(s)) }) // the next step has room for 14 tokens
+	waiting(c, 2)
+	w.before = nil
+	g.pass <- struct{}{}
+	group.Wait()
+	if took := w.of(s); took[1] != 14 {
+		t.Fatalf("steps took %v tokens", took)
+	}
+	if want := all(alone); !slices.EqualFunc(got, want, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }) {
+		t.Error("other rows than alone")
+	}
 }
 
 // TestAllocates: a step of a session that is alone allocates nothing.
