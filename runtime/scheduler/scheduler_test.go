@@ -120,7 +120,7 @@ func TestPrefillTokens(t *testing.T) {
 // the others notice neither, and the memory is back.
 func TestCancel(t *testing.T) {
 	w := newWatch()
-	c := share(t, w, runtime.Options{MaxChunk: 64}, scheduler.Options{})
+	c := share(t, w, runtime.Options{MaxChunk: 64}, scheduler.Options{PrefillTokens: 30})
 	a, b := session(t, c), session(t, c)
 	if err := b.Extend(t.Context(), ids(5, 20)); err != nil {
 		t.Fatal(err)
