@@ -61,59 +61,56 @@ func wanted(t *testing.T, prompt []int32, n int) []runtime.Token {
 // TestPrefillTokens: beside decode a step takes no more prompt tokens than it may, without
 // it as many as the model; prompts that wait go on in the order in which they came.
 func TestPrefillTokens(t *testing.T) {
-	w := newWatch()
-	c := share(t, w, runtime.Options{MaxChunk: 120}, scheduler.Options{PrefillTokens: 6})
-	a, b, d := session(t, c), session(t, c), session(t, c)
-	g := newGate(w)
-	ctx, cancel := context.WithCancel(t.Context())
-	var prompts, group sync.WaitGroup
-	group.Go(func() { // decodes as long as the others read
-		if _, err := collect(a.Generate(ctx, ids(1, 30), runtime.GenerateOptions{IgnoreEOS: true})); !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	})
-	<-g.reached // the prompt of a
-	for i, s := range []*scheduler.Session{b, d} {
-		prompts.Go(func() {
-			if err := s.Extend(t.Context(), ids(2, 100-50*i)); err != nil {
+	p := program(t, "qwen3-f32-tied", convert.Options{})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWatch()
+		w.before = func([]int) { time.Sleep(80 * time.Millisecond) }
+		c := shareModel(t, model(t, p, runtime.Options{Backend: w, Threads: 1, MaxChunk: 120}), scheduler.Options{PrefillTokens: 6})
+		a, b, d := session(t, c), session(t, c), session(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		var prompts, group sync.WaitGroup
+		group.Go(func() { // decodes as long as the others read
+			if _, err := collect(a.Generate(ctx, ids(1, 30), runtime.GenerateOptions{IgnoreEOS: true})); !errors.Is(err, context.Canceled) {
 				t.Error(err)
 			}
 		})
-		waiting(c, 1+i)
-	}
-	w.before = nil
-	g.pass <- struct{}{}
-	prompts.Wait()
-	cancel()
-	group.Wait()
-	ofA, ofB, ofD := w.of(a), w.of(b), w.of(d)
-	beside, read := 0, [2]int{}
-	for i := range ofA {
-		if i > 0 && ofA[i] == 1 && ofB[i]+ofD[i] > 0 {
-			beside++
-			if ofB[i]+ofD[i] > 6 {
-				t.Errorf("step %d: %d and %d prompt tokens beside decode", i, ofB[i], ofD[i])
+		for i, s := range []*scheduler.Session{b, d} {
+			time.Sleep(10 * time.Millisecond)
+			prompts.Go(func() {
+				if err := s.Extend(t.Context(), ids(2, 100-50*i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		prompts.Wait()
+		cancel()
+		group.Wait()
+		ofA, ofB, ofD := w.of(a), w.of(b), w.of(d)
+		read := [2]int{}
+		for i := range ofA {
+			if i == 0 {
+				continue // the prompt of a
 			}
+			if n := ofB[i] + ofD[i]; read[0]+read[1] < 144 && (ofA[i] != 1 || n != 6) {
+				t.Errorf("step %d: %d tokens of the one that decodes, %d prompt tokens", i, ofA[i], n)
+			}
+			if read[0] += ofB[i]; ofD[i] > 0 && read[0] < 100 {
+				t.Errorf("step %d: the second prompt goes on behind %d tokens of the first", i, read[0])
+			}
+			read[1] += ofD[i]
 		}
-		if ofA[i]+ofB[i]+ofD[i] > 120 {
-			t.Errorf("step %d: more than 120 tokens", i)
+		if read != [2]int{100, 50} {
+			t.Errorf("%v prompt tokens", read)
 		}
-		if read[0] += ofB[i]; ofD[i] > 0 && read[0] < 100 {
-			t.Errorf("step %d: the second prompt goes on behind %d tokens of the first", i, read[0])
+		// Alone, prompts fill the steps.
+		before := w.count()
+		if err := session(t, c).Extend(t.Context(), ids(4, 300)); err != nil {
+			t.Fatal(err)
 		}
-		read[1] += ofD[i]
-	}
-	if beside == 0 || read != [2]int{100, 50} {
-		t.Errorf("%d steps beside decode, %v prompt tokens", beside, read)
-	}
-	// Alone, prompts fill the steps.
-	before := w.count()
-	if err := session(t, c).Extend(t.Context(), ids(4, 300)); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.made()[before:]; len(got) != 3 || got[0][0] != 120 || got[1][0] != 120 || got[2][0] != 60 {
-		t.Errorf("a prompt alone: %v", got)
-	}
+		if got := w.made()[before:]; len(got) != 3 || got[0][0] != 120 || got[1][0] != 120 || got[2][0] != 60 {
+			t.Errorf("a prompt alone: %v", got)
+		}
+	})
 }
 
 // TestCancel: an append that waits leaves at once; one in a step is taken back behind it;
