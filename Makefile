@@ -1,6 +1,6 @@
 # make build | install | test | demo | release | generate | bench | bench-models
-# more tests: test-fakerows (part of test) | digests | conformance | test-company | test-sampler | test-memory |
-#   test-faults | test-arm64 | test-terminal | fuzz
+# more tests: test-fakerows (part of test) | digests | conformance | test-race | test-company | test-sampler |
+#   test-memory | test-faults | test-arm64 | test-terminal | fuzz
 # Everything needs Go and nothing else, unless the target says so.
 
 GO      ?= go
@@ -36,6 +36,12 @@ test-fakerows:
 .PHONY: digests
 digests:
 	cd internal/digests && $(GO) test -run TestDigests -count=1 -timeout 6h -args -every $(DIGESTS)
+
+# Goroutines that share a model, under the race detector; needs a C compiler, skips without.
+.PHONY: test-race
+test-race:
+	@command -v $$($(GO) env CC) >/dev/null || { echo "test-race: skipped, there is no C compiler"; exit 0; }; \
+	CGO_ENABLED=1 $(GO) test -race -short . ./runtime/scheduler ./pkg/dialog
 
 # Chats in a real terminal; needs tmux, skips without.
 test-terminal: build
