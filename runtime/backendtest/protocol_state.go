@@ -42,6 +42,9 @@ func checkStateErrors(s *suite, i int) error {
 	if m := st.Memory(); m.Own <= 0 || m.Shared != 0 || m.Fair != m.Own {
 		return fmt.Errorf("a state of %d positions takes %+v", st.Len(), m)
 	}
+	if err := s.foretold(i, m, st); err != nil {
+		return err
+	}
 	_, full := m.call(context.Background(), st, tinyIDs(1))
 	if err := first(wantError("a call beyond the context", full), st.Truncate(tinyContext-2)); err != nil {
 		return err
