@@ -24,7 +24,8 @@ type Sequence interface {
 
 // Conversation is a chat: its messages, and a sequence of the model that holds as much of
 // them as is worth keeping. It gives one answer at a time: a second one meanwhile is
-// ErrBusy. Its fields are for between the answers.
+// ErrBusy, and so is what would change the messages or the sequence under it. Its fields are
+// for between the answers.
 type Conversation struct {
 	System   string         // the system message; "" for none
 	Messages []chat.Message // of user and assistant, in turn
@@ -58,15 +59,30 @@ func (c *Conversation) Say(ctx context.Context, text string, o Options) iter.Seq
 // errNoContext is what a nil context is answered with.
 var errNoContext = errors.New("the context is nil")
 
-// ErrBusy is the error of an answer that was asked for before the last one has ended.
+// ErrBusy is the error of what was asked for before the last answer has ended: another
+// answer, or a change of the conversation.
 var ErrBusy = errors.New("the conversation is giving an answer: wait for its end, or use another one")
 
 // ErrNoMessage is the error of Undo and Retry in a conversation without a message of the
 // user.
 var ErrNoMessage = errors.New("the conversation has no message of the user")
 
-// Undo forgets the last message of the user and what came behind it.
+// enter keeps answers and changes out until leave.
+func (c *Conversation) enter() (leave func(), err error) {
+	if !c.busy.CompareAndSwap(false, true) {
+		return nil, ErrBusy
+	}
+	return func() { c.busy.Store(false) }, nil
+}
+
+// Undo forgets the last message of the user and what came behind it. During an answer it is
+// ErrBusy.
 func (c *Conversation) Undo() error {
+	leave, err := c.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	i := c.last()
 	if i < 0 {
 		return ErrNoMessage
@@ -84,8 +100,16 @@ func (c *Conversation) Retry(ctx context.Context, o Options) iter.Seq2[Event, er
 	return c.turn(ctx, c.Messages[:i+1:i+1], o)
 }
 
-// Reset forgets the messages, not the system message.
+// Reset forgets the messages, not the system message. During an answer it is ErrBusy.
 func (c *Conversation) Reset(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
+	leave, err := c.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	c.Messages = nil
 	return c.seq.Rewind(ctx, 0)
 }
@@ -165,13 +189,14 @@ func (c *Conversation) run(ctx context.Context, o Options, make func() (Prompt, 
 		Fail(errNoContext)(yield)
 		return
 	}
-	if !c.busy.CompareAndSwap(false, true) {
-		Fail(ErrBusy)(yield)
+	leave, err := c.enter()
+	if err != nil {
+		Fail(err)(yield)
 		return
 	}
-	defer c.busy.Store(false)
+	defer leave()
 	a := &Answer{End: AtLength}
-	err := o.check(c.lang)
+	err = o.check(c.lang)
 	var p Prompt
 	if err == nil {
 		p, err = make()

@@ -383,6 +383,59 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestBusyChanges: nothing changes a conversation under its answer, be it from the loop over
+// the answer or from the hooks, and the answer is the one without the attempts.
+func TestBusyChanges(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "chat.json")
+	if err := (&Conversation{System: "other", Messages: []chat.Message{User("other")}}).Save(path); err != nil {
+		t.Fatal(err)
+	}
+	c, undisturbed := newTest(t), newTest(t)
+	tried := map[string]int{}
+	try := func(where string) {
+		tried[where]++
+		for what, err := range map[string]error{"Reset": c.Reset(ctx), "Undo": c.Undo(), "Load": c.Load(path)} {
+			if err != ErrBusy {
+				t.Errorf("%s in %s: %v, want ErrBusy", what, where, err)
+			}
+		}
+	}
+	for turn, q := range []string{"Who is Pierre?", "And Natasha?"} {
+		o := greedy(4)
+		want, err := Collect(undisturbed.Say(ctx, q, o), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Logits = func([]float32) error { try("Logits"); return nil }
+		o.Progress = func(int, int) { try("Progress") }
+		var got Answer
+		for e, err := range c.Say(ctx, q, o) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			try("the loop")
+			if e.Kind == Stop {
+				got = *e.Answer
+			}
+		}
+		if got.Text != want.Text || got.Tokens != want.Tokens || got.Reused != want.Reused {
+			t.Errorf("turn %d: %+v, want %+v", turn, got, want)
+		}
+	}
+	if len(tried) != 3 || c.System != "" || len(c.Messages) != 4 {
+		t.Errorf("tried %v; system %q, %d messages", tried, c.System, len(c.Messages))
+	}
+	var none context.Context
+	if err := c.Reset(none); err == nil || len(c.Messages) != 4 {
+		t.Errorf("Reset without a context: %v, %d messages", err, len(c.Messages))
+	}
+	// Behind the answer all of it is free again.
+	if err := errors.Join(c.Undo(), c.Reset(ctx), c.Load(path)); err != nil || c.System != "other" {
+		t.Errorf("%v, system %q", err, c.System)
+	}
+}
+
 // TestLogits: the hook sees every step, its change counts, its error ends the answer.
 func TestLogits(t *testing.T) {
 	c := newTest(t)

@@ -33,8 +33,13 @@ func (c *Conversation) Save(path string) error {
 }
 
 // Load replaces the messages and the system message by those of a file that Save or
-// another program wrote. After an error nothing has changed.
+// another program wrote. After an error nothing has changed. During an answer it is ErrBusy.
 func (c *Conversation) Load(path string) error {
+	leave, err := c.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	f, err := os.Open(path)
 	if err != nil {
 		return err

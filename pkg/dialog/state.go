@@ -70,8 +70,7 @@ func (c *Conversation) keeper(ctx context.Context, bundle string) (k Keeper, lea
 		return nil, nil, errors.New("the state of this kind of sequence cannot be kept")
 	case bundle == "":
 		return nil, nil, errors.New("a state belongs to a bundle, but the model is a checkpoint in memory: open it as a bundle, or through the cache")
-	case !c.busy.CompareAndSwap(false, true):
-		return nil, nil, ErrBusy
 	}
-	return k, func() { c.busy.Store(false) }, nil
+	leave, err = c.enter()
+	return k, leave, err
 }
