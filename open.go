@@ -76,7 +76,13 @@ func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
 	if err != nil {
 		return nil, errors.Join(err, found.Close())
 	}
-	rt, err := runtime.New(found.Program, runtime.Options{Backend: o.Backend, Threads: o.Threads, Context: o.Context, KVType: o.KVType, MaxMemory: o.MaxMemory})
+	opt := runtime.Options{Backend: o.Backend, Threads: o.Threads, Context: o.Context, KVType: o.KVType}
+	if o.MaxMemory != 0 { // one session, whose steps want a row
+		if _, err := found.Program.Within(opt, runtime.Load{}, o.MaxMemory); err != nil {
+			return nil, errors.Join(err, found.Close())
+		}
+	}
+	rt, err := runtime.New(found.Program, opt)
 	if err != nil {
 		return nil, err // New has closed the program
 	}

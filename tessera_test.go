@@ -501,7 +501,15 @@ func TestMaxMemory(t *testing.T) {
 	if _, err := m.NewConversation(); !errors.As(err, &full) || full.Max != 3 {
 		t.Errorf("one more than fit: %v", err)
 	}
+	// What inspect says of one session opens, and a byte less does not.
+	if sum, err = m.Runtime().Memory(runtime.Load{}); err != nil {
+		t.Fatal(err)
+	}
+	open(t, bundle, tessera.OpenOptions{Threads: 1, MaxMemory: sum.Sum})
 	var no *runtime.MemoryError
+	if _, err := tessera.Open(bundle, tessera.OpenOptions{Threads: 1, MaxMemory: sum.Sum - 1}); !errors.As(err, &no) {
+		t.Errorf("a byte less than one session takes: %v", err)
+	}
 	if _, err := tessera.Open(bundle, tessera.OpenOptions{Threads: 1, MaxMemory: sum.Weights}); !errors.As(err, &no) {
 		t.Errorf("the bytes of the weights alone: %v", err)
 	}

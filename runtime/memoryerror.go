@@ -80,6 +80,15 @@ func (p *Program) bounded(o Options, size backend.Size) error {
 	return err
 }
 
+// Within is Memory with a *MemoryError where the sum is more than bound bytes.
+func (p *Program) Within(o Options, l Load, bound int64) (Memory, error) {
+	size, err := p.steps(&o)
+	if err != nil {
+		return Memory{}, err
+	}
+	return p.within(o, size, l, bound)
+}
+
 // within is the sum at load l, with a *MemoryError where it is more than bound.
 func (p *Program) within(o Options, size backend.Size, l Load, bound int64) (Memory, error) {
 	m, err := p.memory(o, size, l)
