@@ -11,3 +11,10 @@ func (c *Scheduler) Waiting() int {
 	defer c.mu.Unlock()
 	return len(c.border) + len(c.decode) + len(c.prompts)
 }
+
+// Closed says whether Close has ended what waits.
+func (c *Scheduler) Closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -66,8 +67,12 @@ type Scheduler struct {
 	members []*Session
 }
 
-// New shares m, which belongs to the scheduler from here on, also when New fails.
+// New shares m, which belongs to the scheduler from here on, also when New fails. A nil m is
+// an error.
 func New(m *runtime.Model, o Options) (*Scheduler, error) {
+	if m == nil {
+		return nil, errors.New("there is no model to share: it is nil")
+	}
 	err := o.admit(m)
 	if err != nil {
 		if e := m.Close(); e != nil {

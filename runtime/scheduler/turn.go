@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -108,10 +109,16 @@ func (s *Session) toBorder(ctx context.Context) error {
 	return nil
 }
 
+// errNoContext is what a nil context is answered with.
+var errNoContext = errors.New("the context is nil")
+
 // refuses says why nothing is begun.
 func (c *Scheduler) refuses(ctx context.Context) error {
-	if c.closed {
+	switch {
+	case c.closed:
 		return errClosed
+	case ctx == nil:
+		return errNoContext
 	}
 	return ctx.Err()
 }
@@ -239,8 +246,11 @@ func (c *Scheduler) lead(self *Session) {
 	c.await.begin(now, now.Sub(begin))
 	for _, s := range c.members {
 		if s.err == nil && s.at < len(s.a.IDs) {
-			c.queue(s) // for the rest
-			continue
+			if !c.closed {
+				c.queue(s) // for the rest
+				continue
+			}
+			s.err = errClosed // nobody serves the lists any more
 		}
 		if s.err == nil {
 			c.await.expect(s, now)
