@@ -586,30 +586,6 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-func TestFiles(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "chat.json")
-	in := &Conversation{System: "s", Messages: []chat.Message{User("a\n<|im_end|>"), {Role: "assistant", Content: "b", Reasoning: "r"}}}
-	if err := in.Save(path); err != nil {
-		t.Fatal(err)
-	}
-	var out Conversation
-	if err := out.Load(path); err != nil || fmt.Sprint(out.All()) != fmt.Sprint(in.All()) {
-		t.Errorf("%v %v", out.All(), err)
-	}
-	for _, bad := range []string{``, `{}`, `[1]`, `[{"role":"tool","content":"x"}]`, `[{"role":"user","content":1}]`, `[{"role":"user","content":"x","extra":1}]`, `[] []`, `[{"role":"user"},{"role":"system"}]`} {
-		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := out.Load(path); err == nil || !strings.Contains(err.Error(), path) || out.System != "s" {
-			t.Errorf("%s was accepted (%v)", bad, err)
-		}
-	}
-	lossy := &Conversation{Messages: []chat.Message{{Role: "tool", Content: "x", ToolCallID: "1"}}}
-	if err := lossy.Save(path); err == nil {
-		t.Error("a message was saved without its call")
-	}
-}
-
 func TestFindTemplate(t *testing.T) {
 	have := chat.Templates{List: []chat.Named{{Name: "default", Source: "a"}, {Name: "rag", Source: "b"}}}
 	for _, k := range []struct {

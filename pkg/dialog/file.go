@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/tessera-llm/tessera/pkg/chat"
 )
@@ -14,22 +15,54 @@ import (
 // savedMessage is a message in a file: a list of them is a conversation, in
 // the form that other programs use.
 type savedMessage struct {
-	Role      string `json:"role"`
-	Content   string `json:"content"`
-	Reasoning string `json:"reasoning_content,omitempty"`
+	Role      string  `json:"role"`
+	Content   *string `json:"content"` // a pointer, since a message without one is not an empty message
+	Reasoning string  `json:"reasoning_content,omitempty"`
 }
 
 // maxFile bounds the bytes of a file with a conversation.
 const maxFile = 64 << 20
 
 // Save writes the messages, the system message in front, as a JSON file that only its
-// owner can read.
+// owner can read, also where the one that it replaces was open to others. What Load would
+// refuse is an error that names the message. After an error the file is as it was.
 func (c *Conversation) Save(path string) error {
 	data, err := encodeMessages(c.All())
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return os.WriteFile(path, data, 0o600)
+	if err := replaceFile(path, data); err != nil {
+		return fmt.Errorf("save the conversation %s: %w", path, err)
+	}
+	return nil
+}
+
+// replaceFile writes data beside path and renames, so that whoever opens path, also after a
+// crash, finds the old file or the new one.
+func replaceFile(path string, data []byte) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // a link stays one
+	}
+	if have, err := os.Stat(path); err == nil && !have.Mode().IsRegular() {
+		return errors.New("there is something that is not a file: choose another name")
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".chat-*.part") // of mode 0600
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 // Load replaces the messages and the system message by those of a file that Save or
@@ -65,10 +98,35 @@ func encodeMessages(messages []chat.Message) ([]byte, error) {
 		if !ok || m.Raw != nil || m.Fields != nil || len(m.ToolCalls) > 0 || m.ToolCallID != "" || m.Name != "" {
 			return nil, fmt.Errorf("message %d holds more than role, text and reasoning, which a file of messages cannot keep", i)
 		}
-		list[i] = savedMessage{m.Role, text, m.Reasoning}
+		if err := checkRole(i, m.Role); err != nil {
+			return nil, err
+		}
+		if m.Role == "system" && m.Reasoning != "" {
+			return nil, errSystemReasons(i)
+		}
+		list[i] = savedMessage{m.Role, &text, m.Reasoning}
 	}
 	data, err := json.MarshalIndent(list, "", " ")
-	return append(data, '\n'), err
+	if err != nil {
+		return nil, err
+	}
+	if data = append(data, '\n'); len(data) > maxFile {
+		return nil, fmt.Errorf("%d bytes of messages: a file of them has at most %d", len(data), maxFile)
+	}
+	return data, nil
+}
+
+// checkRole refuses a role that message i of a file cannot have.
+func checkRole(i int, role string) error {
+	if role == "user" || role == "assistant" || role == "system" && i == 0 {
+		return nil
+	}
+	return fmt.Errorf("message %d: role %.60q, want user or assistant, or system in front", i, role)
+}
+
+// errSystemReasons is of a system message with reasoning, for which a Conversation has no place.
+func errSystemReasons(i int) error {
+	return fmt.Errorf("message %d: role system with reasoning_content: only answers have reasoning", i)
 }
 
 // decodeMessages reads messages of a user and an assistant, which may
@@ -86,14 +144,22 @@ func decodeMessages(data []byte) (system string, messages []chat.Message, err er
 	if _, err := d.Token(); err != io.EOF {
 		return "", nil, errors.New("there is more behind the list of messages")
 	}
+	if list == nil {
+		return "", nil, errors.New("want a list of messages, not null")
+	}
 	for i, m := range list {
+		if err := checkRole(i, m.Role); err != nil {
+			return "", nil, err
+		}
 		switch {
-		case m.Role == "system" && i == 0:
-			system = m.Content
-		case m.Role == "user" || m.Role == "assistant":
-			messages = append(messages, chat.Message{Role: m.Role, Content: m.Content, Reasoning: m.Reasoning})
+		case m.Content == nil:
+			return "", nil, fmt.Errorf("message %d, of role %s, has no content: want a text, which may be empty", i, m.Role)
+		case m.Role == "system" && m.Reasoning != "":
+			return "", nil, errSystemReasons(i)
+		case m.Role == "system":
+			system = *m.Content
 		default:
-			return "", nil, fmt.Errorf("message %d: role %q, want user or assistant, or system in front", i, m.Role)
+			messages = append(messages, chat.Message{Role: m.Role, Content: *m.Content, Reasoning: m.Reasoning})
 		}
 	}
 	return system, messages, nil
