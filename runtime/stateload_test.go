@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	goruntime "runtime"
+	"slices"
 	"testing"
 
 	"github.com/tessera-llm/tessera/internal/testutil"
@@ -22,8 +23,9 @@ import (
 )
 
 // TestDamagedStateFiles gives a session state files that were cut at every border
-// of their parts and whose bytes were flipped at random: each is loaded whole or
-// refused with the session as it was; what is allocated is bounded by the file.
+// of their parts or whose bytes were flipped at random, and states that say something else
+// than those that were saved: each is loaded whole or refused with the session as it was; a
+// damaged file is refused, and what is allocated is bounded by the file.
 func TestDamagedStateFiles(t *testing.T) {
 	for _, c := range []struct{ model, kv string }{{"qwen3-f32-tied", "f32"}, {"mistral-window-f32", "f16"}, {"qwen3-bf16-sharded", "q8_0/f16"}} {
 		t.Run(c.model, func(t *testing.T) {
@@ -46,7 +48,7 @@ func TestDamagedStateFiles(t *testing.T) {
 	}
 }
 
-// damage gives a session of m the damaged files of another, which has n ids.
+// damage gives a session of m the damaged files and states of another, which has n ids.
 func damage(t *testing.T, m *runtime.Model, n int) {
 	t.Helper()
 	held, other := holding(t, m, n), holding(t, m, 9)
@@ -60,21 +62,18 @@ func damage(t *testing.T, m *runtime.Model, n int) {
 		t.Fatal(err)
 	}
 	before := save(t, other)
-	// give loads a file and says whether it was taken.
-	give := func(what string, data []byte) bool {
+	// load loads what read returns and says whether it was taken.
+	load := func(what string, read func() ([]backend.StateData, error)) bool {
 		t.Helper()
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
 		var m0, m1 goruntime.MemStats
 		goruntime.ReadMemStats(&m0)
-		f, err := statefile.Read(path)
+		states, err := read()
 		if err == nil {
-			err = other.State().Load(f.States)
+			err = other.State().Load(states)
 		}
 		goruntime.ReadMemStats(&m1)
 		if n := m1.TotalAlloc - m0.TotalAlloc; n > uint64(16*len(file)+1<<20) {
-			t.Errorf("%s: %d bytes allocated for a file of %d", what, n, len(data))
+			t.Errorf("%s: %d bytes allocated for a file of %d", what, n, len(file))
 		}
 		now := save(t, other)
 		if err != nil {
@@ -84,14 +83,31 @@ func damage(t *testing.T, m *runtime.Model, n int) {
 			return false
 		}
 		for i, d := range now {
-			if d.Len != f.Len || !bytes.HasSuffix(f.States[i].Data, d.Data) {
-				t.Fatalf("%s: taken, but state %s of the session is not that of the file", what, d.Name)
+			if d.Len != states[i].Len || !bytes.HasSuffix(states[i].Data, d.Data) {
+				t.Fatalf("%s: taken, but state %s of the session is not the one that was given", what, d.Name)
 			}
 		}
 		if err := other.State().Load(before); err != nil {
 			t.Fatal(err)
 		}
 		return true
+	}
+	// give is load of a file.
+	give := func(what string, data []byte) bool {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return load(what, func() ([]backend.StateData, error) {
+			f, err := statefile.Read(path)
+			if err != nil {
+				return nil, err
+			}
+			if !reflect.DeepEqual(f.States, saved) {
+				t.Errorf("%s: read, but not what was written", what)
+			}
+			return f.States, nil
+		})
 	}
 	if !give("the file as it is", file) {
 		t.Fatal("the file as it is was refused")
@@ -111,24 +127,66 @@ func damage(t *testing.T, m *runtime.Model, n int) {
 		}
 	}
 	r := rand.New(rand.NewPCG(8, 5))
-	taken := 0
 	head := border - sizes(saved)
-	for i := range 400 {
+	for i := range 100 {
 		bad := bytes.Clone(file)
 		within := len(bad)
 		if i%2 == 0 {
-			within = head // most of the file is rows, of which every byte may be any
+			within = head
 		}
 		for range 1 + r.IntN(3) {
 			bad[r.IntN(within)] ^= byte(1 + r.IntN(255))
 		}
-		if give(fmt.Sprintf("flips %d", i), bad) {
+		give(fmt.Sprintf("flips %d", i), bad)
+	}
+	taken := 0
+	for i := range 400 {
+		bad := wrong(r, saved, i%2 == 0)
+		if load(fmt.Sprintf("states %d", i), func() ([]backend.StateData, error) { return bad, nil }) {
 			taken++
 		}
 	}
 	if taken == 0 || taken == 400 {
-		t.Errorf("%d of 400 damaged files were taken", taken)
+		t.Errorf("%d of 400 wrong states were taken", taken)
 	}
+}
+
+// wrong is states with other numbers, names and sizes, as a file may have them, or with other
+// data, of which every byte may be any where they are rows.
+func wrong(r *rand.Rand, states []backend.StateData, numbers bool) []backend.StateData {
+	bad := slices.Clone(states)
+	for i := range bad {
+		bad[i].Data = bytes.Clone(bad[i].Data)
+	}
+	one := &bad[r.IntN(len(bad))]
+	if !numbers {
+		for range 1 + r.IntN(3) {
+			if n := len(one.Data); n > 0 {
+				one.Data[r.IntN(n)] ^= byte(1 + r.IntN(255))
+			}
+		}
+		return bad
+	}
+	switch r.IntN(6) {
+	case 0:
+		one.From = r.IntN(one.Len + 1)
+	case 1:
+		one.Name += "0"
+	case 2:
+		one.Data = one.Data[:r.IntN(len(one.Data)+1)]
+	case 3:
+		one.Data = append(one.Data, make([]byte, 1+r.IntN(64))...)
+	case 4:
+		n := r.IntN(2 * (one.Len + 1))
+		for i := range bad {
+			bad[i].Len, bad[i].From = n, min(n, bad[i].From)
+		}
+	case 5:
+		for i := range bad {
+			bad[i].KV = "q4_0"
+		}
+	}
+	return bad
 }
 
 func sizes(data []backend.StateData) (n int) {

@@ -2,7 +2,12 @@ package statefile
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -32,11 +37,11 @@ func (f *File) Codecs() string {
 	return f.KV
 }
 
-// version of the file; readers refuse others. 2 has "from".
-const version = "2"
+// version of the file; readers refuse others. 3 has "sha256".
+const version = "3"
 
 // Write writes the states of a segment, of one cache type and length, as the file at path.
-// It is written beside and renamed.
+// It is written beside, under a name that no other file has, and renamed.
 func Write(path, bundle string, states []backend.StateData) error {
 	return writeFile(path, bundle, nil, states, 0o666)
 }
@@ -57,12 +62,13 @@ func writeFile(path, bundle string, ids []int32, states []backend.StateData, mod
 	if len(states) == 0 {
 		return fmt.Errorf("%s: no states to write", path)
 	}
+	all := &File{Bundle: bundle, KV: states[0].KV, Len: states[0].Len, States: states, IDs: ids}
 	o := safetensors.Options{Metadata: []tensor.KV{{Key: "tessera_state", Value: version}, {Key: "bundle", Value: bundle},
-		{Key: "kv_type", Value: states[0].KV}, {Key: "len", Value: strconv.Itoa(states[0].Len)}}}
+		{Key: "kv_type", Value: all.KV}, {Key: "len", Value: strconv.Itoa(all.Len)}, {Key: "sha256", Value: all.digest()}}}
 	var from []string
 	for _, s := range states {
-		if s.KV != states[0].KV || s.Len != states[0].Len {
-			return fmt.Errorf("%s: state %s holds %d positions of %s, %s holds %d of %s", path, s.Name, s.Len, s.KV, states[0].Name, states[0].Len, states[0].KV)
+		if s.KV != all.KV || s.Len != all.Len {
+			return fmt.Errorf("%s: state %s holds %d positions of %s, %s holds %d of %s", path, s.Name, s.Len, s.KV, states[0].Name, all.Len, all.KV)
 		}
 		from = append(from, strconv.Itoa(s.From))
 		o.Tensors = append(o.Tensors, tensor.Info{Name: s.Name, Type: tensor.U8, Shape: tensor.Shape{int64(len(s.Data))}})
@@ -71,7 +77,7 @@ func writeFile(path, bundle string, ids []int32, states []backend.StateData, mod
 	if ids != nil {
 		o.Metadata = append(o.Metadata, tensor.KV{Key: "ids", Value: joinIDs(ids)})
 	}
-	f, err := os.OpenFile(path+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, mode)
+	f, err := create(path, mode)
 	if err != nil {
 		return err
 	}
@@ -87,6 +93,28 @@ func writeFile(path, bundle string, ids []int32, states []backend.StateData, mod
 		return fmt.Errorf("write state %s: %w", path, err)
 	}
 	return nil
+}
+
+// create makes a file beside path that was not there. os.CreateTemp would do, but that its
+// files are always their owner's alone.
+func create(path string, mode os.FileMode) (*os.File, error) {
+	for try := 0; ; try++ {
+		f, err := os.OpenFile(fmt.Sprintf("%s.%08x.part", path, rand.Uint32()), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) || try == 100 {
+			return f, err
+		}
+	}
+}
+
+// digest is the SHA-256 of all that the file says, in hex.
+func (f *File) digest() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %d %t %s\n", f.Bundle, f.KV, f.Len, f.IDs != nil, joinIDs(f.IDs))
+	for _, s := range f.States {
+		fmt.Fprintf(h, "%q %d %d\n", s.Name, s.From, len(s.Data))
+		h.Write(s.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func joinIDs(ids []int32) string {
@@ -140,7 +168,7 @@ func Read(path string) (*File, error) {
 	}
 	defer src.Close()
 	f := &File{}
-	from, err := f.metadata(src.Metadata())
+	from, sum, err := f.metadata(src.Metadata())
 	if err == nil && len(from) != len(src.Tensors()) {
 		err = fmt.Errorf("metadata from has %d numbers for %d states", len(from), len(src.Tensors()))
 	}
@@ -164,11 +192,15 @@ func Read(path string) (*File, error) {
 	if len(f.States) == 0 {
 		return nil, fmt.Errorf("state %s holds no states", path)
 	}
+	if got := f.digest(); got != sum {
+		return nil, fmt.Errorf("state %s is damaged: its SHA-256 is %s, metadata sha256 says %.70q: write it again, or copy it again", path, got, sum)
+	}
 	return f, nil
 }
 
-// metadata reads what the states have in common, and the first position of each.
-func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
+// metadata reads what the states have in common, the first position of each, and the digest
+// that the file must have.
+func (f *File) metadata(kv []tensor.KV) (from []int, sum string, err error) {
 	v, n, first := "", "", ""
 	var ids *string
 	for _, e := range kv {
@@ -183,27 +215,29 @@ func (f *File) metadata(kv []tensor.KV) (from []int, err error) {
 			n = e.Value
 		case "from":
 			first = e.Value
+		case "sha256":
+			sum = e.Value
 		case "ids":
 			ids = &e.Value
 		default:
-			return nil, fmt.Errorf("unknown metadata %.40q", e.Key)
+			return nil, "", fmt.Errorf("unknown metadata %.40q", e.Key)
 		}
 	}
 	if v != version {
-		return nil, fmt.Errorf("metadata tessera_state is %.20q, want %q: not a state that this program's --state-out wrote", v, version)
+		return nil, "", fmt.Errorf("metadata tessera_state is %.20q, want %q: not a state that this program's --state-out wrote", v, version)
 	}
 	if f.Len, err = strconv.Atoi(n); err != nil || f.Len < 0 {
-		return nil, fmt.Errorf("metadata len is %.20q, want a number of positions", n)
+		return nil, "", fmt.Errorf("metadata len is %.20q, want a number of positions", n)
 	}
 	for text := range strings.SplitSeq(first, ",") {
 		p, err := strconv.Atoi(text)
 		if err != nil || p < 0 || p > f.Len {
-			return nil, fmt.Errorf("metadata from has %.20q, want a position up to %d", text, f.Len)
+			return nil, "", fmt.Errorf("metadata from has %.20q, want a position up to %d", text, f.Len)
 		}
 		from = append(from, p)
 	}
 	if ids != nil {
 		f.IDs, err = splitIDs(*ids, f.Len)
 	}
-	return from, err
+	return from, sum, err
 }

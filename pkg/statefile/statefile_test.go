@@ -111,23 +111,80 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		{"not a state", tensor.U8, nil},
 		{"not a state", tensor.U8, []string{"tessera_state", "1"}},
+		{"not a state", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0"}},
 		{"unknown metadata", tensor.U8, []string{"format", "pt"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "2"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "2", "len", "-1"}},
-		{"metadata len", tensor.U8, []string{"tessera_state", "2", "len", "99999999999999999999"}},
-		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1"}},
-		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "2"}},
-		{"metadata from", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "-1"}},
-		{"2 numbers for 1 states", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0,0"}},
-		{"ids has 1 of them for 2", tensor.U8, []string{"tessera_state", "2", "len", "2", "from", "0", "ids", "1"}},
-		{"ids has 0 of them for 1", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0", "ids", ""}},
-		{"want a token id", tensor.U8, []string{"tessera_state", "2", "len", "2", "from", "0", "ids", "1,-1"}},
-		{"want a token id", tensor.U8, []string{"tessera_state", "2", "len", "1", "from", "0", "ids", "99999999999"}},
-		{"want u8", tensor.F32, []string{"tessera_state", "2", "len", "1", "from", "0"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "3"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "3", "len", "-1"}},
+		{"metadata len", tensor.U8, []string{"tessera_state", "3", "len", "99999999999999999999"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "3", "len", "1"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "2"}},
+		{"metadata from", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "-1"}},
+		{"2 numbers for 1 states", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "0,0"}},
+		{"ids has 1 of them for 2", tensor.U8, []string{"tessera_state", "3", "len", "2", "from", "0", "ids", "1"}},
+		{"ids has 0 of them for 1", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "0", "ids", ""}},
+		{"want a token id", tensor.U8, []string{"tessera_state", "3", "len", "2", "from", "0", "ids", "1,-1"}},
+		{"want a token id", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "0", "ids", "99999999999"}},
+		{"damaged", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "0"}},
+		{"damaged", tensor.U8, []string{"tessera_state", "3", "len", "1", "from", "0", "sha256", strings.Repeat("0", 64)}},
+		{"want u8", tensor.F32, []string{"tessera_state", "3", "len", "1", "from", "0"}},
 	} {
 		if f, err := Read(file(t, c.typ, c.kv...)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %+v, %v, want %q", c.kv, f, err, c.want)
 		}
+	}
+}
+
+// TestFlips: a file of which any one byte is another is refused, or says the same.
+func TestFlips(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := WriteSequence(path, "abc", []int32{7, 8, 900}, states); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := len(good) - len(states[0].Data) - len(states[1].Data)
+	for i := range good {
+		for _, flip := range []byte{1, 32, 255} {
+			bad := bytes.Clone(good)
+			bad[i] ^= flip
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := Read(path)
+			if err == nil && (i >= data || !reflect.DeepEqual(f, want)) {
+				t.Errorf("byte %d of %d flipped by %d: %+v", i, len(good), flip, f)
+			}
+			if i >= data && (err == nil || !strings.Contains(err.Error(), "damaged")) {
+				t.Errorf("byte %d of %d flipped by %d: %v", i, len(good), flip, err)
+			}
+		}
+	}
+}
+
+// TestBeside: what lies beside the file stays, whatever its name, and nothing is added.
+func TestBeside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	mine := path + ".part"
+	if err := os.WriteFile(mine, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Write(path, "abc", states); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(mine); err != nil || string(b) != "mine" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if all, err := os.ReadDir(dir); err != nil || len(all) != 2 {
+		t.Errorf("%v, %v", all, err)
 	}
 }
 
