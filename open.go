@@ -57,6 +57,9 @@ func OpenContext(ctx context.Context, path string, o OpenOptions) (*Model, error
 }
 
 func open(ctx context.Context, path string, o OpenOptions) (*Model, error) {
+	if ctx == nil {
+		return nil, errNoContext
+	}
 	if o.Backend == nil {
 		o.Backend = cpu.Backend{}
 	}

@@ -55,6 +55,9 @@ func OpenSegment(path, name string, o SegmentOptions) (*Segment, error) {
 // NewSegment is OpenSegment for a bundle that is open. The segment owns b from here on, also
 // when NewSegment fails.
 func NewSegment(b *format.Bundle, name string, o SegmentOptions) (*Segment, error) {
+	if b == nil {
+		return nil, errors.New("tessera: the bundle is nil")
+	}
 	if o.Backend == nil {
 		o.Backend = cpu.Backend{}
 	}
@@ -102,6 +105,9 @@ func errStateless(name string) error { return fmt.Errorf("segment %s has no stat
 
 // use locks the segment, if it is open.
 func (s *Segment) use() (unlock func(), err error) {
+	if s == nil {
+		return nil, fmt.Errorf("the segment: %w", ErrClosed)
+	}
 	s.mu.Lock()
 	if s.s == nil {
 		s.mu.Unlock()
@@ -111,10 +117,18 @@ func (s *Segment) use() (unlock func(), err error) {
 }
 
 // Graph is what the segment computes, with the names and types of inputs and outputs.
-func (s *Segment) Graph() *ir.Graph { return s.graph }
+func (s *Segment) Graph() *ir.Graph {
+	if s == nil {
+		return nil
+	}
+	return s.graph
+}
 
 // KVType is how the state's K and V are kept; behind SaveState, what its file says.
 func (s *Segment) KVType() string {
+	if s == nil {
+		return ""
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.kv
@@ -124,6 +138,9 @@ func (s *Segment) KVType() string {
 // logits may be left out. want lists the tokens that get logits where they are selected, nil
 // the last. The outputs, by name, are copies.
 func (s *Segment) Run(ctx context.Context, in map[string]Array, want []int32) (map[string]Array, error) {
+	if ctx == nil {
+		return nil, errNoContext
+	}
 	unlock, err := s.use()
 	if err != nil {
 		return nil, err
@@ -148,6 +165,9 @@ func (s *Segment) Len() int {
 // SaveState writes the state to a file, which SegmentOptions.State goes on with, here or
 // on another machine.
 func (s *Segment) SaveState(ctx context.Context, path string) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	unlock, err := s.use()
 	if err != nil {
 		return err
@@ -168,6 +188,9 @@ func (s *Segment) SaveState(ctx context.Context, path string) error {
 
 // Close releases everything. Closing twice is harmless.
 func (s *Segment) Close() error {
+	if s == nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.s == nil {

@@ -73,6 +73,12 @@ type Model struct {
 	failed error // to open
 }
 
+// errNoContext is what a nil context is answered with.
+var errNoContext = errors.New("tessera: the context is nil")
+
+// errNotOpened is of a Model that Open has not made.
+var errNotOpened = fmt.Errorf("the model was never opened, which Open does: %w", ErrClosed)
+
 // usable says whether the model is open.
 func (m *Model) usable() error {
 	switch {
@@ -80,6 +86,8 @@ func (m *Model) usable() error {
 		return fmt.Errorf("the model: %w", ErrClosed)
 	case m.failed != nil:
 		return m.failed
+	case m.shared == nil:
+		return errNotOpened
 	}
 	return nil
 }
@@ -130,7 +138,7 @@ func (m *Model) NewConversation() (*Conversation, error) {
 
 func (m *Model) newConversation(ctx context.Context) (*Conversation, error) {
 	if ctx == nil {
-		return nil, errors.New("tessera: the context is nil")
+		return nil, errNoContext
 	}
 	if err := m.usable(); err != nil {
 		return nil, err
@@ -154,8 +162,14 @@ func (c *Conversation) LoadState(ctx context.Context, path string) error {
 	return c.Conversation.LoadState(ctx, path, c.bundle)
 }
 
-// Close gives the conversation's memory back. Closing twice is harmless.
-func (c *Conversation) Close() error { return c.s.Close() }
+// Close gives the conversation's memory back. Closing twice is harmless, and so is closing one
+// that was never begun.
+func (c *Conversation) Close() error {
+	if c == nil || c.s == nil {
+		return nil
+	}
+	return c.s.Close()
+}
 
 // Tokenize turns a text into ids, with the tokens around it that the model expects. Control
 // tokens that are spelt in it stay text.
@@ -177,33 +191,43 @@ func (m *Model) Detokenize(ids []int32) (string, error) {
 // Runtime is the model below, for what does not change of it: Meta, Options, Program. Its
 // steps are the scheduler's while m is open. It is nil where Open has failed.
 func (m *Model) Runtime() *runtime.Model {
-	if m.shared == nil {
-		return nil
+	if s := m.Scheduler(); s != nil {
+		return s.Model()
 	}
-	return m.shared.Model()
+	return nil
 }
 
 // Scheduler lets goroutines share Runtime: its sessions are for programs that want more than
 // answers. It is nil where Open has failed.
-func (m *Model) Scheduler() *scheduler.Scheduler { return m.shared }
+func (m *Model) Scheduler() *scheduler.Scheduler {
+	if m == nil {
+		return nil
+	}
+	return m.shared
+}
 
 // Tokenizer is the model's tokenizer, nil for a model of ids alone and where Open has failed.
 // Told to, it reads control tokens in a text: what users wrote is for Tokenize.
 func (m *Model) Tokenizer() *tokenizer.Tokenizer {
-	if m.lang == nil {
-		return nil
+	if l := m.Language(); l != nil {
+		return l.Tokenizer()
 	}
-	return m.lang.Tokenizer()
+	return nil
 }
 
 // Language is how the model reads and writes: its template, its tokenizer. It is nil where
 // Open has failed.
-func (m *Model) Language() *dialog.Language { return m.lang }
+func (m *Model) Language() *dialog.Language {
+	if m == nil {
+		return nil
+	}
+	return m.lang
+}
 
 // Close releases everything. Answers that are being made end with an error. Closing twice is
 // harmless.
 func (m *Model) Close() error {
-	if m == nil || m.failed != nil {
+	if m == nil || m.shared == nil {
 		return nil
 	}
 	m.closed.Store(true)

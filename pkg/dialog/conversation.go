@@ -44,17 +44,34 @@ func NewConversation(l *Language, s Sequence, context int) *Conversation {
 }
 
 // Language is what the conversation is held in.
-func (c *Conversation) Language() *Language { return c.lang }
+func (c *Conversation) Language() *Language {
+	if c == nil {
+		return nil
+	}
+	return c.lang
+}
 
 // Sequence is where the model holds the conversation.
-func (c *Conversation) Sequence() Sequence { return c.seq }
+func (c *Conversation) Sequence() Sequence {
+	if c == nil {
+		return nil
+	}
+	return c.seq
+}
 
 // Say adds a message of the user and answers it. Message and answer stay in the
 // conversation unless nothing came.
 func (c *Conversation) Say(ctx context.Context, text string, o Options) iter.Seq2[Event, error] {
+	if c == nil {
+		return Fail(errNotBegun)
+	}
 	n := len(c.Messages)
 	return c.turn(ctx, append(c.Messages[:n:n], User(text)), o)
 }
+
+// errNotBegun is of a conversation that nothing made: nil, or one without a model. Its messages
+// can be saved and loaded, if it is not nil.
+var errNotBegun = errors.New("the conversation has no model: begin it with NewConversation")
 
 // errNoContext is what a nil context is answered with.
 var errNoContext = errors.New("the context is nil")
@@ -69,6 +86,9 @@ var ErrNoMessage = errors.New("the conversation has no message of the user")
 
 // enter keeps answers and changes out until leave.
 func (c *Conversation) enter() (leave func(), err error) {
+	if c == nil {
+		return nil, errNotBegun
+	}
 	if !c.busy.CompareAndSwap(false, true) {
 		return nil, ErrBusy
 	}
@@ -93,6 +113,9 @@ func (c *Conversation) Undo() error {
 
 // Retry answers the last message of the user anew, with another seed.
 func (c *Conversation) Retry(ctx context.Context, o Options) iter.Seq2[Event, error] {
+	if c == nil {
+		return Fail(errNotBegun)
+	}
 	i := c.last()
 	if i < 0 {
 		return Fail(ErrNoMessage)
@@ -110,6 +133,9 @@ func (c *Conversation) Reset(ctx context.Context) error {
 		return err
 	}
 	defer leave()
+	if c.seq == nil {
+		return errNotBegun
+	}
 	c.Messages = nil
 	return c.seq.Rewind(ctx, 0)
 }
@@ -128,7 +154,12 @@ func (c *Conversation) last() int {
 func User(text string) chat.Message { return chat.Message{Role: "user", Content: text} }
 
 // All are the messages with the system message in front.
-func (c *Conversation) All() []chat.Message { return c.with(c.Messages) }
+func (c *Conversation) All() []chat.Message {
+	if c == nil {
+		return nil
+	}
+	return c.with(c.Messages)
+}
 
 // with puts the system message in front of messages.
 func (c *Conversation) with(messages []chat.Message) []chat.Message {
@@ -195,6 +226,10 @@ func (c *Conversation) run(ctx context.Context, o Options, make func() (Prompt, 
 		return
 	}
 	defer leave()
+	if c.seq == nil || c.lang == nil {
+		Fail(errNotBegun)(yield)
+		return
+	}
 	a := &Answer{End: AtLength}
 	err = o.check(c.lang)
 	var p Prompt

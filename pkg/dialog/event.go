@@ -1,6 +1,8 @@
 package dialog
 
 import (
+	"context"
+	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -71,6 +73,9 @@ func (a *Answer) Message() chat.Message {
 // Collect runs an answer to its end, hands its other events to see, which may be nil, and
 // returns it. An error of see ends it early, with what there is.
 func Collect(events iter.Seq2[Event, error], see func(Event) error) (Answer, error) {
+	if events == nil {
+		return Answer{End: Failed}, errors.New("there is no answer to collect: the events are nil")
+	}
 	var a Answer
 	for e, err := range events {
 		if e.Answer != nil {
@@ -89,7 +94,12 @@ func Collect(events iter.Seq2[Event, error], see func(Event) error) (Answer, err
 	return a, nil
 }
 
-// Fail are the events of an answer that cannot begin.
+// Fail are the events of an answer that cannot begin. It is Interrupted where err is the end
+// of a context, else Failed.
 func Fail(err error) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) { yield(Event{Kind: Stop, Answer: &Answer{End: Failed}}, err) }
+	end := Failed
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		end = Interrupted
+	}
+	return func(yield func(Event, error) bool) { yield(Event{Kind: Stop, Answer: &Answer{End: end}}, err) }
 }

@@ -27,6 +27,9 @@ const maxFile = 64 << 20
 // owner can read, also where the one that it replaces was open to others. What Load would
 // refuse is an error that names the message. After an error the file is as it was.
 func (c *Conversation) Save(path string) error {
+	if c == nil {
+		return errNotBegun
+	}
 	data, err := encodeMessages(c.All())
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

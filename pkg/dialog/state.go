@@ -62,10 +62,12 @@ func (c *Conversation) LoadState(ctx context.Context, path, bundle string) error
 
 // keeper begins to use the sequence as a Keeper, while there is no answer.
 func (c *Conversation) keeper(ctx context.Context, bundle string) (k Keeper, leave func(), err error) {
-	k, ok := c.seq.(Keeper)
+	k, ok := c.Sequence().(Keeper)
 	switch {
 	case ctx == nil:
 		return nil, nil, errNoContext
+	case c.Sequence() == nil:
+		return nil, nil, errNotBegun
 	case !ok:
 		return nil, nil, errors.New("the state of this kind of sequence cannot be kept")
 	case bundle == "":
