@@ -13,9 +13,13 @@ export CGO_ENABLED = 0
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tessera ./cmd/convert
 
-# tessera into GOBIN, else into bin/ of GOPATH. go install would name it as its folder, convert.
+# tessera into GOBIN, else into bin/ of GOPATH, the first of it where it is a list, as go install
+# does, which would name it as its folder, convert.
 install:
-	@dir="$$($(GO) env GOBIN)"; dir="$${dir:-$$($(GO) env GOPATH)/bin}"; set -x; \
+	@dir="$$($(GO) env GOBIN)"; path="$$($(GO) env GOPATH)"; \
+	sep=:; [ "$$($(GO) env GOHOSTOS)" != windows ] || sep=';'; path="$${path%%"$$sep"*}"; \
+	[ -n "$$dir$$path" ] || { echo "install: neither GOBIN nor a first folder of GOPATH is set: set GOBIN" >&2; exit 1; }; \
+	dir="$${dir:-$$path/bin}"; set -x; \
 	mkdir -p "$$dir" && $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o "$$dir/tessera$$($(GO) env GOEXE)" ./cmd/convert
 
 # The one test command: README and .ci/run call it.
