@@ -84,9 +84,10 @@ test-arm64:
 	  cmp $$dir/here.npy $$dir/arm64.npy; echo "$$model $$type $$tier: logits equal on arm64"; \
 	done; done; done
 
-# Every backend through every piece of every case; plain tests have some of them.
+# Every backend through every piece of every case; plain tests have some of them. More than
+# twenty minutes of processor time.
 conformance:
-	TESSERA_CONFORMANCE=1 $(GO) test ./runtime/reference ./runtime/cpu -run TestConformance -count=1 -timeout 60m
+	TESSERA_CONFORMANCE=1 $(GO) test ./runtime/reference ./runtime/cpu -run TestConformance -count=1 -timeout 3h
 
 # Sequences in company for 2,000 steps, at the generic tier, which is slow, for a
 # twentieth of them; plain tests make a few.
