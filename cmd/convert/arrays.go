@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/internal/folder"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/internal/npy"
@@ -208,37 +209,28 @@ func writeSafetensors(path string, arrays map[string]runtime.Array) (done []writ
 		o.Tensors = append(o.Tensors, info)
 		done = append(done, written{name, info.Type.String(), a.Shape, path})
 	}
-	f, err := os.Create(path + ".part")
+	err = disk.Replace(path, 0o666, func(f *os.File) error {
+		w, err := safetensors.NewWriter(f, o)
+		if err != nil {
+			return err
+		}
+		for _, info := range o.Tensors {
+			a := arrays[info.Name]
+			data, err := binary.Append(nil, binary.LittleEndian, a.F32)
+			if a.I32 != nil {
+				data, err = binary.Append(nil, binary.LittleEndian, a.I32)
+			}
+			if err != nil {
+				return err
+			}
+			if err := w.WriteBytes(info.Name, data); err != nil {
+				return err
+			}
+		}
+		return w.Close()
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if err == nil {
-			err = os.Rename(f.Name(), path)
-		}
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	w, err := safetensors.NewWriter(f, o)
-	if err != nil {
-		return nil, err
-	}
-	for _, info := range o.Tensors {
-		a := arrays[info.Name]
-		data, err := binary.Append(nil, binary.LittleEndian, a.F32)
-		if a.I32 != nil {
-			data, err = binary.Append(nil, binary.LittleEndian, a.I32)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := w.WriteBytes(info.Name, data); err != nil {
-			return nil, err
-		}
-	}
-	return done, w.Close()
+	return done, nil
 }

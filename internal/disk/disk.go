@@ -1,4 +1,4 @@
-// Package disk tells how much room a file system has.
+// Package disk tells how much room a file system has, and replaces files whole.
 package disk
 
 import (

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/tessera-llm/tessera/internal/disk"
 )
 
 // DType is an element type that is written.
@@ -46,7 +48,7 @@ func NewWriter(w io.Writer, t DType, shape ...int) (*Writer, error) {
 // there, when Close succeeds. Abort, or Close with elements missing, leaves
 // nothing.
 func Create(path string, t DType, shape ...int) (*Writer, error) {
-	f, err := os.Create(path + ".part")
+	f, err := disk.Beside(path, 0o666)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/pkg/chat"
 )
 
@@ -40,8 +41,7 @@ func (c *Conversation) Save(path string) error {
 	return nil
 }
 
-// replaceFile writes data beside path and renames, so that whoever opens path, also after a
-// crash, finds the old file or the new one.
+// replaceFile makes the file at path, or behind the link there, of data.
 func replaceFile(path string, data []byte) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // a link stays one
@@ -49,23 +49,10 @@ func replaceFile(path string, data []byte) error {
 	if have, err := os.Stat(path); err == nil && !have.Mode().IsRegular() {
 		return errors.New("there is something that is not a file: choose another name")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".chat-*.part") // of mode 0600
-	if err != nil {
+	return disk.Replace(path, 0o600, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
-	}
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	})
 }
 
 // Load replaces the messages and the system message by those of a file that Save or

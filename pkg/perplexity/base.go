@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"github.com/tessera-llm/tessera/internal/disk"
 )
 
 // A base file is, little-endian: "_logits_", int32 window, int32 vocabulary,
@@ -159,7 +161,7 @@ func CreateBase(path string, ids []int32, vocab int, o Options) (*BaseWriter, er
 	if l.window < 4 || l.window > maxWindow || l.vocab < 1 || l.vocab > maxVocab || l.windows < 1 || o.ScoreAll {
 		return nil, fmt.Errorf("a base file of %d windows of %d tokens, vocabulary %d, cannot be written", l.windows, l.window, l.vocab)
 	}
-	f, err := os.Create(path + ".part")
+	f, err := disk.Beside(path, 0o666)
 	if err != nil {
 		return nil, err
 	}

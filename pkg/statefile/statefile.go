@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/internal/mmap"
 	"github.com/tessera-llm/tessera/pkg/codec"
 	"github.com/tessera-llm/tessera/pkg/safetensors"
@@ -77,33 +75,10 @@ func writeFile(path, bundle string, ids []int32, states []backend.StateData, mod
 	if ids != nil {
 		o.Metadata = append(o.Metadata, tensor.KV{Key: "ids", Value: joinIDs(ids)})
 	}
-	f, err := create(path, mode)
-	if err != nil {
-		return err
-	}
-	err = write(f, o, states)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := disk.Replace(path, mode, func(f *os.File) error { return write(f, o, states) }); err != nil {
 		return fmt.Errorf("write state %s: %w", path, err)
 	}
 	return nil
-}
-
-// create makes a file beside path that was not there. os.CreateTemp would do, but that its
-// files are always their owner's alone.
-func create(path string, mode os.FileMode) (*os.File, error) {
-	for try := 0; ; try++ {
-		f, err := os.OpenFile(fmt.Sprintf("%s.%08x.part", path, rand.Uint32()), os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-		if !errors.Is(err, fs.ErrExist) || try == 100 {
-			return f, err
-		}
-	}
 }
 
 // digest is the SHA-256 of all that the file says, in hex.

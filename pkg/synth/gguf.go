@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tessera-llm/tessera/internal/disk"
 	"github.com/tessera-llm/tessera/pkg/gguf"
 	"github.com/tessera-llm/tessera/pkg/ir"
 	"github.com/tessera-llm/tessera/pkg/model"
@@ -109,7 +110,7 @@ type single struct {
 }
 
 func newSingle(path string, decl gguf.Options) (*single, error) {
-	f, err := os.OpenFile(path+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	f, err := disk.Beside(path, 0o666)
 	if err != nil {
 		return nil, err
 	}
