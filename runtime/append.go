@@ -119,10 +119,8 @@ func (m *Model) check(a *Append) error {
 	if len(s.ids)+len(a.IDs) > m.opt.Context {
 		return &ContextError{Have: len(s.ids), Add: len(a.IDs), Max: m.opt.Context}
 	}
-	for i, id := range a.IDs {
-		if id < 0 || m.plan.vocab > 0 && int(id) >= m.plan.vocab {
-			return fmt.Errorf("token id %d at position %d is outside 0..%d", id, i, m.plan.vocab-1)
-		}
+	if err := m.checkIDs(a.IDs); err != nil {
+		return err
 	}
 	for i := range a.Rows {
 		r := &a.Rows[i]
@@ -131,6 +129,16 @@ func (m *Model) check(a *Append) error {
 		}
 		if err := m.checkRow(r); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkIDs refuses ids outside the vocabulary.
+func (m *Model) checkIDs(ids []int32) error {
+	for i, id := range ids {
+		if id < 0 || m.plan.vocab > 0 && int(id) >= m.plan.vocab {
+			return fmt.Errorf("token id %d at position %d is outside 0..%d", id, i, m.plan.vocab-1)
 		}
 	}
 	return nil

@@ -37,10 +37,8 @@ func (s *Session) Load(ctx context.Context, ids []int32, states []backend.StateD
 		if len(ids) > s.m.opt.Context {
 			return &ContextError{Add: len(ids), Max: s.m.opt.Context}
 		}
-		for i, id := range ids {
-			if id < 0 || s.m.plan.vocab > 0 && int(id) >= s.m.plan.vocab {
-				return fmt.Errorf("token id %d at position %d is outside 0..%d", id, i, s.m.plan.vocab-1)
-			}
+		if err := s.m.checkIDs(ids); err != nil {
+			return err
 		}
 		for _, st := range states {
 			if st.Len != len(ids) {
